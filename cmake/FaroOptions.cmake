@@ -1,0 +1,46 @@
+# Warnings, sanitizers, ccache, and the shape of the project's targets.
+
+find_program(FARO_CCACHE ccache)
+if(FARO_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Precompiled headers carry time stamps; ccache is told to look past them (and clang not to write them, below).
+  set(launcher ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${FARO_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+endif()
+
+add_library(faro_options INTERFACE)
+target_include_directories(faro_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/runtime/include)
+target_compile_options(faro_options INTERFACE -Wall -Wextra -Werror -Wno-unused-parameter)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(faro_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+endif()
+if(FARO_SANITIZE)
+  add_compile_options(-fsanitize=${FARO_SANITIZE} -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${FARO_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # The static runtime of clang's ASan crashes once UCX 1.13 is loaded.
+    add_link_options(-shared-libsan)
+  endif()
+  if(FARO_SANITIZE MATCHES "undefined")
+    add_compile_options(-fno-sanitize-recover=undefined)
+  endif()
+endif()
+
+# faro_library(NAME SOURCES... LINK libs...): a static library of the project.
+function(faro_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC faro_options ${arg_LINK})
+endfunction()
+
+# faro_unit_test(NAME SOURCES... LINK libs...): a GoogleTest program, one ctest entry per case.
+function(faro_unit_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE faro_options ${arg_LINK} GTest::gtest_main)
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()

@@ -1,0 +1,184 @@
+/*
+ * The module ABI: the one header that the compiler and the runtime share.
+ *
+ *   spec.mlir ─► compiler ─► faro_abi_module (in a .so, or in memory) ─► runtime
+ *
+ * A module is one constant C structure. Ahead of time it is exported by a shared library under the name
+ * FARO_ABI_SYMBOL; just in time it lives in the memory of the compiler's result. The runtime cannot tell which.
+ *
+ * Everything here is plain C with fixed-width fields, so that LLVM IR can spell it as constants. Pointers are valid for
+ * as long as the library (or the compiler's result) is; nothing is written after it was made, so any thread may read it.
+ * Any change of meaning or shape raises FARO_ABI_VERSION: the loader refuses other versions, and says so.
+ */
+#ifndef FARO_ABI_H
+#define FARO_ABI_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
+#define FARO_ABI_VERSION 1u
+#define FARO_ABI_SYMBOL "faro_module"
+
+/* The largest top-k a program may have. */
+#define FARO_ABI_MAX_TOPK 64u
+
+/* How an element of a row is stored. Dispatch moves bits of any of them; combine sums bf16, f16 and f32. */
+typedef enum faro_abi_element {
+  FARO_ABI_BF16 = 1,
+  FARO_ABI_F16 = 2,
+  FARO_ABI_F32 = 3
+} faro_abi_element;
+
+/* A row: `columns` elements, `bytes` = columns x element size. In memory that Faro owns, rows lie `stride` bytes apart:
+ * a multiple of 64 where that costs little, so that whole cache lines can be stored past the cache. */
+typedef struct faro_abi_row {
+  uint32_t element; /* faro_abi_element */
+  uint32_t reserved;
+  uint64_t columns;
+  uint64_t bytes;
+  uint64_t stride;
+} faro_abi_row;
+
+/* The keys by which the items of a rank are ordered. */
+typedef enum faro_abi_key {
+  FARO_ABI_KEY_EXPERT = 0,
+  FARO_ABI_KEY_SOURCE = 1,
+  FARO_ABI_KEY_TOKEN = 2,
+  FARO_ABI_KEY_CHOICE = 3
+} faro_abi_key;
+
+/* Which item lies in which row. `order` is complete: all four keys, ties written out. Each group of equal order[0]
+ * starts at a multiple of `align` rows; rows between are padding and hold zeros. */
+typedef struct faro_abi_layout {
+  uint8_t order[4]; /* faro_abi_key */
+  uint32_t align;   /* >= 1 */
+} faro_abi_layout;
+
+typedef enum faro_abi_placement_kind {
+  FARO_ABI_PLACEMENT_BLOCK = 0,       /* the first experts mod ranks ranks hold one more */
+  FARO_ABI_PLACEMENT_ROUND_ROBIN = 1, /* expert e on rank e mod ranks */
+  FARO_ABI_PLACEMENT_TABLE = 2        /* expert e on rank table[e]; on a rank in ascending order of e */
+} faro_abi_placement_kind;
+
+typedef struct faro_abi_routes {
+  uint32_t topk;
+  uint32_t experts;
+  uint32_t placement;      /* faro_abi_placement_kind */
+  uint32_t table_size;     /* `experts` for a table, else 0 */
+  const uint32_t *table;   /* expert -> rank, or null */
+} faro_abi_routes;
+
+/* The mesh a program was written for; 0 stands for `?`, bound when a communicator is made. */
+typedef struct faro_abi_mesh {
+  uint32_t nodes;
+  uint32_t ranks_per_node;
+} faro_abi_mesh;
+
+/* What a stage does. The engine knows these and nothing else. */
+typedef enum faro_abi_stage_op {
+  FARO_ABI_STAGE_NOTIFY = 0, /* raise `flag` at every rank; all that this rank wrote before is visible with it */
+  FARO_ABI_STAGE_AWAIT = 1,  /* done when every rank has raised `flag` here */
+  FARO_ABI_STAGE_PAD = 2,    /* zero the padding rows of this rank's window */
+  FARO_ABI_STAGE_PUSH = 3,   /* run a push kernel over this rank's tokens */
+  FARO_ABI_STAGE_PULL = 4    /* run a pull kernel over this rank's tokens */
+} faro_abi_stage_op;
+
+typedef enum faro_abi_resource { FARO_ABI_ON_CORE = 0, FARO_ABI_ON_LINK = 1 } faro_abi_resource;
+
+#define FARO_ABI_FLAGS 4u            /* flags a program may use: 0 .. FARO_ABI_FLAGS - 1 */
+#define FARO_ABI_NO_KERNEL 0xffffffffu
+
+/* One actor of the schedule. It fires once, when all stages of `after` (indices of this program's stages, each smaller
+ * than its own) are done. */
+typedef struct faro_abi_stage {
+  const char *name;
+  uint32_t op;       /* faro_abi_stage_op */
+  uint32_t resource; /* faro_abi_resource */
+  uint32_t flag;     /* NOTIFY, AWAIT */
+  uint32_t kernel;   /* PUSH, PULL: index into each kernel set; plain stores */
+  uint32_t streaming_kernel; /* the same with stores past the cache, or FARO_ABI_NO_KERNEL */
+  uint32_t after_count;
+  const uint32_t *after;
+} faro_abi_stage;
+
+typedef enum faro_abi_op { FARO_ABI_DISPATCH = 0, FARO_ABI_COMBINE = 1 } faro_abi_op;
+
+/* One shuffle: a function of the spec. `layout` and `row` describe the experts' side; the tokens' side is token-major
+ * with the same row. */
+typedef struct faro_abi_program {
+  const char *name;
+  uint32_t op; /* faro_abi_op */
+  uint32_t stage_count;
+  faro_abi_row row;
+  faro_abi_layout layout;
+  faro_abi_routes routes;
+  /* Stores go past the cache when this rank's output has at least so many bytes (and its rows are 64-byte aligned). */
+  uint64_t streaming_threshold;
+  const faro_abi_stage *stages;
+} faro_abi_program;
+
+/*
+ * Push: for each token t of [begin, end), reads the row at src + t x src_stride once and stores it to the rows at
+ * dst[offsets[t]] .. dst[offsets[t + 1] - 1] (addresses). A padded row (row.stride > row.bytes) is stored with zeros in
+ * its padding. dst rows are aligned to 64 bytes when row.stride is a multiple of 64; src needs no alignment. The streaming
+ * form ends with a store fence.
+ */
+typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint32_t *offsets, const uint64_t *dst,
+                                 int64_t begin, int64_t end);
+
+/*
+ * Pull: for each token t of [begin, end), out[t] = round(sum over i in [offsets[t], offsets[t + 1]) of
+ * weights[i] x row(rows[i])), in f32: each product is rounded, then added, in the order of i, starting from +0. A NaN
+ * result is the one quiet NaN with sign 0 and payload 0 (0x7fc0 in bf16). Rows are read up to row.stride bytes. `rows`
+ * holds at least FARO_ABI_MAX_TOPK valid addresses behind offsets[end]: the kernel prefetches through them. The
+ * streaming form needs `out` and out_stride to be multiples of 64 and out_stride >= row.stride, stores row.stride bytes
+ * a row, and ends with a store fence; the plain form stores row.bytes bytes at any alignment.
+ */
+typedef void (*faro_abi_pull_fn)(void *out, int64_t out_stride, const uint32_t *offsets, const uint64_t *rows,
+                                 const float *weights, int64_t begin, int64_t end);
+
+typedef struct faro_abi_kernel {
+  const char *name;
+  void (*entry)(void); /* a faro_abi_push_fn or a faro_abi_pull_fn, by the stage that names it */
+} faro_abi_kernel;
+
+/* What a processor must have to run a kernel set. Higher levels include lower ones. */
+typedef enum faro_abi_cpu_level {
+  FARO_ABI_CPU_X86_64 = 1,    /* any x86-64 */
+  FARO_ABI_CPU_X86_64_V3 = 3, /* AVX2, FMA, F16C, BMI2 */
+  FARO_ABI_CPU_X86_64_V4 = 4, /* AVX-512 F, BW, CD, DQ, VL */
+  FARO_ABI_CPU_HOST = 100     /* compiled in this process for this very machine */
+} faro_abi_cpu_level;
+
+typedef struct faro_abi_kernel_set {
+  const char *target; /* for people: "x86-64-v4" */
+  uint32_t level;     /* faro_abi_cpu_level */
+  uint32_t kernel_count;
+  const faro_abi_kernel *kernels;
+} faro_abi_kernel_set;
+
+typedef struct faro_abi_module {
+  uint32_t magic;
+  uint32_t version;
+  /* sizeof of the structures as the compiler knew them. */
+  uint32_t module_size, program_size, stage_size, kernel_set_size;
+  const char *producer; /* "faroc 0.1.0, LLVM 22.1.8" */
+  /* The program as it was written, and the SHA-256 of these bytes. */
+  const char *spec_text;
+  uint64_t spec_size;
+  uint8_t spec_sha256[32];
+  faro_abi_mesh mesh;
+  uint32_t program_count;
+  uint32_t kernel_set_count;
+  const faro_abi_program *programs;
+  const faro_abi_kernel_set *kernel_sets; /* each holds the same kernels under the same indices */
+} faro_abi_module;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

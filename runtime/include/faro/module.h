@@ -1,0 +1,52 @@
+// A compiled module, checked before anything of it is used.
+#pragma once
+
+#include "faro/status.h"
+#include "runtime/abi/faro_abi.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace faro {
+
+/// A module whose version, sizes, hash, tables and targets have been checked, with the kernel set for this machine
+/// chosen. Immutable: any thread may use it.
+class Module {
+public:
+  /// Loads a shared library that faroc made. Errors: NOT_FOUND (no such file), INVALID_ARGUMENT (no Faro module),
+  /// VERSION_MISMATCH, DATA_LOSS (hash or tables), UNAVAILABLE (no kernels for this machine).
+  static Expected<std::shared_ptr<const Module>> load(const std::string &path);
+
+  /// Compiles a spec just in time: loads libfaro_compiler.so, which needs LLVM, and nothing else of Faro does.
+  /// `diagnostic` gets each message of the compiler; the Status repeats the first one.
+  static Expected<std::shared_ptr<const Module>> compile(const std::string &text, const std::string &name);
+
+  /// Adopts a table in memory; `keep` holds whatever owns it.
+  static Expected<std::shared_ptr<const Module>> adopt(const faro_abi_module *abi, std::shared_ptr<void> keep,
+                                                       const std::string &name);
+
+  const faro_abi_module &abi() const { return *abi_; }
+  const std::string &name() const { return name_; }
+  const faro_abi_kernel_set &kernels() const { return *kernels_; }
+
+  /// The program of that name, or null.
+  const faro_abi_program *find(const std::string &program) const;
+
+  /// The only program with this operation. Errors: NOT_FOUND (none), INVALID_ARGUMENT (several: the message names them).
+  Expected<const faro_abi_program *> only(faro_abi_op op) const;
+
+private:
+  Module() = default;
+  std::shared_ptr<void> keep_;
+  std::string name_;
+  const faro_abi_module *abi_ = nullptr;
+  const faro_abi_kernel_set *kernels_ = nullptr;
+};
+
+/// "bf16", "f16", "f32".
+const char *elementName(uint32_t element);
+/// Bytes of one element; 0 for an unknown one.
+uint64_t elementBytes(uint32_t element);
+
+} // namespace faro

@@ -1,0 +1,96 @@
+// Running a module's programs on a communicator.
+//
+//   topk_idx ─► prepare ─► Plan (counts exchanged, every item's final row known)
+//   tokens   ─► dispatch ─► Received (rows of this rank's experts, in the program's layout)
+//   rows     ─► combine  ─► tokens (weighted sums)
+#pragma once
+
+#include "faro/communicator.h"
+#include "faro/module.h"
+
+#include <memory>
+#include <span>
+
+namespace faro {
+
+/// topk_idx of this rank, [tokens, topk] row-major; -1 drops a choice.
+struct TopkIdx {
+  const int64_t *data = nullptr;
+  int64_t tokens = 0;
+};
+
+/// Rows in the caller's memory, `stride` bytes apart.
+struct ConstRows {
+  const void *data = nullptr;
+  int64_t rows = 0;
+  int64_t stride = 0;
+};
+struct Rows {
+  void *data = nullptr;
+  int64_t rows = 0;
+  int64_t stride = 0;
+};
+
+/// Where an item came from; all -1 on padding rows.
+struct Source {
+  int64_t rank, token, choice;
+};
+
+/// What prepare found out about one batch. Immutable; usable for any number of dispatches and combines of the session
+/// that made it.
+class Plan;
+
+/// Rows of this rank's experts. The memory belongs to the session and is valid until its next dispatch.
+struct Received {
+  Rows rows;                                 ///< padding included
+  std::span<const int64_t> expertOffsets;    ///< local experts + 1; empty when the layout is not expert-first
+  std::span<const int64_t> expertCounts;     ///< rows of each local expert, without padding
+};
+
+/// Nanoseconds and bytes since the session was made.
+struct SessionStatistics {
+  uint64_t prepares = 0, dispatches = 0, combines = 0;
+  uint64_t prepareNs = 0, dispatchNs = 0, combineNs = 0;
+  uint64_t windowGrowths = 0;
+  uint64_t windowBytes = 0;    ///< symmetric memory held now
+  uint64_t stagedBytes = 0;    ///< copied because the caller's rows did not lie in mapped memory
+};
+
+/// One module on one communicator. One thread at a time. Collective calls must be made by all ranks in the same order.
+/// A call that fails tells the other ranks, whose calls then fail too (ABORTED); the session is unusable afterwards.
+class Session {
+public:
+  /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement.
+  static Expected<std::unique_ptr<Session>> create(std::shared_ptr<Communicator> communicator,
+                                                   std::shared_ptr<const Module> module);
+  virtual ~Session() = default;
+
+  /// Collective. Exchanges counts and computes the final row of every item, in O(tokens x topk) time and memory.
+  /// `program` is a dispatch of the module. Errors: INVALID_ARGUMENT for an expert outside [-1, experts).
+  virtual Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) = 0;
+
+  /// Collective. Moves the tokens to the ranks of their experts. x.rows must be the plan's tokens.
+  virtual Expected<Received> dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) = 0;
+
+  /// Collective. Brings results back: out[t] = sum over k of weights[t][k] x row of item (t, k). `y` are this rank's
+  /// rows in the order of Received (padding included): either memory of `expertRows` or `Received::rows`, which is read
+  /// in place, or any other, which costs one copy. `weights` is [tokens, topk]; that of a dropped choice is ignored.
+  virtual Status combine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
+                         const float *weights, Rows out) = 0;
+
+  /// Collective, after prepare: memory for this rank's expert outputs of that plan, where combine reads them without a
+  /// copy. Belongs to the session; valid until the next call of expertRows.
+  virtual Expected<Rows> expertRows(const std::shared_ptr<const Plan> &plan) = 0;
+
+  /// Collective, after prepare: where each received row came from. For tools and tests; costs 12 bytes an item.
+  virtual Expected<std::vector<Source>> sources(const std::shared_ptr<const Plan> &plan) = 0;
+
+  virtual const SessionStatistics &statistics() const = 0;
+};
+
+/// Facts of a plan for its maker.
+int64_t planTokens(const Plan &plan);
+/// Rows this rank receives, padding included.
+int64_t planRows(const Plan &plan);
+
+} // namespace faro

@@ -1,0 +1,128 @@
+/*
+ * A transport moves bytes between the ranks of one communicator. It is a plugin: a shared library
+ * libfaro_transport_<name>.so that exports FARO_TRANSPORT_ENTRY, a function returning this table.
+ *
+ *   open ─► address ─► (the communicator exchanges addresses) ─► connect each peer
+ *        ─► alloc ─► key ─► (exchanged) ─► map each peer's region
+ *        ─► pointer / put / send / progress / sleep ... ─► unmap, release, close
+ *
+ * Capabilities say which entries work. An entry whose capability is not announced may be null. All calls on one
+ * transport come from one thread at a time, except `wake`. No call blocks but `sleep`, `flush` and `close`, and these
+ * are bounded by a time-out. Every call that can fail returns a faro_status and leaves a message for
+ * faro_transport::last_error.
+ */
+#ifndef FARO_TRANSPORT_H
+#define FARO_TRANSPORT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How a call ended. The C++ API's Status carries the same codes. */
+typedef enum faro_status {
+  FARO_OK = 0,
+  FARO_INVALID_ARGUMENT = 1,  /* the caller's input is wrong */
+  FARO_NOT_FOUND = 2,         /* a file, symbol, plugin or peer that does not exist */
+  FARO_VERSION_MISMATCH = 3,  /* a module, plugin or peer of another version */
+  FARO_UNAVAILABLE = 4,       /* this machine or this transport cannot do it */
+  FARO_OUT_OF_MEMORY = 5,
+  FARO_DEADLINE_EXCEEDED = 6, /* a bounded wait ended */
+  FARO_PEER_FAILED = 7,       /* another rank died or became unreachable */
+  FARO_ABORTED = 8,           /* another rank reported an error; its message is passed on */
+  FARO_DATA_LOSS = 9,         /* torn or corrupt data */
+  FARO_PERMISSION_DENIED = 10,/* a wrong job secret; a folder that cannot be written */
+  FARO_INTERNAL = 11          /* a defect of Faro, or an error of a library below it */
+} faro_status;
+
+#define FARO_TRANSPORT_VERSION 1u
+#define FARO_TRANSPORT_ENTRY "faro_transport_entry"
+
+typedef enum faro_transport_capability {
+  FARO_CAN_MAP = 1,     /* `pointer` gives load/store access to the memory of (some) peers */
+  FARO_CAN_PUT = 2,     /* `put` and `flush` write into a peer's region */
+  FARO_CAN_MESSAGE = 4, /* `send` delivers messages of any size to the peer's handler, in order per sender */
+  FARO_CAN_SLEEP = 8,   /* `sleep` waits without burning a core until something arrives or `wake` is called */
+  FARO_CAN_DETECT = 16  /* `peer_state` notices that a peer has died */
+} faro_transport_capability;
+
+typedef struct faro_transport_context faro_transport_context; /* one rank's transport */
+typedef struct faro_region faro_region;                       /* memory of this rank, reachable by its peers */
+typedef struct faro_remote faro_remote;                       /* a peer's region, as seen from here */
+
+/* A message of `size` bytes arrived from `rank`. Called from `progress` (or `sleep`) on the calling thread; `data` is
+ * valid during the call only. The handler must not call into the transport, except `send`. */
+typedef void (*faro_message_handler)(void *user, uint32_t rank, uint32_t tag, const void *data, size_t size);
+
+typedef struct faro_transport_config {
+  uint32_t struct_size;
+  uint32_t rank;
+  uint32_t world_size;
+  const char *job; /* names the job; ranks of different jobs never meet */
+  faro_message_handler on_message;
+  void *user;
+} faro_transport_config;
+
+typedef struct faro_iov {
+  const void *data;
+  size_t size;
+} faro_iov;
+
+typedef struct faro_transport {
+  uint32_t version;     /* FARO_TRANSPORT_VERSION */
+  uint32_t struct_size; /* sizeof(faro_transport) */
+  const char *name;
+  uint32_t capabilities; /* bits of faro_transport_capability */
+
+  /* The last error of the calling thread, for people: what, which rank, what to do. Never null. */
+  const char *(*last_error)(void);
+
+  faro_status (*open)(const faro_transport_config *config, faro_transport_context **out);
+  /* Leaves within timeout_ns even if peers are gone. Regions and remotes must have been released before. */
+  void (*close)(faro_transport_context *context, int64_t timeout_ns);
+
+  /* This rank's address: bytes for `connect` on the peers. The bytes belong to the context. */
+  faro_status (*address)(faro_transport_context *context, const void **data, size_t *size);
+  /* Makes `rank` (not one's own) reachable. May return before the connection stands. */
+  faro_status (*connect)(faro_transport_context *context, uint32_t rank, const void *address, size_t size);
+
+  /* Zeroed memory, aligned to 4096 bytes, that peers can reach. size > 0. */
+  faro_status (*alloc)(faro_transport_context *context, size_t size, faro_region **out);
+  void *(*base)(faro_region *region);
+  /* What a peer needs for `map`. The bytes belong to the region. */
+  faro_status (*key)(faro_region *region, const void **data, size_t *size);
+  void (*release)(faro_region *region);
+
+  faro_status (*map)(faro_transport_context *context, uint32_t rank, const void *key, size_t size, faro_remote **out);
+  /* Where the peer's region can be loaded from and stored to directly, or null where it cannot. */
+  void *(*pointer)(faro_remote *remote);
+  void (*unmap)(faro_remote *remote);
+
+  /* Writes the pieces, one after the other, at `offset` of the peer's region. The pieces must stay unchanged until
+   * `flush` returned FARO_OK. */
+  faro_status (*put)(faro_remote *remote, uint64_t offset, const faro_iov *pieces, size_t count);
+  /* Waits until all puts to all peers have landed. */
+  faro_status (*flush)(faro_transport_context *context, int64_t timeout_ns);
+
+  /* Sends a copy of the bytes. */
+  faro_status (*send)(faro_transport_context *context, uint32_t rank, uint32_t tag, const void *data, size_t size);
+
+  /* Makes communication go on; delivers messages. Returns how many things happened. */
+  uint32_t (*progress)(faro_transport_context *context);
+  /* Returns when something may have happened, when woken, or after timeout_ns. Call `progress` afterwards. */
+  faro_status (*sleep)(faro_transport_context *context, int64_t timeout_ns);
+  /* Ends a `sleep` of another thread, or the next one. Any thread. */
+  void (*wake)(faro_transport_context *context);
+
+  /* FARO_OK while the peer is not known to have failed, else FARO_PEER_FAILED (last_error says how it was noticed). */
+  faro_status (*peer_state)(faro_transport_context *context, uint32_t rank);
+} faro_transport;
+
+typedef const faro_transport *(*faro_transport_entry_fn)(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
