@@ -4,11 +4,16 @@
 #include "faro/status.h"
 #include "runtime/abi/faro_abi.h"
 
-#include <functional>
 #include <memory>
 #include <string>
 
 namespace faro {
+
+/// How a compilation went.
+struct CompileReport {
+  bool fromCache = false;
+  double milliseconds = 0;
+};
 
 /// A module whose version, sizes, hash, tables and targets have been checked, with the kernel set for this machine
 /// chosen. Immutable: any thread may use it.
@@ -18,9 +23,10 @@ public:
   /// VERSION_MISMATCH, DATA_LOSS (hash or tables), UNAVAILABLE (no kernels for this machine).
   static Expected<std::shared_ptr<const Module>> load(const std::string &path);
 
-  /// Compiles a spec just in time: loads libfaro_compiler.so, which needs LLVM, and nothing else of Faro does.
-  /// `diagnostic` gets each message of the compiler; the Status repeats the first one.
-  static Expected<std::shared_ptr<const Module>> compile(const std::string &text, const std::string &name);
+  /// Compiles a spec just in time: loads libfaro_compiler.so, which needs LLVM, as nothing else of Faro does. The
+  /// Status of a wrong spec holds the compiler's diagnostics, a line each: file:line:column: error: what.
+  static Expected<std::shared_ptr<const Module>> compile(const std::string &text, const std::string &name,
+                                                         CompileReport *report = nullptr);
 
   /// Adopts a table in memory; `keep` holds whatever owns it.
   static Expected<std::shared_ptr<const Module>> adopt(const faro_abi_module *abi, std::shared_ptr<void> keep,

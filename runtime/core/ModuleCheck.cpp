@@ -1,0 +1,165 @@
+#include "runtime/core/ModuleCheck.h"
+
+#include "faro/module.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
+#include <sodium/crypto_hash_sha256.h>
+
+namespace faro {
+
+static Status corrupt(const std::string &module, const std::string &what) {
+  return {FARO_DATA_LOSS, fmt::format("{}: {}; compile the spec again", module, what)};
+}
+
+static Status checkHeader(const faro_abi_module &m, const std::string &name) {
+  if (m.magic != FARO_ABI_MAGIC)
+    return {FARO_INVALID_ARGUMENT, fmt::format("{}: its symbol {} is no Faro module (magic {:#010x}, expected {:#010x})",
+                                               name, FARO_ABI_SYMBOL, m.magic, FARO_ABI_MAGIC)};
+  if (m.version != FARO_ABI_VERSION)
+    return {FARO_VERSION_MISMATCH, fmt::format("{}: module ABI version {}, this runtime reads version {}; compile the spec "
+                                               "with the faroc of this release",
+                                               name, m.version, FARO_ABI_VERSION)};
+  struct Size {
+    const char *what;
+    uint32_t found;
+    size_t expected;
+  };
+  for (const Size &size : {Size{"module", m.module_size, sizeof(faro_abi_module)},
+                           Size{"program", m.program_size, sizeof(faro_abi_program)},
+                           Size{"stage", m.stage_size, sizeof(faro_abi_stage)},
+                           Size{"kernel set", m.kernel_set_size, sizeof(faro_abi_kernel_set)}})
+    if (size.found != size.expected)
+      return {FARO_VERSION_MISMATCH, fmt::format("{}: a {} table of {} bytes, this runtime reads {}", name, size.what,
+                                                 size.found, size.expected)};
+  if (!m.spec_text || !m.programs || !m.kernel_sets || m.program_count == 0 || m.kernel_set_count == 0)
+    return corrupt(name, "it holds no program");
+  uint8_t hash[crypto_hash_sha256_BYTES];
+  crypto_hash_sha256(hash, reinterpret_cast<const uint8_t *>(m.spec_text), m.spec_size);
+  if (std::memcmp(hash, m.spec_sha256, sizeof hash) != 0)
+    return corrupt(name, "the hash of its spec does not match");
+  return Status::ok();
+}
+
+static std::string checkRow(const faro_abi_row &row) {
+  const uint64_t size = elementBytes(row.element);
+  if (size == 0)
+    return fmt::format("unknown element type {}", row.element);
+  if (row.columns == 0 || row.columns > (uint64_t(1) << 40) || row.bytes != row.columns * size ||
+      row.stride < row.bytes || row.stride - row.bytes >= 64)
+    return fmt::format("a row of {} columns, {} bytes, stride {}", row.columns, row.bytes, row.stride);
+  return {};
+}
+
+static std::string checkRoutes(const faro_abi_routes &routes) {
+  if (routes.topk == 0 || routes.topk > FARO_ABI_MAX_TOPK || routes.topk > routes.experts)
+    return fmt::format("top-{} of {} experts", routes.topk, routes.experts);
+  const bool table = routes.placement == FARO_ABI_PLACEMENT_TABLE;
+  if (routes.placement > FARO_ABI_PLACEMENT_TABLE || routes.table_size != (table ? routes.experts : 0) ||
+      (table && !routes.table))
+    return fmt::format("expert placement {} with a table of {} entries", routes.placement, routes.table_size);
+  return {};
+}
+
+static std::string checkLayout(const faro_abi_layout &layout) {
+  unsigned seen = 0;
+  for (uint8_t key : layout.order)
+    if (key <= FARO_ABI_KEY_CHOICE)
+      seen |= 1u << key;
+  if (seen != 0xf || layout.align == 0)
+    return fmt::format("a layout with order {} {} {} {} and align {}", layout.order[0], layout.order[1],
+                       layout.order[2], layout.order[3], layout.align);
+  for (uint8_t key : layout.order) {
+    if (key == FARO_ABI_KEY_SOURCE)
+      break;
+    if (key != FARO_ABI_KEY_EXPERT)
+      return "a layout with token or choice before source";
+  }
+  return {};
+}
+
+static std::string checkStage(const faro_abi_program &program, uint32_t index, uint32_t kernels) {
+  const faro_abi_stage &stage = program.stages[index];
+  if (!stage.name || stage.op > FARO_ABI_STAGE_PULL)
+    return fmt::format("stage {} has unknown operation {}", index, stage.op);
+  const bool flags = stage.op == FARO_ABI_STAGE_NOTIFY || stage.op == FARO_ABI_STAGE_AWAIT;
+  if (flags && stage.flag >= FARO_ABI_FLAGS)
+    return fmt::format("stage {} names flag {} of {}", index, stage.flag, FARO_ABI_FLAGS);
+  const bool moves = stage.op == FARO_ABI_STAGE_PUSH || stage.op == FARO_ABI_STAGE_PULL;
+  if (moves && (stage.kernel >= kernels ||
+                (stage.streaming_kernel != FARO_ABI_NO_KERNEL && stage.streaming_kernel >= kernels)))
+    return fmt::format("stage {} names a kernel that is not there", index);
+  if (moves && (stage.op == FARO_ABI_STAGE_PUSH) != (program.op == FARO_ABI_DISPATCH))
+    return fmt::format("stage {} moves rows against the direction of its program", index);
+  for (uint32_t i = 0; i < stage.after_count; ++i)
+    if (!stage.after || stage.after[i] >= index)
+      return fmt::format("stage {} waits for a later one", index);
+  return {};
+}
+
+Status checkModule(const faro_abi_module &m, const std::string &name) {
+  FARO_RETURN_IF_ERROR(checkHeader(m, name));
+  for (uint32_t s = 0; s < m.kernel_set_count; ++s) {
+    const faro_abi_kernel_set &set = m.kernel_sets[s];
+    if (!set.target || set.kernel_count != m.kernel_sets[0].kernel_count || (set.kernel_count && !set.kernels))
+      return corrupt(name, fmt::format("kernel set {} does not match the first", s));
+    for (uint32_t k = 0; k < set.kernel_count; ++k)
+      if (!set.kernels[k].name || !set.kernels[k].entry)
+        return corrupt(name, fmt::format("kernel {} of set {} is missing", k, set.target));
+  }
+  for (uint32_t p = 0; p < m.program_count; ++p) {
+    const faro_abi_program &program = m.programs[p];
+    std::string wrong;
+    if (!program.name || program.op > FARO_ABI_COMBINE || !program.stages || program.stage_count == 0 ||
+        program.stage_count > 64)
+      wrong = "no name, operation or schedule";
+    for (const std::string &found : {checkRow(program.row), checkLayout(program.layout), checkRoutes(program.routes)})
+      if (wrong.empty())
+        wrong = found;
+    for (uint32_t i = 0; wrong.empty() && i < program.stage_count; ++i)
+      wrong = checkStage(program, i, m.kernel_sets[0].kernel_count);
+    if (!wrong.empty())
+      return corrupt(name, fmt::format("program {} ({}): {}", p, program.name ? program.name : "?", wrong));
+  }
+  return Status::ok();
+}
+
+static bool machineRuns(uint32_t level) {
+  switch (level) {
+  case FARO_ABI_CPU_HOST:
+    return true;
+#if defined(__x86_64__)
+  case FARO_ABI_CPU_X86_64:
+    return true;
+  case FARO_ABI_CPU_X86_64_V3:
+    return __builtin_cpu_supports("x86-64-v3");
+  case FARO_ABI_CPU_X86_64_V4:
+    return __builtin_cpu_supports("x86-64-v4");
+#endif
+  default:
+    return false;
+  }
+}
+
+Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &m, const std::string &name) {
+  const char *wanted = std::getenv("FARO_KERNELS");
+  const faro_abi_kernel_set *best = nullptr;
+  std::string offered;
+  for (uint32_t s = 0; s < m.kernel_set_count; ++s) {
+    const faro_abi_kernel_set &set = m.kernel_sets[s];
+    offered += fmt::format("{}{}", s ? ", " : "", set.target);
+    // A module made in this process has one set, for this very machine: there is nothing to choose.
+    if (wanted && *wanted && set.level != FARO_ABI_CPU_HOST && std::strcmp(wanted, set.target) != 0)
+      continue;
+    if (machineRuns(set.level) && (!best || set.level > best->level))
+      best = &set;
+  }
+  if (!best)
+    return Status(FARO_UNAVAILABLE,
+                  fmt::format("{}: it holds kernels for {}; this machine can run none of them{}{}", name, offered,
+                              wanted && *wanted ? " that FARO_KERNELS asks for: " : "", wanted ? wanted : ""));
+  return best;
+}
+
+} // namespace faro
