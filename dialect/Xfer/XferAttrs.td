@@ -1,0 +1,32 @@
+// Attributes of the xfer dialect: enumerations that stand for the module ABI's.
+#ifndef XFER_ATTRS_TD
+#define XFER_ATTRS_TD
+
+include "dialect/Xfer/XferDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+class Xfer_Enum<string name, string summary, list<I32EnumAttrCase> cases> : I32EnumAttr<name, summary, cases> {
+  let cppNamespace = "::faro::xfer";
+  let genSpecializedAttr = 0;
+}
+
+// The values are those of faro_abi_op.
+def Xfer_Shuffle : Xfer_Enum<"Shuffle", "which operation a program carries out", [
+    I32EnumAttrCase<"Dispatch", 0, "dispatch">,
+    I32EnumAttrCase<"Combine", 1, "combine">
+  ]>;
+def Xfer_ShuffleAttr : EnumAttr<Xfer_Dialect, Xfer_Shuffle, "shuffle"> {
+  let assemblyFormat = "$value";
+}
+
+// The values are those of faro_abi_resource.
+def Xfer_Resource : Xfer_Enum<"Resource", "what a stage occupies while it runs", [
+    I32EnumAttrCase<"Core", 0, "core">,
+    I32EnumAttrCase<"Link", 1, "link">
+  ]>;
+def Xfer_ResourceAttr : EnumAttr<Xfer_Dialect, Xfer_Resource, "resource"> {
+  let assemblyFormat = "$value";
+}
+
+#endif // XFER_ATTRS_TD

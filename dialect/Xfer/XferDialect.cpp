@@ -1,0 +1,61 @@
+#include "dialect/Xfer/XferDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace faro::xfer;
+
+#include "dialect/Xfer/XferDialect.cpp.inc"
+
+#include "dialect/Xfer/XferEnums.cpp.inc"
+#include "dialect/Xfer/XferInterfaces.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialect/Xfer/XferAttrs.cpp.inc"
+#define GET_TYPEDEF_CLASSES
+#include "dialect/Xfer/XferTypes.cpp.inc"
+
+void XferDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialect/Xfer/XferAttrs.cpp.inc"
+      >();
+  addTypes<
+#define GET_TYPEDEF_LIST
+#include "dialect/Xfer/XferTypes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "dialect/Xfer/XferOps.cpp.inc"
+      >();
+}
+
+void faro::xfer::registerXferDialect(DialectRegistry &registry) {
+  ir::registerFaroDialect(registry);
+  registry.insert<XferDialect>();
+}
+
+LogicalResult XferDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
+  if (attribute.getName() != KernelAttrName)
+    return op->emitError() << "unknown attribute '" << attribute.getName().getValue()
+                           << "' of the xfer dialect; expected 'xfer.kernel'";
+  // /*kernel_k1*/
+  auto function = dyn_cast<FunctionOpInterface>(op);
+  if (!function || op->getName().getStringRef() != "func.func")
+    return op->emitError() << "expected 'xfer.kernel' on a 'func.func', found it on '" << op->getName() << "'";
+  if (!isa<UnitAttr>(attribute.getValue()))
+    return op->emitError() << "expected 'xfer.kernel' to be a unit attribute, found " << attribute.getValue();
+  // /*kernel_k2*/
+  if (!function.getResultTypes().empty())
+    return op->emitError() << "expected a kernel to have no results, found " << function.getResultTypes().size();
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes()))
+    if (!isa<AddrType>(type) && !type.isIntOrIndexOrFloat())
+      return op->emitError() << "expected argument " << index
+                             << " of a kernel to be an !xfer.addr, integer, index or float, found " << type;
+  return success();
+}
+
+#define GET_OP_CLASSES
+#include "dialect/Xfer/XferOps.cpp.inc"

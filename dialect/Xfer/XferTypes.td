@@ -1,0 +1,23 @@
+// Types of the xfer dialect.
+#ifndef XFER_TYPES_TD
+#define XFER_TYPES_TD
+
+include "dialect/Xfer/XferAttrs.td"
+
+class Xfer_Type<string name, string typeMnemonic> : TypeDef<Xfer_Dialect, name> {
+  let mnemonic = typeMnemonic;
+}
+
+def Xfer_Timepoint : Xfer_Type<"Timepoint", "timepoint"> {
+  let summary = "the moment when a stage is done";
+}
+
+def Xfer_Descriptors : Xfer_Type<"Descriptors", "descriptors"> {
+  let summary = "where each item of a batch goes or lies, made by the runtime from the exchanged counts";
+}
+
+def Xfer_Addr : Xfer_Type<"Addr", "addr"> {
+  let summary = "an address in global memory, of this rank or of a peer whose memory is mapped";
+}
+
+#endif // XFER_TYPES_TD
