@@ -52,8 +52,8 @@ typedef struct faro_transport_context faro_transport_context; /* one rank's tran
 typedef struct faro_region faro_region;                       /* memory of this rank, reachable by its peers */
 typedef struct faro_remote faro_remote;                       /* a peer's region, as seen from here */
 
-/* A message of `size` bytes arrived from `rank`. Called from `progress` (or `sleep`) on the calling thread; `data` is
- * valid during the call only. The handler must not call into the transport, except `send`. */
+/* A message of `size` bytes arrived from `rank`. Called from `progress`, `sleep` or `flush` on the calling thread;
+ * `data` is valid during the call only. The handler must not call into the transport, except `send`. */
 typedef void (*faro_message_handler)(void *user, uint32_t rank, uint32_t tag, const void *data, size_t size);
 
 typedef struct faro_transport_config {
@@ -61,8 +61,9 @@ typedef struct faro_transport_config {
   uint32_t rank;
   uint32_t world_size;
   const char *job; /* names the job; ranks of different jobs never meet */
-  faro_message_handler on_message;
+  faro_message_handler on_message; /* null: messages are dropped */
   void *user;
+  uint32_t loopback_only; /* not 0: nothing may listen on, or leave by, a network device other than loopback */
 } faro_transport_config;
 
 typedef struct faro_iov {
@@ -80,7 +81,8 @@ typedef struct faro_transport {
   const char *(*last_error)(void);
 
   faro_status (*open)(const faro_transport_config *config, faro_transport_context **out);
-  /* Leaves within timeout_ns even if peers are gone. Regions and remotes must have been released before. */
+  /* Leaves within timeout_ns even if peers are gone. Regions and remotes must have been released before. Peers that are
+   * still open see this rank as failed from then on. */
   void (*close)(faro_transport_context *context, int64_t timeout_ns);
 
   /* This rank's address: bytes for `connect` on the peers. The bytes belong to the context. */

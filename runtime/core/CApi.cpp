@@ -1,0 +1,182 @@
+// The C face of the C++ API: handles are the C++ objects, errors a thread's last message.
+#include "faro/faro.h"
+
+#include "faro/session.h"
+
+#include <fmt/format.h>
+#include <new>
+
+using namespace faro;
+
+struct faro_comm {
+  std::shared_ptr<Communicator> communicator;
+};
+struct faro_module {
+  std::shared_ptr<const Module> module;
+};
+struct faro_session {
+  std::shared_ptr<const Module> module;
+  std::unique_ptr<Session> session;
+};
+struct faro_plan {
+  std::shared_ptr<const Plan> plan;
+};
+
+static thread_local std::string lastError;
+
+static faro_status fail(const Status &status) {
+  lastError = status.message();
+  return status.code();
+}
+
+/// No exception passes the border, not even that memory is short.
+template <typename Work> static faro_status guarded(Work work) {
+  try {
+    lastError.clear();
+    const Status status = work();
+    return status.isOk() ? FARO_OK : fail(status);
+  } catch (const std::bad_alloc &) {
+    return fail({FARO_OUT_OF_MEMORY, "out of memory"});
+  } catch (const std::exception &e) {
+    return fail({FARO_INTERNAL, e.what()});
+  }
+}
+
+static Status missing(const char *call, const char *argument) {
+  return {FARO_INVALID_ARGUMENT, fmt::format("{}: {} is null", call, argument)};
+}
+
+static Expected<const faro_abi_program *> programOf(const Module &module, const char *name, faro_abi_op op) {
+  if (!name)
+    return module.only(op);
+  if (const faro_abi_program *program = module.find(name))
+    return program;
+  return Status(FARO_NOT_FOUND, fmt::format("{}: it holds no program {}", module.name(), name));
+}
+
+const char *faro_last_error(void) { return lastError.c_str(); }
+const char *faro_status_name(faro_status status) { return statusCodeName(status); }
+
+faro_status faro_comm_create(faro_comm **out) {
+  return guarded([&]() -> Status {
+    if (!out)
+      return missing("faro_comm_create", "out");
+    auto options = CommunicatorOptions::fromEnvironment();
+    if (!options)
+      return options.status();
+    auto communicator = Communicator::create(*options);
+    if (!communicator)
+      return communicator.status();
+    *out = new faro_comm{*communicator};
+    return Status::ok();
+  });
+}
+
+uint32_t faro_comm_rank(const faro_comm *comm) { return comm ? comm->communicator->rank() : 0; }
+uint32_t faro_comm_size(const faro_comm *comm) { return comm ? comm->communicator->size() : 0; }
+
+faro_status faro_comm_barrier(faro_comm *comm) {
+  return guarded([&] { return comm ? comm->communicator->barrier() : missing("faro_comm_barrier", "comm"); });
+}
+
+void faro_comm_destroy(faro_comm *comm) { delete comm; }
+
+static Status adopt(const Expected<std::shared_ptr<const Module>> &module, faro_module **out) {
+  if (!module)
+    return module.status();
+  *out = new faro_module{*module};
+  return Status::ok();
+}
+
+faro_status faro_module_load(const char *path, faro_module **out) {
+  return guarded([&] {
+    return path && out ? adopt(Module::load(path), out) : missing("faro_module_load", path ? "out" : "path");
+  });
+}
+
+faro_status faro_module_compile(const char *text, size_t size, const char *name, faro_module **out) {
+  return guarded([&] {
+    return text && out ? adopt(Module::compile(std::string(text, size), name ? name : "spec"), out)
+                       : missing("faro_module_compile", text ? "out" : "text");
+  });
+}
+
+void faro_module_destroy(faro_module *module) { delete module; }
+
+faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out) {
+  return guarded([&]() -> Status {
+    if (!comm || !module || !out)
+      return missing("faro_session_create", !comm ? "comm" : !module ? "module" : "out");
+    auto session = Session::create(comm->communicator, module->module);
+    if (!session)
+      return session.status();
+    *out = new faro_session{module->module, std::move(*session)};
+    return Status::ok();
+  });
+}
+
+void faro_session_destroy(faro_session *session) { delete session; }
+
+faro_status faro_prepare(faro_session *session, const char *program, const int64_t *topk_idx, int64_t tokens,
+                         faro_plan **out) {
+  return guarded([&]() -> Status {
+    if (!session || !out || (!topk_idx && tokens > 0))
+      return missing("faro_prepare", !session ? "session" : !out ? "out" : "topk_idx");
+    auto found = programOf(*session->module, program, FARO_ABI_DISPATCH);
+    if (!found)
+      return found.status();
+    auto plan = session->session->prepare(**found, {topk_idx, tokens});
+    if (!plan)
+      return plan.status();
+    *out = new faro_plan{*plan};
+    return Status::ok();
+  });
+}
+
+int64_t faro_plan_tokens(const faro_plan *plan) { return plan ? planTokens(*plan->plan) : 0; }
+int64_t faro_plan_rows(const faro_plan *plan) { return plan ? planRows(*plan->plan) : 0; }
+void faro_plan_destroy(faro_plan *plan) { delete plan; }
+
+faro_status faro_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride,
+                          faro_received *out) {
+  return guarded([&]() -> Status {
+    if (!session || !plan || !out)
+      return missing("faro_dispatch", !session ? "session" : !plan ? "plan" : "out");
+    auto received = session->session->dispatch(plan->plan, {x, planTokens(*plan->plan), x_stride});
+    if (!received)
+      return received.status();
+    *out = {received->rows.data,
+            received->rows.rows,
+            received->rows.stride,
+            received->expertOffsets.empty() ? nullptr : received->expertOffsets.data(),
+            received->expertCounts.data(),
+            int64_t(received->expertCounts.size())};
+    return Status::ok();
+  });
+}
+
+faro_status faro_expert_rows(faro_session *session, const faro_plan *plan, void **data, int64_t *stride) {
+  return guarded([&]() -> Status {
+    if (!session || !plan || !data || !stride)
+      return missing("faro_expert_rows", !session ? "session" : !plan ? "plan" : !data ? "data" : "stride");
+    auto rows = session->session->expertRows(plan->plan);
+    if (!rows)
+      return rows.status();
+    *data = rows->data;
+    *stride = rows->stride;
+    return Status::ok();
+  });
+}
+
+faro_status faro_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
+                         int64_t y_stride, const float *weights, void *out, int64_t out_stride) {
+  return guarded([&]() -> Status {
+    if (!session || !plan)
+      return missing("faro_combine", session ? "plan" : "session");
+    auto found = programOf(*session->module, program, FARO_ABI_COMBINE);
+    if (!found)
+      return found.status();
+    return session->session->combine(**found, plan->plan, {y, planRows(*plan->plan), y_stride}, weights,
+                                     {out, planTokens(*plan->plan), out_stride});
+  });
+}

@@ -1,0 +1,93 @@
+#include "runtime/core/SymmetricMemory.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace faro {
+
+Expected<std::unique_ptr<SymmetricMemory>> SymmetricMemory::create(std::shared_ptr<Communicator> communicator,
+                                                                   const std::vector<uint64_t> &sizeOfRank,
+                                                                   const char *what) {
+  std::unique_ptr<SymmetricMemory> memory(new SymmetricMemory(communicator));
+  memory->sizes = sizeOfRank;
+  for (uint64_t &size : memory->sizes)
+    size = (std::max<uint64_t>(size, 1) + 4095) / 4096 * 4096;
+
+  const faro_transport &transport = communicator->transport();
+  if (!(transport.capabilities & FARO_CAN_MAP))
+    return Status(FARO_UNAVAILABLE, fmt::format("transport {} cannot map the memory of other ranks", transport.name));
+  const uint64_t mine = memory->sizes[communicator->rank()];
+  if (const faro_status code = transport.alloc(communicator->transportContext(), mine, &memory->region))
+    return Status(code, fmt::format("rank {}: {} bytes for the {}: {}", communicator->rank(), mine, what,
+                                    transport.last_error()));
+  FARO_RETURN_IF_ERROR(memory->map(what));
+  return memory;
+}
+
+Status SymmetricMemory::map(const char *what) {
+  const faro_transport &transport = communicator->transport();
+  const void *key = nullptr;
+  size_t size = 0;
+  if (const faro_status code = transport.key(region, &key, &size))
+    return {code, fmt::format("rank {}: key of the {}: {}", communicator->rank(), what, transport.last_error())};
+  Bytes mine(size);
+  std::memcpy(mine.data(), key, size);
+  auto keys = communicator->allgather(mine, what);
+  if (!keys)
+    return keys.status();
+
+  bases.resize(communicator->size());
+  for (uint32_t rank = 0; rank < communicator->size(); ++rank) {
+    if (rank == communicator->rank()) {
+      bases[rank] = static_cast<std::byte *>(transport.base(region));
+      continue;
+    }
+    faro_remote *remote = nullptr;
+    const Bytes &peerKey = (*keys)[rank];
+    if (const faro_status code =
+            transport.map(communicator->transportContext(), rank, peerKey.data(), peerKey.size(), &remote))
+      return {code, fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,
+                                transport.last_error())};
+    remotes.push_back(remote);
+    bases[rank] = static_cast<std::byte *>(transport.pointer(remote));
+    if (!bases[rank])
+      return {FARO_UNAVAILABLE, fmt::format("rank {}: the {} of rank {} cannot be mapped; the direct path needs all "
+                                            "ranks on one node with shared memory (is /dev/shm there and large enough?)",
+                                            communicator->rank(), what, rank)};
+  }
+  return Status::ok();
+}
+
+SymmetricMemory::~SymmetricMemory() {
+  const faro_transport &transport = communicator->transport();
+  for (faro_remote *remote : remotes)
+    transport.unmap(remote);
+  if (region)
+    transport.release(region);
+}
+
+bool Window::fits(const std::vector<uint64_t> &bytesOfRank) const {
+  for (uint32_t rank = 0; rank < bytesOfRank.size(); ++rank)
+    if (bytesOfRank[rank] > (memory ? memory->sizeOf(rank) : 0))
+      return false;
+  return true;
+}
+
+Status Window::ensure(const std::vector<uint64_t> &bytesOfRank) {
+  if (fits(bytesOfRank))
+    return Status::ok();
+  // An eighth more than asked for, so that batches that differ a little do not grow it again; never smaller than it was.
+  std::vector<uint64_t> sizes;
+  for (uint32_t rank = 0; rank < bytesOfRank.size(); ++rank)
+    sizes.push_back(std::max(bytesOfRank[rank] + bytesOfRank[rank] / 8, memory ? memory->sizeOf(rank) : 0));
+  memory.reset(); // first: old and new need not fit side by side
+  auto larger = SymmetricMemory::create(communicator, sizes, name);
+  if (!larger)
+    return larger.status();
+  memory = std::move(*larger);
+  ++grown;
+  return Status::ok();
+}
+
+} // namespace faro

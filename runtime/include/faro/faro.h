@@ -1,0 +1,92 @@
+/*
+ * Faro's C API: everything the C++ API does, for everybody else.
+ *
+ *   faro_comm ─┐
+ *              ├─► faro_session ─► faro_prepare ─► faro_dispatch ─► (experts) ─► faro_combine
+ *   faro_module┘
+ *
+ * Every function that can fail returns a faro_status; faro_last_error() then says what happened, where, and what to do.
+ * Objects are used by one thread at a time. "Collective" calls are made by all ranks in the same order. Objects may be
+ * destroyed in any order: each keeps what it needs. Outputs are written on FARO_OK only.
+ */
+#ifndef FARO_FARO_H
+#define FARO_FARO_H
+
+#include "faro/transport.h" /* faro_status */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define FARO_API __attribute__((visibility("default")))
+#else
+#define FARO_API
+#endif
+
+typedef struct faro_comm faro_comm;
+typedef struct faro_module faro_module;
+typedef struct faro_session faro_session;
+typedef struct faro_plan faro_plan;
+
+/* The calling thread's last error, or "". Valid until its next call. */
+FARO_API const char *faro_last_error(void);
+/* "OK", "INVALID_ARGUMENT", ... */
+FARO_API const char *faro_status_name(faro_status status);
+
+/* Collective. Meets the other ranks of the job, as told by the environment of torchrun, Open MPI, Slurm or PMI. */
+FARO_API faro_status faro_comm_create(faro_comm **out);
+FARO_API uint32_t faro_comm_rank(const faro_comm *comm);
+FARO_API uint32_t faro_comm_size(const faro_comm *comm);
+/* Collective. Returns when all ranks are here. */
+FARO_API faro_status faro_comm_barrier(faro_comm *comm);
+FARO_API void faro_comm_destroy(faro_comm *comm); /* null is fine, as for all destroy functions */
+
+/* A shared library made by faroc. */
+FARO_API faro_status faro_module_load(const char *path, faro_module **out);
+/* A spec, compiled just in time. `name` appears in diagnostics. */
+FARO_API faro_status faro_module_compile(const char *text, size_t size, const char *name, faro_module **out);
+FARO_API void faro_module_destroy(faro_module *module);
+
+/* Collective. */
+FARO_API faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out);
+FARO_API void faro_session_destroy(faro_session *session);
+
+/* Collective. topk_idx: [tokens, topk] row-major, -1 drops a choice. `program` names a dispatch of the module; null: the
+ * only one. */
+FARO_API faro_status faro_prepare(faro_session *session, const char *program, const int64_t *topk_idx, int64_t tokens,
+                                  faro_plan **out);
+FARO_API int64_t faro_plan_tokens(const faro_plan *plan);
+/* Rows this rank receives, padding included. */
+FARO_API int64_t faro_plan_rows(const faro_plan *plan);
+FARO_API void faro_plan_destroy(faro_plan *plan);
+
+typedef struct faro_received {
+  void *data;     /* belongs to the session; valid until its next dispatch */
+  int64_t rows;   /* padding included */
+  int64_t stride; /* bytes from row to row */
+  const int64_t *expert_offsets; /* [local_experts + 1], or null when the layout is not expert-first */
+  const int64_t *expert_counts;  /* [local_experts]; both belong to the plan */
+  int64_t local_experts;
+} faro_received;
+
+/* Collective. x: [tokens] rows, x_stride bytes apart. */
+FARO_API faro_status faro_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride,
+                                   faro_received *out);
+
+/* Collective. Memory for expert outputs, `faro_plan_rows` rows, which combine reads in place. Valid until the next call. */
+FARO_API faro_status faro_expert_rows(faro_session *session, const faro_plan *plan, void **data, int64_t *stride);
+
+/* Collective. out[t] = sum over k of weights[t][k] x y[row of (t, k)]. y: faro_plan_rows rows in the order of the
+ * dispatch; read in place when it is memory of faro_expert_rows or of faro_dispatch, copied first otherwise. weights:
+ * [tokens, topk]. `program` names a combine of the module; null: the only one. */
+FARO_API faro_status faro_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
+                                  int64_t y_stride, const float *weights, void *out, int64_t out_stride);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
