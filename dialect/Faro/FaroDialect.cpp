@@ -1,7 +1,6 @@
 #include "dialect/Faro/FaroDialect.h"
 
 #include "mlir/IR/Builders.h"
-#include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -17,7 +16,26 @@ using namespace faro::ir;
 #define GET_TYPEDEF_CLASSES
 #include "dialect/Faro/FaroTypes.cpp.inc"
 
+namespace {
+
+/// Short names for the long types in printed IR.
+struct Aliases : OpAsmDialectInterface {
+  using OpAsmDialectInterface::OpAsmDialectInterface;
+  AliasResult getAlias(Type type, raw_ostream &os) const override {
+    if (auto tokens = dyn_cast<TokensType>(type))
+      os << (tokens.isTokenMajor() ? "tokens" : "experts");
+    else if (isa<RoutesType>(type))
+      os << "routes";
+    else
+      return AliasResult::NoAlias;
+    return AliasResult::OverridableAlias;
+  }
+};
+
+} // namespace
+
 void FaroDialect::initialize() {
+  addInterfaces<Aliases>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "dialect/Faro/FaroAttrs.cpp.inc"

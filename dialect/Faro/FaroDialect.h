@@ -6,6 +6,7 @@
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/Dialect.h"
+#include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
@@ -27,7 +28,25 @@ void registerFaroDialect(mlir::DialectRegistry &registry);
 } // namespace faro::ir
 
 #include "dialect/Faro/FaroDialect.h.inc"
+
 #include "dialect/Faro/FaroEnums.h.inc"
+
+namespace faro::ir {
+
+/// `custom<Word>($attr)`: an enumeration's attribute as the bare word.
+template <typename EnumAttr> mlir::ParseResult parseWord(mlir::OpAsmParser &parser, EnumAttr &attr) {
+  auto value = mlir::FieldParser<decltype(attr.getValue())>::parse(parser);
+  if (failed(value))
+    return mlir::failure();
+  attr = EnumAttr::get(parser.getContext(), *value);
+  return mlir::success();
+}
+template <typename EnumAttr> void printWord(mlir::OpAsmPrinter &printer, mlir::Operation *, EnumAttr attr) {
+  printer << stringifyEnum(attr.getValue());
+}
+
+} // namespace faro::ir
+
 #define GET_ATTRDEF_CLASSES
 #include "dialect/Faro/FaroAttrs.h.inc"
 #define GET_TYPEDEF_CLASSES

@@ -26,7 +26,7 @@ def Faro_DispatchOp : Faro_Op<"dispatch", [Pure]> {
   }];
   let arguments = (ins Faro_TokensType:$tokens, Faro_RoutesType:$routes, OptionalAttr<Faro_PathAttr>:$path);
   let results = (outs Faro_TokensType:$experts);
-  let assemblyFormat = "$tokens `,` $routes (`path` `(` $path^ `)`)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$tokens `,` $routes (`path` `(` custom<Word>($path)^ `)`)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 
@@ -51,7 +51,7 @@ def Faro_CombineOp : Faro_Op<"combine", [Pure]> {
   }];
   let arguments = (ins Faro_TokensType:$experts, Faro_RoutesType:$routes, OptionalAttr<Faro_PathAttr>:$path);
   let results = (outs Faro_TokensType:$tokens);
-  let assemblyFormat = "$experts `,` $routes (`path` `(` $path^ `)`)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$experts `,` $routes (`path` `(` custom<Word>($path)^ `)`)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

@@ -28,5 +28,11 @@ void registerXferDialect(mlir::DialectRegistry &registry);
 #include "dialect/Xfer/XferTypes.h.inc"
 // After the enumerations: its methods return them.
 #include "dialect/Xfer/XferInterfaces.h.inc"
+
+namespace faro::xfer {
+using ir::parseWord;
+using ir::printWord;
+} // namespace faro::xfer
+
 #define GET_OP_CLASSES
 #include "dialect/Xfer/XferOps.h.inc"

@@ -5,7 +5,7 @@
 include "dialect/Faro/FaroTypes.td"
 include "dialect/Xfer/XferInterfaces.td"
 include "dialect/Xfer/XferTypes.td"
-include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -44,7 +44,7 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
                        I64Attr:$row_stride, I64Attr:$streaming_threshold);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name $shuffle `(` $rows `,` $routes `)` `path` `(` $path `)` attr-dict-with-keyword $body
+    $sym_name custom<Word>($shuffle) `(` $rows `,` $routes `)` `path` `(` custom<Word>($path) `)` attr-dict-with-keyword $body
   }];
   let skipDefaultBuilders = 1;
   let builders = [
@@ -66,23 +66,30 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
   }];
 }
 
-def Xfer_DescriptorsOp : Xfer_Op<"descriptors", [Pure, HasParent<"ProgramOp">]> {
+def Xfer_DescriptorsOp : Xfer_Op<"descriptors", [Pure, HasParent<"ProgramOp">, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "where each item of the batch goes";
   let description = [{
     The plan of one batch: for each item the rank and row where it goes (or lies), and the rows of this rank's window
     that are padding. The runtime makes it from the exchanged counts before the program's first stage fires.
   }];
   let results = (outs Xfer_Descriptors:$plan);
+  let extraClassDefinition = [{
+    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) { setName(getPlan(), "plan"); }
+  }];
   let assemblyFormat = "attr-dict `:` type($plan)";
 }
 
 // A stage declares no memory effects: peers see what it does, so none may be removed, merged or moved.
 class Xfer_Stage<string opMnemonic, dag extraArguments, string head, string tail = ""> :
-    Xfer_Op<opMnemonic, [HasParent<"ProgramOp">, Xfer_StageOpInterface]> {
+    Xfer_Op<opMnemonic, [HasParent<"ProgramOp">, Xfer_StageOpInterface,
+                         DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let arguments = !con(extraArguments, (ins Variadic<Xfer_Timepoint>:$after, Xfer_ResourceAttr:$on));
   let results = (outs Xfer_Timepoint:$done);
   let extraClassDeclaration = "std::string getStageName();";
-  let assemblyFormat = head # " (`after` `(` $after^ `)`)? `on` `(` $on `)` " # tail # " attr-dict";
+  let extraClassDefinition = [{
+    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) { setName(getDone(), getStageName()); }
+  }];
+  let assemblyFormat = head # " (`after` `(` $after^ `)`)? `on` `(` custom<Word>($on) `)` " # tail # " attr-dict";
 }
 
 def Xfer_NotifyOp : Xfer_Stage<"notify", (ins StrAttr:$flag), "$flag"> {
