@@ -1,0 +1,257 @@
+// The transport `local`: ranks are threads of one process. Memory is ordinary memory, a put is a memcpy, a message is a
+// vector handed over under a lock. It makes everything above the transport testable under the thread sanitizer.
+#include "plugins/LastError.h"
+#include "plugins/local/Job.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <unistd.h>
+
+using faro::Status;
+using faro::local::Inbox;
+using faro::local::Job;
+using faro::local::Memory;
+using faro::local::Message;
+using faro::plugin::fail;
+using faro::plugin::report;
+
+namespace {
+constexpr uint64_t AddressMagic = 0x6c61636f4c6f7261; // "aroLocal", to tell our bytes from others
+constexpr uint64_t KeyMagic = 0x79654b6f4c6f7261;
+
+/// What address() hands out. The process and job number find out ranks that do not live in this process.
+struct Address {
+  uint64_t magic;
+  uint64_t job;
+  int64_t process;
+  uint32_t rank;
+  uint32_t reserved;
+};
+
+/// What key() hands out.
+struct Key {
+  uint64_t magic;
+  uint64_t job;
+  uint64_t region;
+  uint32_t owner;
+  uint32_t reserved;
+};
+} // namespace
+
+struct faro_transport_context {
+  std::shared_ptr<Job> job;
+  uint32_t rank;
+  faro_message_handler onMessage;
+  void *user;
+  Address address;
+  std::vector<bool> connected;
+};
+
+struct faro_region {
+  std::shared_ptr<Job> job;
+  std::shared_ptr<Memory> memory;
+  Key key;
+};
+
+struct faro_remote {
+  std::shared_ptr<Job> job;
+  std::shared_ptr<Memory> memory;
+  uint32_t owner;
+};
+
+static faro_status checkPeer(const faro_transport_context *context, uint32_t rank) {
+  if (rank >= context->job->worldSize())
+    return fail(FARO_INVALID_ARGUMENT,
+                fmt::format("there is no rank {}; the job has {}", rank, context->job->worldSize()));
+  if (rank == context->rank)
+    return fail(FARO_INVALID_ARGUMENT, fmt::format("rank {} is this rank itself, not a peer", rank));
+  return FARO_OK;
+}
+
+static faro_status checkConnected(const faro_transport_context *context, uint32_t rank) {
+  if (faro_status bad = checkPeer(context, rank))
+    return bad;
+  if (!context->connected[rank])
+    return fail(FARO_INVALID_ARGUMENT, fmt::format("rank {} has not been connected", rank));
+  return report(context->job->state(rank));
+}
+
+static faro_status openContext(const faro_transport_config *config, faro_transport_context **out) {
+  if (!config || !out || config->struct_size < sizeof(faro_transport_config) || !config->job)
+    return fail(FARO_INVALID_ARGUMENT, "open needs a configuration with a job name, of this version's size");
+  if (config->rank >= config->world_size)
+    return fail(FARO_INVALID_ARGUMENT,
+                fmt::format("rank {} is outside of a world of {}", config->rank, config->world_size));
+  auto job = Job::join(config->job, config->rank, config->world_size);
+  if (!job)
+    return report(job.status());
+  const Address address{AddressMagic, (*job)->id(), int64_t(getpid()), config->rank, 0};
+  *out = new faro_transport_context{*job,         config->rank, config->on_message,
+                                    config->user, address,      std::vector<bool>(config->world_size)};
+  return FARO_OK;
+}
+
+static void closeContext(faro_transport_context *context, int64_t) {
+  if (!context)
+    return;
+  context->job->leave(context->rank);
+  delete context;
+}
+
+static faro_status addressOf(faro_transport_context *context, const void **data, size_t *size) {
+  *data = &context->address;
+  *size = sizeof context->address;
+  return FARO_OK;
+}
+
+static faro_status connectPeer(faro_transport_context *context, uint32_t rank, const void *data, size_t size) {
+  if (faro_status bad = checkPeer(context, rank))
+    return bad;
+  Address address;
+  if (!data || size != sizeof address)
+    return fail(FARO_INVALID_ARGUMENT,
+                fmt::format("the address of rank {} has {} bytes; expected {}", rank, size, sizeof address));
+  std::memcpy(&address, data, sizeof address);
+  if (address.magic != AddressMagic || address.rank != rank)
+    return fail(FARO_INVALID_ARGUMENT, fmt::format("these bytes are not the address of rank {}", rank));
+  if (address.process != getpid() || address.job != context->job->id())
+    return fail(
+        FARO_UNAVAILABLE,
+        fmt::format("rank {} lives in another process ({}) than rank {}; the transport 'local' connects threads "
+                    "of one process, use 'ucx' between processes",
+                    rank, address.process, context->rank));
+  context->connected[rank] = true;
+  return report(context->job->state(rank));
+}
+
+static faro_status allocRegion(faro_transport_context *context, size_t size, faro_region **out) {
+  if (!size)
+    return fail(FARO_INVALID_ARGUMENT, "a region of 0 bytes was asked for; it must have at least one");
+  auto memory = Memory::create(size);
+  if (!memory)
+    return report(memory.status());
+  const uint64_t number = context->job->publish(context->rank, *memory);
+  *out = new faro_region{context->job, *memory, Key{KeyMagic, context->job->id(), number, context->rank, 0}};
+  return FARO_OK;
+}
+
+static void *baseOf(faro_region *region) { return region->memory->base(); }
+
+static faro_status keyOf(faro_region *region, const void **data, size_t *size) {
+  *data = &region->key;
+  *size = sizeof region->key;
+  return FARO_OK;
+}
+
+static void releaseRegion(faro_region *region) {
+  if (!region)
+    return;
+  region->job->retract(region->key.region);
+  delete region;
+}
+
+static faro_status mapRemote(faro_transport_context *context, uint32_t rank, const void *data, size_t size,
+                             faro_remote **out) {
+  if (faro_status bad = checkConnected(context, rank))
+    return bad;
+  Key key;
+  if (!data || size != sizeof key)
+    return fail(FARO_INVALID_ARGUMENT,
+                fmt::format("a key of rank {} has {} bytes; expected {}", rank, size, sizeof key));
+  std::memcpy(&key, data, sizeof key);
+  if (key.magic != KeyMagic || key.job != context->job->id() || key.owner != rank)
+    return fail(FARO_INVALID_ARGUMENT, fmt::format("these bytes are not a key of rank {}", rank));
+  auto memory = context->job->find(rank, key.region);
+  if (!memory)
+    return fail(FARO_NOT_FOUND, fmt::format("rank {} has released the region of this key", rank));
+  *out = new faro_remote{context->job, std::move(memory), rank};
+  return FARO_OK;
+}
+
+static void *pointerOf(faro_remote *remote) { return remote->memory->base(); }
+static void unmapRemote(faro_remote *remote) { delete remote; }
+
+static faro_status putPieces(faro_remote *remote, uint64_t offset, const faro_iov *pieces, size_t count) {
+  if (Status gone = remote->job->state(remote->owner); !gone)
+    return report(gone);
+  const uint64_t limit = remote->memory->size();
+  uint64_t end = offset;
+  for (size_t i = 0; i < count && end <= limit; ++i)
+    end = pieces[i].size > limit - end ? limit + 1 : end + pieces[i].size;
+  if (end > limit)
+    return fail(FARO_INVALID_ARGUMENT, fmt::format("a put at offset {} of rank {} ends behind the region's {} bytes",
+                                                   offset, remote->owner, limit));
+  std::byte *to = remote->memory->base() + offset;
+  for (size_t i = 0; i < count; ++i) {
+    if (pieces[i].size)
+      std::memcpy(to, pieces[i].data, pieces[i].size);
+    to += pieces[i].size;
+  }
+  return FARO_OK;
+}
+
+static faro_status flushPuts(faro_transport_context *, int64_t) {
+  return FARO_OK; // put has copied already
+}
+
+static faro_status sendMessage(faro_transport_context *context, uint32_t rank, uint32_t tag, const void *data,
+                               size_t size) {
+  if (faro_status bad = checkConnected(context, rank))
+    return bad;
+  const auto *bytes = static_cast<const std::byte *>(data);
+  context->job->inbox(rank).push(Message{context->rank, tag, std::vector<std::byte>(bytes, bytes + size)});
+  return FARO_OK;
+}
+
+static uint32_t makeProgress(faro_transport_context *context) {
+  const auto messages = context->job->inbox(context->rank).take();
+  for (const Message &message : messages)
+    if (context->onMessage)
+      context->onMessage(context->user, message.rank, message.tag, message.bytes.data(), message.bytes.size());
+  return uint32_t(messages.size());
+}
+
+static faro_status sleepFor(faro_transport_context *context, int64_t timeoutNs) {
+  context->job->inbox(context->rank).waitFor(std::chrono::nanoseconds(std::max<int64_t>(timeoutNs, 0)));
+  return FARO_OK;
+}
+
+static void wakeContext(faro_transport_context *context) { context->job->inbox(context->rank).wake(); }
+
+static faro_status peerState(faro_transport_context *context, uint32_t rank) {
+  if (faro_status bad = checkPeer(context, rank))
+    return bad;
+  return report(context->job->state(rank));
+}
+
+static const char *lastErrorText() { return faro::plugin::lastError().c_str(); }
+
+extern "C" __attribute__((visibility("default"))) const faro_transport *faro_transport_entry(void) {
+  static const faro_transport table = {
+      FARO_TRANSPORT_VERSION,
+      sizeof(faro_transport),
+      "local",
+      FARO_CAN_MAP | FARO_CAN_PUT | FARO_CAN_MESSAGE | FARO_CAN_SLEEP | FARO_CAN_DETECT,
+      lastErrorText,
+      openContext,
+      closeContext,
+      addressOf,
+      connectPeer,
+      allocRegion,
+      baseOf,
+      keyOf,
+      releaseRegion,
+      mapRemote,
+      pointerOf,
+      unmapRemote,
+      putPieces,
+      flushPuts,
+      sendMessage,
+      makeProgress,
+      sleepFor,
+      wakeContext,
+      peerState,
+  };
+  return &table;
+}

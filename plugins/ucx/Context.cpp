@@ -1,0 +1,72 @@
+#include "plugins/ucx/Context.h"
+
+#include "plugins/ucx/UcsStatus.h"
+
+#include <cstdlib>
+#include <fmt/format.h>
+
+namespace faro::ucx {
+
+namespace {
+struct Setting {
+  const char *name; // UCX_<name> in the environment
+  const char *value;
+};
+
+/// What the environment says wins over each of these.
+constexpr Setting Settings[] = {
+    // Shared memory gives rkey_ptr. Shared memory alone cannot tell when a peer dies and refuses endpoints with error
+    // handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts, at a third of the speed.
+    {"TLS", "posix,sysv,tcp,self"},
+    // Each of the two shared-memory transports would take 4 MiB per rank for messages that go over tcp anyway:
+    // 64 ranks would not fit into a container's usual 64 MiB of /dev/shm.
+    {"MM_RX_BUFS_GROW", "64"},
+    {"MM_SEG_SIZE", "1024"},
+};
+
+/// Where ucp_mem_map takes memory from: /dev/shm, System V segments where /dev/shm is full, private pages (that cannot
+/// be mapped by peers) last. All of these come zeroed, UCX's other allocators do not.
+constexpr Setting Allocators = {"ALLOC_PRIO", "md:posix,md:sysv,mmap"};
+
+struct ConfigRelease {
+  void operator()(ucp_config_t *config) const { ucp_config_release(config); }
+};
+} // namespace
+
+static bool isSetByUser(const Setting &setting) {
+  return std::getenv(fmt::format("UCX_{}", setting.name).c_str()) != nullptr;
+}
+
+static Status apply(ucp_config_t *config, const Setting &setting) {
+  if (isSetByUser(setting))
+    return Status::ok();
+  const ucs_status_t status = ucp_config_modify(config, setting.name, setting.value);
+  return status == UCS_OK ? Status::ok()
+                          : toStatus(status, fmt::format("setting UCX's {} to {}", setting.name, setting.value));
+}
+
+Expected<std::shared_ptr<Context>> Context::create(uint32_t worldSize, bool loopbackOnly) {
+  ucp_config_t *raw = nullptr;
+  if (ucs_status_t status = ucp_config_read(nullptr, nullptr, &raw); status != UCS_OK)
+    return toStatus(status, "reading UCX's configuration (the UCX_* variables)");
+  const std::unique_ptr<ucp_config_t, ConfigRelease> config(raw);
+  for (const Setting &setting : Settings)
+    FARO_RETURN_IF_ERROR(apply(config.get(), setting));
+  FARO_RETURN_IF_ERROR(apply(config.get(), Allocators));
+  if (loopbackOnly)
+    FARO_RETURN_IF_ERROR(apply(config.get(), {"NET_DEVICES", "lo"}));
+
+  ucp_params_t params{};
+  params.field_mask = UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_ESTIMATED_NUM_EPS | UCP_PARAM_FIELD_NAME;
+  params.features = UCP_FEATURE_RMA | UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
+  params.estimated_num_eps = worldSize;
+  params.name = "faro";
+  ucp_context_h handle = nullptr;
+  if (ucs_status_t status = ucp_init(&params, config.get(), &handle); status != UCS_OK)
+    return toStatus(status, "opening UCX (is UCX_TLS or UCX_NET_DEVICES set to something this machine does not have?)");
+  return std::shared_ptr<Context>(new Context(handle, isSetByUser(Allocators)));
+}
+
+Context::~Context() { ucp_cleanup(handle_); }
+
+} // namespace faro::ucx
