@@ -1,0 +1,93 @@
+#include "tests/bench/budgets.h"
+
+#include <algorithm>
+
+namespace faro::bench {
+
+static const Result *firstOf(const std::vector<Result> &results, Kind kind) {
+  for (const Result &result : results)
+    if (result.kind == kind)
+      return &result;
+  return nullptr;
+}
+
+const Result *baselineOf(const std::vector<Result> &results) { return firstOf(results, Kind::Peer); }
+const Result *faroOf(const std::vector<Result> &results) { return firstOf(results, Kind::Faro); }
+
+const Result *boundOf(const std::vector<Result> &results) {
+  const Result *best = nullptr;
+  for (const Result &result : results)
+    if (result.kind == Kind::Bound && (!best || result.bestRun() < best->bestRun()))
+      best = &result;
+  return best;
+}
+
+static const Result *named(const std::vector<Result> &results, const char *name) {
+  for (const Result &result : results)
+    if (result.name == name)
+      return &result;
+  return nullptr;
+}
+
+/// How many times faster Faro is than `other`, which for a bound is the share of it.
+static void addRatio(std::vector<Budget> &budgets, const char *what, double target, const Result *other,
+                     const Result &faro, const char *unit) {
+  if (other)
+    budgets.push_back(
+        {what, target, other->bestRun() / faro.bestRun(), other->medianRun() / faro.medianRun(), true, unit});
+}
+
+static bool isReferenceShape(const Options &o, int ranks) {
+  return o.hidden == 7168 && o.element == Element::Bf16 && o.topk == 8 && o.experts == 64 && o.routing == "uniform" &&
+         ranks >= 2 && ranks <= 8 && o.tokens >= 256 && o.tokens <= 4096 && o.coldCaches;
+}
+
+static void addDispatchBudgets(std::vector<Budget> &budgets, const Options &o, int ranks,
+                               const std::vector<Result> &results, const Result &faro) {
+  if (isReferenceShape(o, ranks)) {
+    addRatio(budgets, "dispatch against permute + Alltoallv + permute", 9, baselineOf(results), faro, "x");
+    const double best = ranks == 2 ? 2.3 : ranks <= 4 ? 3.0 : 3.7;
+    addRatio(budgets, "dispatch against rank-deduped Alltoallw in place + replicate", best,
+             named(results, "rank-deduped Alltoallw in place + replicate"), faro, "x");
+  }
+  // Rows that end inside a cache line cost one partial store each, which short rows cannot hide.
+  const bool wholeLines = o.rowBytes() % 64 == 0;
+  if (o.coldCaches && o.rowBytes() >= 5000)
+    addRatio(budgets, wholeLines ? "dispatch, share of the write-once bound" : "dispatch, share of it, odd row size",
+             wholeLines ? 0.95 : 0.85, boundOf(results), faro, "");
+}
+
+static void addCombineBudgets(std::vector<Budget> &budgets, const Options &o, int ranks,
+                              const std::vector<Result> &results, const Result &faro) {
+  if (isReferenceShape(o, ranks))
+    addRatio(budgets, "combine against permute + Alltoallv + weighted sum", 5.3, baselineOf(results), faro, "x");
+  if (o.coldCaches && o.rowBytes() >= 5000)
+    addRatio(budgets, "combine, share of the read-k-write-one bound", o.topk >= 4 ? 0.92 : 0.75, boundOf(results), faro,
+             "");
+}
+
+std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results) {
+  std::vector<Budget> budgets;
+  const Result *faro = faroOf(results);
+  if (!faro)
+    return budgets;
+  if (op == Op::Dispatch)
+    addDispatchBudgets(budgets, options, ranks, results, *faro);
+  if (op == Op::Combine)
+    addCombineBudgets(budgets, options, ranks, results, *faro);
+  if (op != Op::Combine && options.tokens == 4096 && options.topk == 8 && options.hidden == 7168)
+    budgets.push_back({"planning, share of the dispatch", 0.05, faro->bestPlan() / faro->bestRun(),
+                       faro->medianPlan() / faro->medianRun(), false, ""});
+  return budgets;
+}
+
+static double most(const std::vector<double> &values) { return *std::max_element(values.begin(), values.end()); }
+static double least(const std::vector<double> &values) { return *std::min_element(values.begin(), values.end()); }
+
+std::vector<Budget> budgetsOf(const JitTimes &times) {
+  return {{"first spec of a process", 150, times.first, times.first, false, " ms"},
+          {"next spec", 60, least(times.next), most(times.next), false, " ms"},
+          {"spec from the cache", 2, least(times.cached), most(times.cached), false, " ms"}};
+}
+
+} // namespace faro::bench

@@ -1,0 +1,27 @@
+// The project's own targets, held against a run whose shape they are about.
+#pragma once
+
+#include "tests/bench/harness.h"
+#include "tests/bench/jit.h"
+
+namespace faro::bench {
+
+struct Budget {
+  std::string what;
+  double target = 0;
+  double measured = 0; ///< from the least times
+  double median = 0;   ///< the same from the medians
+  bool atLeast = true; ///< else: at most
+  const char *unit = "x";
+  bool met() const { return atLeast ? measured >= target : measured <= target; }
+};
+
+/// The results that ratios refer to; null where they did not take part.
+const Result *baselineOf(const std::vector<Result> &results);
+const Result *boundOf(const std::vector<Result> &results); ///< the fastest of the bounds
+const Result *faroOf(const std::vector<Result> &results);
+
+std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results);
+std::vector<Budget> budgetsOf(const JitTimes &times);
+
+} // namespace faro::bench

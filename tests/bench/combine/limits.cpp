@@ -1,0 +1,54 @@
+// The machine's own bounds: each rank reads k rows and writes one for each of its tokens, in private memory, in order,
+// with nobody to wait for. No combine can avoid that; the best way of doing just that is the bound.
+#include "tests/bench/combine/combine_bench.h"
+
+namespace faro::bench {
+namespace {
+
+class Limit : public Method {
+public:
+  using Work = void (*)(CombineBench &);
+  Limit(CombineBench &b, const char *limitName, Kind limitKind, Work w)
+      : Method(limitName, limitKind), bench(b), work(w) {}
+  void run() override { work(bench); }
+
+private:
+  CombineBench &bench;
+  Work work;
+};
+
+void sumInOrder(CombineBench &b) { b.sumItems(b.arrived.data(), true); }
+void sumInOrderPlain(CombineBench &b) { b.sumItems(b.arrived.data(), false); }
+
+void readInOrder(CombineBench &b) {
+  const size_t k = b.problem.topkSize();
+  RowList now, next;
+  auto find = [&](size_t t, RowList &list) {
+    list.count = int(k);
+    for (size_t j = 0; j < k; ++j)
+      list.rows[j] = b.arrived.data() + (t * k + j) * b.bytes;
+    list.weights = &b.problem.weights[t * k];
+  };
+  for (size_t t = 0; t < b.problem.tokens(); ++t) {
+    find(t, now);
+    find(t + 1 < b.problem.tokens() ? t + 1 : t, next);
+    orRows(b.resultRow(t), now, next, b.bytes);
+  }
+  storeFence();
+}
+
+void readOnly(CombineBench &b) { readAll(b.arrived.data(), b.problem.options.items() * b.bytes); }
+
+} // namespace
+
+void addCombineLimits(CombineBench &bench, Methods &methods) {
+  auto add = [&](const char *name, Kind kind, Limit::Work work) {
+    methods.push_back(std::make_unique<Limit>(bench, name, kind, work));
+  };
+  add("read k rows, write one: no arithmetic", Kind::Bound, readInOrder);
+  add("read k rows, write one: weighted sum", Kind::Bound, sumInOrder);
+  add("read k rows, write one: weighted sum, plain stores", Kind::Bound, sumInOrderPlain);
+  add("read the same bytes, nothing written", Kind::Limit, readOnly);
+}
+
+} // namespace faro::bench

@@ -1,0 +1,54 @@
+// Dispatch: tokens [T, H] in token order to rows (local expert, source, token) on the ranks of their experts.
+//
+//   this file            what all ways of dispatching share: tokens, output, staging, the check
+//   permute_alltoallv    the baseline, and the best permutes we can write
+//   alltoallw            MPI's own way to leave out both permutes
+//   deduped_*            one copy per (token, rank), replicated at its receiver
+//   faro                 this project, through its public API
+//   limits               the machine's own bounds
+#pragma once
+
+#include "tests/bench/exchange_plan.h"
+#include "tests/bench/harness.h"
+#include "tests/bench/memory.h"
+
+namespace faro::bench {
+
+class DispatchBench : public Workspace {
+public:
+  DispatchBench(const Problem &problem, MPI_Comm comm);
+
+  const Problem &problem;
+  const MPI_Comm comm;
+  const size_t bytes; ///< of a row
+  const RowType rowType;
+  /// tokens [T, H]; out: the rows of this rank's experts; sent and arrived: staging for rows of the wire. The limits
+  /// take `sent` for whatever they write, so it has room for a whole number of cache lines per row.
+  Buffer tokens, out, sent, arrived;
+
+  char *token(size_t t) { return tokens.data() + t * bytes; }
+  char *outRow(size_t row) { return out.data() + row * bytes; }
+  void zeroPadding(const ExpertRows &experts);
+
+  /// Compares rows that lie `stride` bytes apart with the definition.
+  Check check(const void *rows, size_t count, size_t stride) const;
+
+  void wipe() override;
+  void flush() override;
+};
+
+enum class Permute {
+  Memcpy,    ///< as most people write it
+  Streaming, ///< the same with stores past the cache
+  TokenMajor ///< a token is read once and stored to its k places on the wire; the best we know
+};
+
+std::unique_ptr<Method> permuteAlltoallv(DispatchBench &bench, Permute permute);
+std::unique_ptr<Method> dispatchAlltoallvAlone(DispatchBench &bench);
+std::unique_ptr<Method> dispatchAlltoallw(DispatchBench &bench);
+std::unique_ptr<Method> dedupedAlltoallv(DispatchBench &bench);
+std::unique_ptr<Method> dedupedAlltoallwInPlace(DispatchBench &bench);
+std::unique_ptr<Method> faroDispatch(DispatchBench &bench);
+void addDispatchLimits(DispatchBench &bench, Methods &methods);
+
+} // namespace faro::bench

@@ -1,0 +1,72 @@
+// The machine's own bounds: each rank moves the bytes of its dispatch in private memory, in order, with nobody to wait
+// for. No dispatch can avoid reading each token once and writing each item once; the best way of doing just that is the
+// bound.
+#include "tests/bench/dispatch/dispatch_bench.h"
+#include "tests/bench/kernels.h"
+
+#include <cstring>
+
+namespace faro::bench {
+namespace {
+
+class Limit : public Method {
+public:
+  using Work = void (*)(DispatchBench &);
+  Limit(DispatchBench &b, const char *limitName, Kind limitKind, Work w)
+      : Method(limitName, limitKind), bench(b), work(w) {}
+  void run() override { work(bench); }
+
+private:
+  DispatchBench &bench;
+  Work work;
+};
+
+void copyPlain(DispatchBench &b) { std::memcpy(b.out.data(), b.arrived.data(), b.problem.received.size() * b.bytes); }
+
+void copyPastCache(DispatchBench &b) {
+  copyStreaming(b.out.data(), b.arrived.data(), b.problem.received.size() * b.bytes);
+  storeFence();
+}
+
+void writeOncePlain(DispatchBench &b) {
+  const size_t k = b.problem.topkSize();
+  for (size_t t = 0; t < b.problem.tokens(); ++t)
+    replicatePlain(b.sent.data() + t * k * b.bytes, k, b.token(t), b.bytes);
+}
+
+void writeOnceByRow(DispatchBench &b) {
+  const size_t k = b.problem.topkSize();
+  for (size_t i = 0; i < b.problem.options.items(); ++i)
+    copyStreaming(b.sent.data() + i * b.bytes, b.token(i / k), b.bytes);
+  storeFence();
+}
+
+/// Rows of whole cache lines, as a library lays them out that chooses the stride itself.
+void writeOnceByBlock(DispatchBench &b) {
+  const size_t k = b.problem.topkSize(), stride = (b.bytes + 63) / 64 * 64;
+  char *places[MaxTopk];
+  for (size_t t = 0; t < b.problem.tokens(); ++t) {
+    for (size_t j = 0; j < k; ++j)
+      places[j] = b.sent.data() + (t * k + j) * stride;
+    replicateStreaming(places, k, b.token(t), stride);
+  }
+  storeFence();
+}
+
+void readOnly(DispatchBench &b) { readAll(b.arrived.data(), b.problem.received.size() * b.bytes); }
+
+} // namespace
+
+void addDispatchLimits(DispatchBench &bench, Methods &methods) {
+  auto add = [&](const char *name, Kind kind, Limit::Work work) {
+    methods.push_back(std::make_unique<Limit>(bench, name, kind, work));
+  };
+  add("memcpy of the same bytes", Kind::Limit, copyPlain);
+  add("non-temporal copy of the same bytes", Kind::Limit, copyPastCache);
+  add("write once, plain stores", Kind::Bound, writeOncePlain);
+  add("write once, row by row, non-temporal", Kind::Bound, writeOnceByRow);
+  add("write once, 512-byte blocks, non-temporal", Kind::Bound, writeOnceByBlock);
+  add("read the same bytes, nothing written", Kind::Limit, readOnly);
+}
+
+} // namespace faro::bench

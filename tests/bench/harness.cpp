@@ -1,0 +1,97 @@
+#include "tests/bench/harness.h"
+
+#include <algorithm>
+
+namespace faro::bench {
+
+const char *kindName(Kind kind) {
+  switch (kind) {
+  case Kind::Peer:
+    return "peer";
+  case Kind::Part:
+    return "part";
+  case Kind::Faro:
+    return "faro";
+  case Kind::Limit:
+    return "limit";
+  case Kind::Bound:
+    return "bound";
+  }
+  return "?";
+}
+
+static double least(const std::vector<double> &values) {
+  return values.empty() ? 0 : *std::min_element(values.begin(), values.end());
+}
+
+static double median(std::vector<double> values) {
+  if (values.empty())
+    return 0;
+  std::sort(values.begin(), values.end());
+  const size_t half = values.size() / 2;
+  return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
+}
+
+double Result::bestRun() const { return least(runMs); }
+double Result::medianRun() const { return median(runMs); }
+double Result::bestPlan() const { return least(planMs); }
+double Result::medianPlan() const { return median(planMs); }
+
+/// Milliseconds of the slowest rank.
+template <typename Work> static double timeBetweenBarriers(MPI_Comm comm, Work &&work) {
+  MPI_Barrier(comm);
+  const double start = MPI_Wtime();
+  work();
+  MPI_Barrier(comm);
+  return largest(MPI_Wtime() - start, comm) * 1e3;
+}
+
+static void checkOutput(Method &method, Result &result, MPI_Comm comm) {
+  const Check mine = method.check();
+  result.checked = true;
+  result.wrongRows += total(mine.wrongRows, comm);
+  if (mine.error)
+    result.error = std::max(result.error.value_or(0), largest(*mine.error, comm));
+}
+
+std::vector<Result> runMethods(const Methods &methods, Workspace &workspace, int iterations, bool coldCaches,
+                               MPI_Comm comm) {
+  std::vector<Result> results;
+  for (const auto &method : methods)
+    results.push_back({method->name, method->kind, false, 0, {}, {}, {}, {}});
+
+  for (int iteration = 0; iteration <= iterations; ++iteration)
+    for (size_t m = 0; m < methods.size(); ++m) {
+      Method &method = *methods[m];
+      Result &result = results[m];
+      const bool check = method.checks() && (iteration == 0 || iteration == iterations);
+      if (check) {
+        workspace.wipe();
+        method.wipe();
+      }
+      double planMs = 0;
+      if (method.plans())
+        planMs = timeBetweenBarriers(comm, [&] { method.plan(); });
+      method.place();
+      if (coldCaches) {
+        workspace.flush();
+        for (const auto &other : methods) // lines another method left dirty would be written back at this one's cost
+          other->flush();
+      }
+      const double runMs = timeBetweenBarriers(comm, [&] { method.run(); });
+      if (check)
+        checkOutput(method, result, comm);
+      if (iteration == 0)
+        continue;
+      if (method.plans())
+        result.planMs.push_back(planMs);
+      result.runMs.push_back(runMs);
+    }
+
+  for (size_t m = 0; m < methods.size(); ++m)
+    for (const auto &[part, seconds] : methods[m]->parts)
+      results[m].partsMs[part] = largest(seconds, comm) * 1e3;
+  return results;
+}
+
+} // namespace faro::bench

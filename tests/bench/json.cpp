@@ -1,0 +1,118 @@
+#include "tests/bench/kernels.h"
+#include "tests/bench/report.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace faro::bench {
+
+using nlohmann::json;
+
+static json toJson(const Budget &budget) {
+  return {{"what", budget.what},         {"target", budget.target}, {"at_least", budget.atLeast},
+          {"measured", budget.measured}, {"median", budget.median}, {"met", budget.met()}};
+}
+
+static json toJson(const std::vector<Budget> &budgets) {
+  json list = json::array();
+  for (const Budget &budget : budgets)
+    list.push_back(toJson(budget));
+  return list;
+}
+
+static json toJson(const Result &result, const Report &report, double bytes) {
+  json method = {{"name", result.name},
+                 {"kind", kindName(result.kind)},
+                 {"run_ms_min", result.bestRun()},
+                 {"run_ms_median", result.medianRun()},
+                 {"gb_per_s", bytes / result.bestRun() * 1e-6},
+                 {"checked", result.checked},
+                 {"wrong_rows", result.wrongRows}};
+  if (!result.planMs.empty()) {
+    method["plan_ms_min"] = result.bestPlan();
+    method["plan_ms_median"] = result.medianPlan();
+  }
+  if (result.error)
+    method["max_error"] = *result.error;
+  if (!result.partsMs.empty())
+    method["parts_ms"] = result.partsMs;
+  if (const Result *baseline = baselineOf(report.results)) {
+    method["ratio"] = baseline->bestRun() / result.bestRun();
+    method["ratio_median"] = baseline->medianRun() / result.medianRun();
+  }
+  if (const Result *bound = boundOf(report.results)) {
+    method["share"] = bound->bestRun() / result.bestRun();
+    method["share_median"] = bound->medianRun() / result.medianRun();
+  }
+  return method;
+}
+
+json toJson(const Report &report) {
+  const Options &o = report.options;
+  const double bytes = double(o.items() * o.rowBytes()) * report.ranks;
+  json run = {{"op", opName(report.op)},
+              {"ranks", report.ranks},
+              {"tokens", o.tokens},
+              {"hidden", o.hidden},
+              {"experts", o.experts},
+              {"topk", o.topk},
+              {"dtype", elementName(o.element)},
+              {"routing", o.routing},
+              {"align", o.align},
+              {"iterations", o.iterations},
+              {"caches", o.coldCaches ? "cold" : "warm"},
+              {"seed", o.seed},
+              {"payload_bytes", bytes},
+              {"budgets", toJson(report.budgets)}};
+  run["methods"] = json::array();
+  for (const Result &result : report.results)
+    run["methods"].push_back(toJson(result, report, bytes));
+  return run;
+}
+
+json toJson(const JitTimes &times, const std::vector<Budget> &budgets) {
+  return {{"op", "jit"},
+          {"first_ms", times.first},
+          {"next_ms", times.next},
+          {"cached_ms", times.cached},
+          {"cached_new_process_ms", times.cachedNewProcess},
+          {"budgets", toJson(budgets)}};
+}
+
+static std::string processorName() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("model name", 0) == 0)
+      return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+Status writeJson(const std::string &path, const json &runs) {
+  double load = -1;
+  if (getloadavg(&load, 1) != 1)
+    load = -1;
+  const json whole = {{"machine",
+                       {{"processor", processorName()},
+                        {"cores", sysconf(_SC_NPROCESSORS_ONLN)},
+                        {"loops", kernelTarget()},
+                        {"load_at_end", load}}},
+                      {"runs", runs}};
+  const std::string part = path + ".part";
+  std::ofstream out(part);
+  out << whole.dump(1) << '\n';
+  out.close();
+  if (!out || std::rename(part.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    std::remove(part.c_str());
+    return Status(FARO_PERMISSION_DENIED, fmt::format("--json {}: cannot be written: {}", path, std::strerror(error)));
+  }
+  return Status::ok();
+}
+
+} // namespace faro::bench

@@ -1,0 +1,32 @@
+// One set of inner loops for one kind of processor. kernels.cpp chooses one when the program starts.
+#pragma once
+
+#include "tests/bench/kernels.h"
+
+namespace faro::bench {
+
+struct KernelTable {
+  using SumFn = void (*)(char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming);
+  const char *name;
+  void (*copy)(char *dst, const char *src, size_t bytes);
+  /// dst rows on line boundaries, `bytes` a multiple of 64.
+  void (*replicate)(char *const *dst, size_t places, const char *src, size_t bytes);
+  SumFn sum[3]; ///< by Element
+  void (*orRows)(char *dst, const RowList &now, const RowList &next, size_t bytes);
+  uint64_t (*read)(const char *src, size_t bytes);
+};
+
+extern const KernelTable PlainKernels, Avx2Kernels, Avx512Kernels;
+
+/// weightedSum of the bytes [begin, end) of the rows, value by value. The vector sets use it for what is no whole
+/// vector.
+void sumPlainRange(Element element, char *dst, const RowList &now, size_t begin, size_t end);
+void orPlainRange(char *dst, const RowList &now, size_t begin, size_t end);
+
+/// Bytes from p to the next line boundary, at most `bytes`.
+inline size_t bytesToLine(const char *p, size_t bytes) {
+  const size_t head = (64 - (reinterpret_cast<uintptr_t>(p) & 63)) & 63;
+  return head < bytes ? head : bytes;
+}
+
+} // namespace faro::bench

@@ -1,0 +1,49 @@
+// The inner loops: copies and weighted sums, in the widest form the processor has. Every peer and every limit uses
+// these same loops, so that a ratio between two methods is about what they move and not about who was better
+// vectorised. Any row size and any alignment works; whole cache lines go past the cache, their remainders do not
+// (storing part of a line past the cache costs a read and a write of memory).
+#pragma once
+
+#include "tests/bench/options.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace faro::bench {
+
+/// "avx512", "avx2" or "plain".
+const char *kernelTarget();
+
+/// Copies past the cache. Weakly ordered: call storeFence() before telling anybody that it is done.
+void copyStreaming(char *dst, const char *src, size_t bytes);
+
+/// Stores the row at src to `places` rows, past the cache: 512 bytes of it at a time in registers, each stored to all
+/// places. Rows that are not made of whole, aligned cache lines are copied one after the other. Needs a storeFence().
+void replicateStreaming(char *const *dst, size_t places, const char *src, size_t bytes);
+
+/// Stores the row at src to `places` rows that lie one behind the other, with plain stores.
+void replicatePlain(char *dst, size_t places, const char *src, size_t bytes);
+
+/// Makes earlier streaming stores visible before any later store.
+void storeFence();
+
+/// The rows of one sum, and their weights.
+struct RowList {
+  const char *rows[MaxTopk];
+  const float *weights = nullptr;
+  int count = 0;
+};
+
+/// dst[c] = round(sum over i of weights[i] x rows[i][c]): f32, each product rounded, then added, in the order of the
+/// list, from +0. Finite values only. Meanwhile the first now.count rows of `next` are fetched into the L2 cache at the
+/// same offsets: k short streams are too short for the prefetchers of the hardware. `streaming`: whole lines past the
+/// cache.
+void weightedSum(Element element, char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming);
+
+/// The traffic of weightedSum without its arithmetic: dst = bitwise or of the rows.
+void orRows(char *dst, const RowList &now, const RowList &next, size_t bytes);
+
+/// Reads everything.
+void readAll(const char *src, size_t bytes);
+
+} // namespace faro::bench

@@ -1,0 +1,105 @@
+#include "tests/bench/options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <map>
+
+namespace faro::bench {
+
+static Status invalid(std::string message) { return Status(FARO_INVALID_ARGUMENT, std::move(message)); }
+
+static Status checkRouting(const std::string &routing) {
+  if (routing == "uniform" || routing == "single-node" || routing == "bimodal")
+    return Status::ok();
+  if (routing.rfind("zipf:", 0) == 0) {
+    char *end = nullptr;
+    const double s = std::strtod(routing.c_str() + 5, &end);
+    if (end != routing.c_str() + 5 && *end == 0 && s >= 0 && s <= 10)
+      return Status::ok();
+    return invalid(fmt::format("--routing {}: expected zipf:S with 0 <= S <= 10", routing));
+  }
+  return invalid(fmt::format("--routing {}: expected uniform, zipf:S, single-node or bimodal", routing));
+}
+
+static Status checkMethods(const std::string &list, Options &options) {
+  options.peers = options.faro = options.limits = false;
+  const std::map<std::string, bool *> known{
+      {"peers", &options.peers}, {"faro", &options.faro}, {"limits", &options.limits}};
+  for (size_t begin = 0; begin <= list.size();) {
+    const size_t end = std::min(list.find(',', begin), list.size());
+    const std::string name = list.substr(begin, end - begin);
+    const auto found = known.find(name);
+    if (found == known.end())
+      return invalid(fmt::format("--methods: '{}' is not one of peers, faro, limits", name));
+    *found->second = true;
+    begin = end + 1;
+  }
+  return Status::ok();
+}
+
+Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
+  Options options;
+  std::string element = "bf16", caches = "cold", methods = "peers,faro,limits";
+  const std::map<std::string, Op> ops{
+      {"dispatch", Op::Dispatch}, {"combine", Op::Combine}, {"plan", Op::Plan}, {"jit", Op::Jit}, {"all", Op::All}};
+
+  CLI::App app("Faro against its MPI peers and the machine's bounds, in one run.\n"
+               "Start it with mpirun (or scripts/bench.sh); --op jit needs no launcher.",
+               "faro-bench");
+  app.option_defaults()->always_capture_default();
+  app.add_option("--op", options.op, "dispatch, combine, plan, jit, or all (dispatch, then combine)")
+      ->transform(CLI::CheckedTransformer(ops))
+      ->default_str("all");
+  const int most = 1 << 24;
+  app.add_option("--tokens", options.tokens, "tokens of each rank")->check(CLI::Range(1, most));
+  app.add_option("--hidden", options.hidden, "elements of a row")->check(CLI::Range(1, most));
+  app.add_option("--experts", options.experts, "experts of the job, in blocks over the ranks")
+      ->check(CLI::Range(1, 65535));
+  app.add_option("--topk", options.topk, "experts of a token")->check(CLI::Range(1, MaxTopk));
+  app.add_option("--dtype", element, "bf16, f16 or f32")->check(CLI::IsMember({"bf16", "f16", "f32"}));
+  app.add_option("--routing", options.routing, "uniform, zipf:S, single-node or bimodal");
+  app.add_option("--nodes", options.nodes, "groups of ranks that count as nodes to --routing single-node")
+      ->check(CLI::Range(1, 64));
+  app.add_option("--align", options.align, "rows; each expert's group starts at a multiple")
+      ->check(CLI::Range(1, 4096));
+  app.add_option("--iterations", options.iterations, "measured ones, after a warm-up")->check(CLI::Range(1, 10000));
+  app.add_option("--caches", caches, "cold: flushed before each measurement; warm: as the last method left them")
+      ->check(CLI::IsMember({"cold", "warm"}));
+  app.add_option("--methods", methods, "which take part: a list of peers, faro, limits");
+  app.add_option("--module", options.module, "a module made by faroc for this shape, instead of compiling just in time")
+      ->check(CLI::ExistingFile);
+  app.add_option("--json", options.json, "also write the results to this file");
+  app.add_option("--seed", options.seed, "of tokens, weights and routing");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp &) {
+    help = app.help();
+    return options;
+  } catch (const CLI::ParseError &error) {
+    return invalid(error.what());
+  }
+  options.element = *elementNamed(element);
+  options.coldCaches = caches == "cold";
+  FARO_RETURN_IF_ERROR(checkRouting(options.routing));
+  FARO_RETURN_IF_ERROR(checkMethods(methods, options));
+  if (options.topk > options.experts)
+    return invalid(fmt::format("--topk {} is more than --experts {}", options.topk, options.experts));
+  if (options.items() >= size_t(1) << 31)
+    return invalid(fmt::format("--tokens {} x --topk {} is more than 2^31 items", options.tokens, options.topk));
+  return options;
+}
+
+Status checkRanks(const Options &options, int ranks) {
+  if (options.routing != "single-node")
+    return Status::ok();
+  if (ranks % options.nodes != 0)
+    return invalid(
+        fmt::format("--nodes {} does not divide the {} ranks (--routing single-node)", options.nodes, ranks));
+  if (options.topk > options.experts / options.nodes)
+    return invalid(fmt::format("--routing single-node: {} nodes hold as few as {} experts each, fewer than --topk {}",
+                               options.nodes, options.experts / options.nodes, options.topk));
+  return Status::ok();
+}
+
+} // namespace faro::bench

@@ -1,0 +1,44 @@
+// The command line of faro-bench.
+#pragma once
+
+#include "faro/status.h"
+#include "tests/bench/element.h"
+
+#include <cstdint>
+#include <string>
+
+namespace faro::bench {
+
+constexpr int MaxTopk = 64; ///< FARO_ABI_MAX_TOPK, as an array bound
+
+enum class Op { Dispatch, Combine, Plan, Jit, All };
+
+struct Options {
+  Op op = Op::All;
+  int tokens = 1024; ///< per rank
+  int hidden = 7168;
+  int experts = 64;
+  int topk = 8;
+  Element element = Element::Bf16;
+  std::string routing = "uniform"; ///< uniform | zipf:S | single-node | bimodal
+  int nodes = 2;                   ///< groups of ranks that count as a node to the routing single-node
+  int align = 1;                   ///< rows; each expert's group starts at a multiple of it
+  int iterations = 11;
+  bool coldCaches = true;
+  bool peers = true, faro = true, limits = true; ///< which methods take part
+  std::string module;                            ///< a .so made by faroc; empty: just in time
+  std::string json;                              ///< empty: the table only
+  uint64_t seed = 1;
+
+  size_t rowBytes() const { return size_t(hidden) * elementSize(element); }
+  size_t items() const { return size_t(tokens) * size_t(topk); }
+};
+
+/// What the command line asks for. `help` is filled, and nothing else matters, when it asks for help.
+/// Errors: INVALID_ARGUMENT, naming the option.
+Expected<Options> parseOptions(int argc, char **argv, std::string &help);
+
+/// INVALID_ARGUMENT when the options do not fit so many ranks.
+Status checkRanks(const Options &options, int ranks);
+
+} // namespace faro::bench

@@ -1,0 +1,97 @@
+#include "tests/bench/report.h"
+
+#include "tests/bench/kernels.h"
+
+#include <fmt/format.h>
+
+namespace faro::bench {
+
+const char *opName(Op op) {
+  switch (op) {
+  case Op::Dispatch:
+    return "dispatch";
+  case Op::Combine:
+    return "combine";
+  case Op::Plan:
+    return "plan";
+  case Op::Jit:
+    return "jit";
+  case Op::All:
+    return "all";
+  }
+  return "?";
+}
+
+size_t Report::wrongRows() const {
+  size_t wrong = 0;
+  for (const Result &result : results)
+    wrong += result.wrongRows;
+  return wrong;
+}
+
+static std::string ratio(const Result *reference, const Result &result) {
+  return reference ? fmt::format("{:.2f}", reference->bestRun() / result.bestRun()) : "-";
+}
+
+static std::string checkText(const Result &result) {
+  if (!result.checked)
+    return "-";
+  if (result.wrongRows)
+    return fmt::format("WRONG, {} rows", result.wrongRows);
+  return result.error ? fmt::format("ok, error <= {:.1e}", *result.error) : "ok, exact";
+}
+
+static void printBudgets(const std::vector<Budget> &budgets) {
+  for (const Budget &budget : budgets)
+    fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; median {:.2f})\n", budget.met() ? "met" : "MISS",
+               budget.what, budget.measured, budget.unit, budget.atLeast ? ">=" : "<=", budget.target, budget.median);
+}
+
+void printTable(const Report &report) {
+  const Options &o = report.options;
+  const double bytes = double(o.items() * o.rowBytes()) * report.ranks;
+  fmt::print(
+      "{}: {} ranks x {} tokens, {} {}, top-{} of {} experts, {}, align {}; {:.3f} GB moved; {} loops, {} caches, "
+      "{} iterations\n",
+      opName(report.op), report.ranks, o.tokens, o.hidden, elementName(o.element), o.topk, o.experts, o.routing,
+      o.align, bytes * 1e-9, kernelTarget(), o.coldCaches ? "cold" : "warm", o.iterations);
+  fmt::print("{:<52} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6}  {}\n", "method", "min ms", "median", "plan ms", "GB/s",
+             "ratio", "share", "check");
+  const Result *baseline = baselineOf(report.results), *bound = boundOf(report.results);
+  for (const Result &result : report.results) {
+    const bool limit = result.kind == Kind::Limit || result.kind == Kind::Bound;
+    fmt::print("{:<52} {:>9.3f} {:>9.3f} {:>8} {:>7.1f} {:>6} {:>6}  {}\n", (limit ? "limit: " : "") + result.name,
+               result.bestRun(), result.medianRun(),
+               result.planMs.empty() ? "-" : fmt::format("{:.3f}", result.bestPlan()), bytes / result.bestRun() * 1e-6,
+               ratio(baseline, result), ratio(bound, result), checkText(result));
+  }
+  if (baseline) {
+    fmt::print("ratio: times faster than the first row");
+    for (const auto &[part, ms] : baseline->partsMs)
+      fmt::print("{}{} {:.1f} ms", part[0] == '1' ? " (its last run: " : ", ", part.substr(2), ms);
+    fmt::print(")\n");
+  }
+  if (bound)
+    fmt::print("share: of the bound, \"{}\"\n", bound->name);
+  printBudgets(report.budgets);
+  fmt::print("\n");
+  std::fflush(stdout);
+}
+
+void printJit(const JitTimes &times, const std::vector<Budget> &budgets) {
+  auto list = [](const std::vector<double> &values) {
+    std::string text;
+    for (double value : values)
+      text += fmt::format("{}{:.1f}", text.empty() ? "" : ", ", value);
+    return text;
+  };
+  fmt::print("jit: milliseconds from a spec to a module\n");
+  fmt::print("{:<52} {:.1f}\n", "first spec of a process, empty cache", times.first);
+  fmt::print("{:<52} {}\n", "further specs, not in the cache", list(times.next));
+  fmt::print("{:<52} {}\n", "the same specs again, from the cache", list(times.cached));
+  fmt::print("{:<52} {:.1f}\n", "first spec of a new process, from the cache", times.cachedNewProcess);
+  printBudgets(budgets);
+  std::fflush(stdout);
+}
+
+} // namespace faro::bench
