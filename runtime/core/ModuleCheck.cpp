@@ -1,11 +1,11 @@
 #include "runtime/core/ModuleCheck.h"
 
 #include "faro/module.h"
+#include "runtime/core/Digest.h"
 
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
-#include <sodium/crypto_hash_sha256.h>
 
 namespace faro {
 
@@ -35,9 +35,8 @@ static Status checkHeader(const faro_abi_module &m, const std::string &name) {
                                                  size.found, size.expected)};
   if (!m.spec_text || !m.programs || !m.kernel_sets || m.program_count == 0 || m.kernel_set_count == 0)
     return corrupt(name, "it holds no program");
-  uint8_t hash[crypto_hash_sha256_BYTES];
-  crypto_hash_sha256(hash, reinterpret_cast<const uint8_t *>(m.spec_text), m.spec_size);
-  if (std::memcmp(hash, m.spec_sha256, sizeof hash) != 0)
+  const Digest hash = sha256(std::as_bytes(std::span(m.spec_text, m.spec_size)));
+  if (std::memcmp(hash.data(), m.spec_sha256, hash.size()) != 0)
     return corrupt(name, "the hash of its spec does not match");
   return Status::ok();
 }
@@ -92,9 +91,14 @@ static std::string checkStage(const faro_abi_program &program, uint32_t index, u
     return fmt::format("stage {} names a kernel that is not there", index);
   if (moves && (stage.op == FARO_ABI_STAGE_PUSH) != (program.op == FARO_ABI_DISPATCH))
     return fmt::format("stage {} moves rows against the direction of its program", index);
-  for (uint32_t i = 0; i < stage.after_count; ++i)
+  bool awaits = false;
+  for (uint32_t i = 0; i < stage.after_count; ++i) {
     if (!stage.after || stage.after[i] >= index)
       return fmt::format("stage {} waits for a later one", index);
+    awaits |= program.stages[stage.after[i]].op == FARO_ABI_STAGE_AWAIT;
+  }
+  if (moves && !awaits)
+    return fmt::format("stage {} moves rows before the other ranks are ready", index);
   return {};
 }
 

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds, and runs the tests.
+#   scripts/test.sh            the usual: format, include rules, clang build, all tests
+#   scripts/test.sh --all      also g++, address + undefined-behaviour sanitizers, thread sanitizer (what CI runs)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+all=0
+case ${1:-} in
+--all) all=1 ;;
+'') ;;
+*)
+  echo "usage: scripts/test.sh [--all]" >&2
+  exit 2
+  ;;
+esac
+
+step() { printf '\n== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
+
+# UCX's memory hooks and the sanitizers' do not go together.
+export UCX_MEM_EVENTS=n
+# clang's LeakSanitizer cannot trace from within some containers; leaks are looked for where it can.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
+export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/scripts/lsan.supp:print_suppressions=0}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+
+run_tests() { # preset folder, ctest arguments
+  local folder=$1
+  shift
+  ctest --test-dir "$folder" --output-on-failure --timeout 300 -j 2 "$@"
+}
+
+scripts/setup.sh
+step "format and include rules"
+scripts/check-format.sh
+scripts/check-includes.sh
+step "build with clang"
+scripts/build.sh default
+step "tests"
+run_tests build
+if [ "$all" = 1 ]; then
+  step "build with g++"
+  scripts/build.sh gcc
+  step "build with address and undefined-behaviour sanitizers"
+  scripts/build.sh asan
+  step "tests with address and undefined-behaviour sanitizers"
+  run_tests build-asan
+  step "build with the thread sanitizer"
+  scripts/build.sh tsan tsan_tests
+  step "tests with the thread sanitizer (ranks as threads)"
+  run_tests build-tsan -L tsan
+fi
+step "all passed"
