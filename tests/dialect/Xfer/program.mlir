@@ -1,0 +1,42 @@
+// Programs and stages print as they were read, from the pretty and from the generic form.
+// RUN: faro-opt %s | faro-opt | FileCheck %s
+// RUN: faro-opt --mlir-print-op-generic %s | faro-opt | FileCheck %s
+// RUN: faro-opt --emit-bytecode %s | faro-opt | FileCheck %s
+// RUN: faro-opt --cse --canonicalize %s | FileCheck %s
+// RUN: faro-opt --mlir-print-op-generic %s | FileCheck %s --check-prefix=GENERIC
+
+!experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert, source, token], align = 128>>
+!routes = !faro.routes<topk = 8, experts = 256>
+
+// CHECK: xfer.program @dispatch dispatch(!experts, !routes) path(direct)
+// CHECK-SAME: attributes {row_stride = 14336 : i64, streaming_threshold = 2097152 : i64} {
+// CHECK-NEXT:   %plan = xfer.descriptors : !xfer.descriptors
+// CHECK-NEXT:   %notify_open = xfer.notify "open" on(link)
+// CHECK-NEXT:   %pad = xfer.pad %plan on(core)
+// CHECK-NEXT:   %await_open = xfer.await "open" after(%notify_open) on(link)
+// CHECK-NEXT:   %push = xfer.push %plan after(%await_open) on(core) kernel(@dispatch_push) streaming(@dispatch_push_streaming)
+// CHECK-NEXT:   %notify_done = xfer.notify "done" after(%push) on(link)
+// CHECK-NEXT:   %await_done = xfer.await "done" after(%notify_done, %pad) on(link)
+// CHECK-NEXT: }
+// GENERIC: "xfer.program"() <{path = #faro<path direct>, routes = !routes, row_stride = 14336 : i64, rows = !experts, shuffle = #xfer<shuffle dispatch>, streaming_threshold = 2097152 : i64, sym_name = "dispatch"}>
+// GENERIC: "xfer.push"(%{{.*}}, %{{.*}}) <{kernel = @dispatch_push, on = #xfer<resource core>, streaming = @dispatch_push_streaming}>
+xfer.program @dispatch dispatch(!experts, !routes) path(direct)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 2097152 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %open = xfer.notify "open" on(link)
+  %pad  = xfer.pad %plan on(core)
+  %in   = xfer.await "open" after(%open) on(link)
+  %push = xfer.push %plan after(%in) on(core) kernel(@dispatch_push) streaming(@dispatch_push_streaming)
+  %sent = xfer.notify "done" after(%push) on(link)
+  %all  = xfer.await "done" after(%sent, %pad) on(link)
+}
+
+// CHECK: xfer.program @combine combine(!experts, !routes) path(direct)
+// CHECK-NEXT:   %plan = xfer.descriptors : !xfer.descriptors
+// CHECK-NEXT:   %pull = xfer.pull %plan on(core) kernel(@combine_pull)
+// CHECK-NEXT: }
+xfer.program @combine combine(!experts, !routes) path(direct)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %pull = xfer.pull %plan on(core) kernel(@combine_pull)
+}
