@@ -1,5 +1,5 @@
 // An error inside a type points at the very token, not at the start of the type.
-// RUN: faro-opt %s -split-input-file 2>&1 | FileCheck %s --match-full-lines --strict-whitespace
+// RUN: not faro-opt %s -split-input-file 2>&1 | FileCheck %s --match-full-lines --strict-whitespace
 
 //      CHECK:{{.*}}location.mlir:[[#@LINE+2]]:38: error: expected 'topk' in 1..64, found 65
 func.func private @topk(!faro.tokens<8xf32>,
