@@ -22,8 +22,8 @@ uint16_t toBf16(float value) {
   if (std::isnan(value))
     return 0x7fc0;
   const uint32_t bits = std::bit_cast<uint32_t>(value);
-  // Half of the last kept bit, less one unless that bit is odd: ties go to even. A carry runs into the exponent, which is
-  // right, up to infinity.
+  // Half of the last kept bit, less one unless that bit is odd: ties go to even. A carry runs into the exponent, which
+  // is right, up to infinity.
   return uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 

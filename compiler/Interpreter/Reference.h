@@ -42,7 +42,8 @@ struct Routing {
   uint64_t tokens = 0;
 };
 
-/// A dropped choice (-1) is no error; anything else outside [0, experts) is: the message says which rank, token, choice.
+/// A dropped choice (-1) is no error; anything else outside [0, experts) is: the message says which rank, token,
+/// choice.
 std::string checkRouting(const Program &program, uint32_t source, const Routing &routing);
 
 /// What `rank` receives.

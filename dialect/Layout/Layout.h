@@ -42,8 +42,8 @@ uint32_t valueOf(const Item &item, Key key);
 /// A total order of items: all four keys, most significant first.
 class Order {
 public:
-  /// Completes a prefix by the tie rule: the missing keys follow as source, token, choice, expert. Nothing when a key is
-  /// named twice or the prefix is empty.
+  /// Completes a prefix by the tie rule: the missing keys follow as source, token, choice, expert. Nothing when a key
+  /// is named twice or the prefix is empty.
   static std::optional<Order> complete(std::span<const Key> prefix);
   /// [source, token, choice, expert]: the model's own order.
   static Order tokenMajor();
@@ -113,10 +113,10 @@ struct RankRows {
   std::optional<uint64_t> find(const Item &item) const;
 };
 
-/// Lays out `items` (of one rank, any order). Groups are the local experts of `rank` when the first key is `expert`, the
-/// source ranks when it is `source`; for the other keys each value that occurs is a group.
-/// Postcondition: every item has exactly one row; rows are ascending in `order`; every group starts at a multiple of
-/// align; rows.size() == groupStarts.back().
+/// Lays out `items` (of one rank, any order). Groups are the local experts of `rank` when the first key is `expert`,
+/// the source ranks when it is `source`; for the other keys each value that occurs is a group. Postcondition: every
+/// item has exactly one row; rows are ascending in `order`; every group starts at a multiple of align; rows.size() ==
+/// groupStarts.back().
 RankRows layOut(const Layout &layout, const Placement &placement, uint32_t ranks, uint32_t rank,
                 std::vector<Item> items);
 

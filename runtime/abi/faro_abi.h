@@ -7,8 +7,8 @@
  * FARO_ABI_SYMBOL; just in time it lives in the memory of the compiler's result. The runtime cannot tell which.
  *
  * Everything here is plain C with fixed-width fields, so that LLVM IR can spell it as constants. Pointers are valid for
- * as long as the library (or the compiler's result) is; nothing is written after it was made, so any thread may read it.
- * Any change of meaning or shape raises FARO_ABI_VERSION: the loader refuses other versions, and says so.
+ * as long as the library (or the compiler's result) is; nothing is written after it was made, so any thread may read
+ * it. Any change of meaning or shape raises FARO_ABI_VERSION: the loader refuses other versions, and says so.
  */
 #ifndef FARO_ABI_H
 #define FARO_ABI_H
@@ -27,11 +27,7 @@ extern "C" {
 #define FARO_ABI_MAX_TOPK 64u
 
 /* How an element of a row is stored. Dispatch moves bits of any of them; combine sums bf16, f16 and f32. */
-typedef enum faro_abi_element {
-  FARO_ABI_BF16 = 1,
-  FARO_ABI_F16 = 2,
-  FARO_ABI_F32 = 3
-} faro_abi_element;
+typedef enum faro_abi_element { FARO_ABI_BF16 = 1, FARO_ABI_F16 = 2, FARO_ABI_F32 = 3 } faro_abi_element;
 
 /* A row: `columns` elements, `bytes` = columns x element size. In memory that Faro owns, rows lie `stride` bytes apart:
  * a multiple of 64 where that costs little, so that whole cache lines can be stored past the cache. */
@@ -67,9 +63,9 @@ typedef enum faro_abi_placement_kind {
 typedef struct faro_abi_routes {
   uint32_t topk;
   uint32_t experts;
-  uint32_t placement;      /* faro_abi_placement_kind */
-  uint32_t table_size;     /* `experts` for a table, else 0 */
-  const uint32_t *table;   /* expert -> rank, or null */
+  uint32_t placement;    /* faro_abi_placement_kind */
+  uint32_t table_size;   /* `experts` for a table, else 0 */
+  const uint32_t *table; /* expert -> rank, or null */
 } faro_abi_routes;
 
 /* The mesh a program was written for; 0 stands for `?`, bound when a communicator is made. */
@@ -89,17 +85,17 @@ typedef enum faro_abi_stage_op {
 
 typedef enum faro_abi_resource { FARO_ABI_ON_CORE = 0, FARO_ABI_ON_LINK = 1 } faro_abi_resource;
 
-#define FARO_ABI_FLAGS 4u            /* flags a program may use: 0 .. FARO_ABI_FLAGS - 1 */
+#define FARO_ABI_FLAGS 4u /* flags a program may use: 0 .. FARO_ABI_FLAGS - 1 */
 #define FARO_ABI_NO_KERNEL 0xffffffffu
 
 /* One actor of the schedule. It fires once, when all stages of `after` (indices of this program's stages, each smaller
  * than its own) are done. */
 typedef struct faro_abi_stage {
   const char *name;
-  uint32_t op;       /* faro_abi_stage_op */
-  uint32_t resource; /* faro_abi_resource */
-  uint32_t flag;     /* NOTIFY, AWAIT */
-  uint32_t kernel;   /* PUSH, PULL: index into each kernel set; plain stores */
+  uint32_t op;               /* faro_abi_stage_op */
+  uint32_t resource;         /* faro_abi_resource */
+  uint32_t flag;             /* NOTIFY, AWAIT */
+  uint32_t kernel;           /* PUSH, PULL: index into each kernel set; plain stores */
   uint32_t streaming_kernel; /* the same with stores past the cache, or FARO_ABI_NO_KERNEL */
   uint32_t after_count;
   const uint32_t *after;
@@ -124,8 +120,8 @@ typedef struct faro_abi_program {
 /*
  * Push: for each token t of [begin, end), reads the row at src + t x src_stride once and stores it to the rows at
  * dst[offsets[t]] .. dst[offsets[t + 1] - 1] (addresses). A padded row (row.stride > row.bytes) is stored with zeros in
- * its padding. dst rows are aligned to 64 bytes when row.stride is a multiple of 64; src needs no alignment. The streaming
- * form ends with a store fence.
+ * its padding. dst rows are aligned to 64 bytes when row.stride is a multiple of 64; src needs no alignment. The
+ * streaming form ends with a store fence.
  */
 typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint32_t *offsets, const uint64_t *dst,
                                  int64_t begin, int64_t end);

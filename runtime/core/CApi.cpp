@@ -145,12 +145,9 @@ faro_status faro_dispatch(faro_session *session, const faro_plan *plan, const vo
     auto received = session->session->dispatch(plan->plan, {x, planTokens(*plan->plan), x_stride});
     if (!received)
       return received.status();
-    *out = {received->rows.data,
-            received->rows.rows,
-            received->rows.stride,
-            received->expertOffsets.empty() ? nullptr : received->expertOffsets.data(),
-            received->expertCounts.data(),
-            int64_t(received->expertCounts.size())};
+    *out = {received->rows.data,           received->rows.rows,
+            received->rows.stride,         received->expertOffsets.empty() ? nullptr : received->expertOffsets.data(),
+            received->expertCounts.data(), int64_t(received->expertCounts.size())};
     return Status::ok();
   });
 }

@@ -1,5 +1,5 @@
-// SHA-256, HMAC-SHA-256 and random bytes, from nettle. (Nettle, because its static library may be linked into a shared one:
-// a deployed program needs no more than UCX and the C++ library.)
+// SHA-256, HMAC-SHA-256 and random bytes, from nettle. (Nettle, because its static library may be linked into a shared
+// one: a deployed program needs no more than UCX and the C++ library.)
 #pragma once
 
 #include "faro/status.h"

@@ -54,8 +54,8 @@ Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
   // A name without a slash would be looked for in the loader's path, not here.
   auto library = SharedLibrary::open(path.find('/') == std::string::npos ? "./" + path : path);
   if (!library)
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: not a module that can be loaded: {}", path,
-                                                     library.status().message()));
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("{}: not a module that can be loaded: {}", path, library.status().message()));
   auto *abi = static_cast<const faro_abi_module *>((*library)->find(FARO_ABI_SYMBOL));
   if (!abi)
     return Status(FARO_INVALID_ARGUMENT,

@@ -15,21 +15,23 @@ static Status corrupt(const std::string &module, const std::string &what) {
 
 static Status checkHeader(const faro_abi_module &m, const std::string &name) {
   if (m.magic != FARO_ABI_MAGIC)
-    return {FARO_INVALID_ARGUMENT, fmt::format("{}: its symbol {} is no Faro module (magic {:#010x}, expected {:#010x})",
-                                               name, FARO_ABI_SYMBOL, m.magic, FARO_ABI_MAGIC)};
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("{}: its symbol {} is no Faro module (magic {:#010x}, expected {:#010x})", name,
+                        FARO_ABI_SYMBOL, m.magic, FARO_ABI_MAGIC)};
   if (m.version != FARO_ABI_VERSION)
-    return {FARO_VERSION_MISMATCH, fmt::format("{}: module ABI version {}, this runtime reads version {}; compile the spec "
-                                               "with the faroc of this release",
-                                               name, m.version, FARO_ABI_VERSION)};
+    return {FARO_VERSION_MISMATCH,
+            fmt::format("{}: module ABI version {}, this runtime reads version {}; compile the spec "
+                        "with the faroc of this release",
+                        name, m.version, FARO_ABI_VERSION)};
   struct Size {
     const char *what;
     uint32_t found;
     size_t expected;
   };
-  for (const Size &size : {Size{"module", m.module_size, sizeof(faro_abi_module)},
-                           Size{"program", m.program_size, sizeof(faro_abi_program)},
-                           Size{"stage", m.stage_size, sizeof(faro_abi_stage)},
-                           Size{"kernel set", m.kernel_set_size, sizeof(faro_abi_kernel_set)}})
+  for (const Size &size :
+       {Size{"module", m.module_size, sizeof(faro_abi_module)},
+        Size{"program", m.program_size, sizeof(faro_abi_program)}, Size{"stage", m.stage_size, sizeof(faro_abi_stage)},
+        Size{"kernel set", m.kernel_set_size, sizeof(faro_abi_kernel_set)}})
     if (size.found != size.expected)
       return {FARO_VERSION_MISMATCH, fmt::format("{}: a {} table of {} bytes, this runtime reads {}", name, size.what,
                                                  size.found, size.expected)};
@@ -86,8 +88,8 @@ static std::string checkStage(const faro_abi_program &program, uint32_t index, u
   if (flags && stage.flag >= FARO_ABI_FLAGS)
     return fmt::format("stage {} names flag {} of {}", index, stage.flag, FARO_ABI_FLAGS);
   const bool moves = stage.op == FARO_ABI_STAGE_PUSH || stage.op == FARO_ABI_STAGE_PULL;
-  if (moves && (stage.kernel >= kernels ||
-                (stage.streaming_kernel != FARO_ABI_NO_KERNEL && stage.streaming_kernel >= kernels)))
+  if (moves &&
+      (stage.kernel >= kernels || (stage.streaming_kernel != FARO_ABI_NO_KERNEL && stage.streaming_kernel >= kernels)))
     return fmt::format("stage {} names a kernel that is not there", index);
   if (moves && (stage.op == FARO_ABI_STAGE_PUSH) != (program.op == FARO_ABI_DISPATCH))
     return fmt::format("stage {} moves rows against the direction of its program", index);

@@ -60,8 +60,9 @@ Expected<std::shared_ptr<SharedLibrary>> SharedLibrary::openBeside(const std::st
   auto library = open(file);
   if (library)
     return library;
-  return Status(FARO_NOT_FOUND, fmt::format("{} is neither in {} (${}, the folder of libfaro.so) nor in the loader's path",
-                                            file, looked, variable));
+  return Status(FARO_NOT_FOUND,
+                fmt::format("{} is neither in {} (${}, the folder of libfaro.so) nor in the loader's path", file,
+                            looked, variable));
 }
 
 } // namespace faro

@@ -52,9 +52,10 @@ Status SymmetricMemory::map(const char *what) {
     remotes.push_back(remote);
     bases[rank] = static_cast<std::byte *>(transport.pointer(remote));
     if (!bases[rank])
-      return {FARO_UNAVAILABLE, fmt::format("rank {}: the {} of rank {} cannot be mapped; the direct path needs all "
-                                            "ranks on one node with shared memory (is /dev/shm there and large enough?)",
-                                            communicator->rank(), what, rank)};
+      return {FARO_UNAVAILABLE,
+              fmt::format("rank {}: the {} of rank {} cannot be mapped; the direct path needs all "
+                          "ranks on one node with shared memory (is /dev/shm there and large enough?)",
+                          communicator->rank(), what, rank)};
   }
   return Status::ok();
 }
@@ -77,7 +78,8 @@ bool Window::fits(const std::vector<uint64_t> &bytesOfRank) const {
 Status Window::ensure(const std::vector<uint64_t> &bytesOfRank) {
   if (fits(bytesOfRank))
     return Status::ok();
-  // An eighth more than asked for, so that batches that differ a little do not grow it again; never smaller than it was.
+  // An eighth more than asked for, so that batches that differ a little do not grow it again; never smaller than it
+  // was.
   std::vector<uint64_t> sizes;
   for (uint32_t rank = 0; rank < bytesOfRank.size(); ++rank)
     sizes.push_back(std::max(bytesOfRank[rank] + bytesOfRank[rank] / 8, memory ? memory->sizeOf(rank) : 0));

@@ -1,5 +1,5 @@
-// The token game: fires the stages of a program's schedule as soon as what they wait for is done, and knows nothing else.
-// What the stages mean for one batch is bound from outside.
+// The token game: fires the stages of a program's schedule as soon as what they wait for is done, and knows nothing
+// else. What the stages mean for one batch is bound from outside.
 #pragma once
 
 #include "runtime/engine/SignalBoard.h"

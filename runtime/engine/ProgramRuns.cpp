@@ -40,8 +40,7 @@ void CombineBindings::pull(const faro_abi_stage &stage) {
   std::vector<uint64_t> bases(ranks);
   for (uint32_t r = 0; r < ranks; ++r)
     if (plan.rowsOfRank[r] > 0)
-      bases[r] = reinterpret_cast<uint64_t>(
-          board.valueOf(opened, r) == OutputsWindow ? outputs.of(r) : received.of(r));
+      bases[r] = reinterpret_cast<uint64_t>(board.valueOf(opened, r) == OutputsWindow ? outputs.of(r) : received.of(r));
 
   const size_t items = plan.places.size();
   addresses.resize(items + FARO_ABI_MAX_TOPK);

@@ -43,14 +43,15 @@ static Status checkMesh(const faro_abi_mesh &mesh, const Communicator &communica
   const uint32_t nodes = (communicator.size() + perNode - 1) / perNode;
   if ((mesh.nodes && mesh.nodes != nodes) || (mesh.ranks_per_node && mesh.ranks_per_node != perNode)) {
     auto show = [](uint32_t n) { return n ? std::to_string(n) : std::string("?"); };
-    return {FARO_INVALID_ARGUMENT,
-            fmt::format("{}: it was compiled for a mesh of {} nodes x {} ranks, but there are {} nodes x {} ranks; start "
-                        "as many, or compile it with faro.mesh<nodes = ?, ranks_per_node = ?>",
-                        module, show(mesh.nodes), show(mesh.ranks_per_node), nodes, perNode)};
+    return {
+        FARO_INVALID_ARGUMENT,
+        fmt::format("{}: it was compiled for a mesh of {} nodes x {} ranks, but there are {} nodes x {} ranks; start "
+                    "as many, or compile it with faro.mesh<nodes = ?, ranks_per_node = ?>",
+                    module, show(mesh.nodes), show(mesh.ranks_per_node), nodes, perNode)};
   }
   if (nodes > 1)
-    return {FARO_UNAVAILABLE, fmt::format("{}: the ranks are on {} nodes; this release shuffles within one node", module,
-                                          nodes)};
+    return {FARO_UNAVAILABLE,
+            fmt::format("{}: the ranks are on {} nodes; this release shuffles within one node", module, nodes)};
   return Status::ok();
 }
 
@@ -78,8 +79,9 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
     return hashes.status();
   for (uint32_t rank = 0; rank < communicator->size(); ++rank)
     if ((*hashes)[rank] != hash)
-      return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has a module made from another spec than rank {}'s ({})",
-                                                       rank, communicator->rank(), module->name()));
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("rank {} has a module made from another spec than rank {}'s ({})", rank,
+                                communicator->rank(), module->name()));
 
   auto board = SignalBoard::create(communicator, largest);
   if (!board)
@@ -95,8 +97,10 @@ const Status &statusOf(const Status &status) { return status; }
 template <typename T> const Status &statusOf(const Expected<T> &value) { return value.status(); }
 } // namespace
 
-/// Times a call. When it fails the other ranks are told, and the session is over: ranks no longer agree on where they are.
-template <typename Work> auto SessionImpl::guarded(uint64_t &calls, uint64_t &nanoseconds, Work work) -> decltype(work()) {
+/// Times a call. When it fails the other ranks are told, and the session is over: ranks no longer agree on where they
+/// are.
+template <typename Work>
+auto SessionImpl::guarded(uint64_t &calls, uint64_t &nanoseconds, Work work) -> decltype(work()) {
   if (!broken.isOk())
     return broken;
   const auto start = std::chrono::steady_clock::now();
@@ -117,8 +121,8 @@ uint16_t SessionImpl::activityOf(const faro_abi_program &program, uint16_t call)
 
 Status SessionImpl::checkPlan(const Plan &plan, const char *call) const {
   if (plan.session != this)
-    return {FARO_INVALID_ARGUMENT, fmt::format("rank {}: the plan given to {} was made by another session",
-                                               communicator->rank(), call)};
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("rank {}: the plan given to {} was made by another session", communicator->rank(), call)};
   return Status::ok();
 }
 
@@ -136,14 +140,15 @@ Expected<std::shared_ptr<const Plan>> SessionImpl::prepare(const faro_abi_progra
 Expected<std::shared_ptr<const Plan>> SessionImpl::makeBatch(const faro_abi_program &program, TopkIdx topkIdx) {
   auto map = experts.find(&program);
   if (map == experts.end() || program.op != FARO_ABI_DISPATCH)
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {}: prepare needs a dispatch of module {}",
-                                                     communicator->rank(), module->name()));
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("rank {}: prepare needs a dispatch of module {}", communicator->rank(), module->name()));
   auto mine = countItems(program.routes, communicator->rank(), topkIdx);
   if (!mine)
     return mine.status();
   const uint16_t activity = activityOf(program, Prepare);
   board->publishCounts(*mine, activity);
-  FARO_RETURN_IF_ERROR(board->await(SignalBoard::CountsFlag, activity, fmt::format("the count exchange of {}", program.name)));
+  FARO_RETURN_IF_ERROR(
+      board->await(SignalBoard::CountsFlag, activity, fmt::format("the count exchange of {}", program.name)));
   auto plan = makePlan(program, map->second, communicator->rank(), board->counts(program.routes.experts), topkIdx);
   if (!plan)
     return plan.status();
@@ -161,15 +166,16 @@ Expected<Received> SessionImpl::runDispatch(const Plan &plan, ConstRows x) {
   FARO_RETURN_IF_ERROR(checkPlan(plan, "dispatch"));
   const faro_abi_program &program = *plan.program;
   if (x.rows != plan.tokens || (x.rows > 0 && (!x.data || x.stride < int64_t(program.row.bytes))))
-    return Status(FARO_INVALID_ARGUMENT,
-                  fmt::format("rank {}: dispatch of {} rows, {} bytes apart; expected the plan's {} tokens, at least {} "
-                              "bytes apart",
-                              communicator->rank(), x.rows, x.stride, plan.tokens, program.row.bytes));
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: dispatch of {} rows, {} bytes apart; expected the plan's {} tokens, at least {} "
+                    "bytes apart",
+                    communicator->rank(), x.rows, x.stride, plan.tokens, program.row.bytes));
   FARO_RETURN_IF_ERROR(received.ensure(windowBytes(plan, program.row.stride)));
   DispatchBindings bindings(plan, *module, received, addresses, x, activityOf(program, Dispatch));
   FARO_RETURN_IF_ERROR(Run(program, *board, bindings).wait());
-  return Received{{received.mine(), plan.receivedRows, int64_t(program.row.stride)}, plan.expertOffsets,
-                  plan.expertCounts};
+  return Received{
+      {received.mine(), plan.receivedRows, int64_t(program.row.stride)}, plan.expertOffsets, plan.expertCounts};
 }
 
 //===---------------------------------------------------------- combine ---===//
@@ -187,8 +193,8 @@ Status SessionImpl::combine(const faro_abi_program &program, const std::shared_p
   return guarded(stats.combines, stats.combineNs, [&] { return runCombine(program, *plan, y, weights, out); });
 }
 
-/// Which window the others shall read. Rows elsewhere are copied into the window of expert outputs, which all ranks have
-/// or none: so a rank that needs it says so first, unless it is there already.
+/// Which window the others shall read. Rows elsewhere are copied into the window of expert outputs, which all ranks
+/// have or none: so a rank that needs it says so first, unless it is there already.
 Expected<uint8_t> SessionImpl::locateRows(const Plan &plan, ConstRows y, uint16_t activity) {
   const faro_abi_row &row = plan.program->row;
   const bool inOrder = y.stride == int64_t(row.stride);
@@ -219,13 +225,15 @@ Status SessionImpl::runCombine(const faro_abi_program &program, const Plan &plan
   const uint32_t rank = communicator->rank();
   const int64_t rowBytes = int64_t(program.row.bytes);
   if (program.op != FARO_ABI_COMBINE || experts.find(&program) == experts.end() || !sameShuffle(program, *plan.program))
-    return {FARO_INVALID_ARGUMENT, fmt::format("rank {}: {} does not combine what {} dispatched: rows, layout and routes "
-                                               "must be the same",
-                                               rank, program.name, plan.program->name)};
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("rank {}: {} does not combine what {} dispatched: rows, layout and routes "
+                        "must be the same",
+                        rank, program.name, plan.program->name)};
   if (y.rows != plan.receivedRows || (y.rows > 0 && (!y.data || y.stride < rowBytes)))
-    return {FARO_INVALID_ARGUMENT, fmt::format("rank {}: combine of {} expert rows, {} bytes apart; expected the {} rows "
-                                               "of the dispatch, padding included, at least {} bytes apart",
-                                               rank, y.rows, y.stride, plan.receivedRows, rowBytes)};
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("rank {}: combine of {} expert rows, {} bytes apart; expected the {} rows "
+                        "of the dispatch, padding included, at least {} bytes apart",
+                        rank, y.rows, y.stride, plan.receivedRows, rowBytes)};
   if (out.rows != plan.tokens || (out.rows > 0 && (!out.data || !weights || out.stride < rowBytes)))
     return {FARO_INVALID_ARGUMENT, fmt::format("rank {}: combine into {} rows, {} bytes apart; expected the plan's {} "
                                                "tokens, at least {} bytes apart, and weights",

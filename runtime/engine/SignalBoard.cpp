@@ -59,17 +59,14 @@ Expected<std::unique_ptr<SignalBoard>> SignalBoard::create(std::shared_ptr<Commu
                                                            uint32_t experts) {
   std::unique_ptr<SignalBoard> board(new SignalBoard(communicator, experts));
   const uint64_t size = sizeof(Header) + board->ranks * FlagLine + 2ull * board->ranks * experts * sizeof(uint32_t);
-  auto memory =
-      SymmetricMemory::create(communicator, std::vector<uint64_t>(board->ranks, size), "signal board");
+  auto memory = SymmetricMemory::create(communicator, std::vector<uint64_t>(board->ranks, size), "signal board");
   if (!memory)
     return memory.status();
   board->memory = std::move(*memory);
   return board;
 }
 
-SignalBoard::Header &SignalBoard::header(uint32_t rank) const {
-  return *reinterpret_cast<Header *>(memory->of(rank));
-}
+SignalBoard::Header &SignalBoard::header(uint32_t rank) const { return *reinterpret_cast<Header *>(memory->of(rank)); }
 
 SignalBoard::Flag &SignalBoard::flagAt(uint32_t board, uint32_t flag, uint32_t from, uint64_t epoch) const {
   return reinterpret_cast<Flag *>(memory->of(board) + sizeof(Header) + from * FlagLine)[2 * flag + epoch % 2];
@@ -80,8 +77,8 @@ bool SignalBoard::raisedBy(uint32_t flag, uint32_t from) const {
   return flagAt(communicator->rank(), flag, from, epoch).word.load(std::memory_order_acquire) >> 24 == epoch;
 }
 
-/// The counter is a cheap first look: it may be too high while one rank is an epoch ahead and another's arrival is still on
-/// its way, so each rank's own word decides.
+/// The counter is a cheap first look: it may be too high while one rank is an epoch ahead and another's arrival is
+/// still on its way, so each rank's own word decides.
 bool SignalBoard::complete(uint32_t flag) const {
   if (header(communicator->rank()).arrived[flag].load() < (awaited[flag] + 1) * ranks)
     return false;

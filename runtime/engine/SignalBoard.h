@@ -4,8 +4,8 @@
 //   notify(flag)  ── stores its epoch and a tag at every rank; the last to arrive rings a sleeper's bell
 //   await(flag)   ── looks, spins briefly, then sleeps until all ranks have arrived
 //
-// Every rank raises the same flags in the same order, each once an epoch. A rank may run ahead of another by one epoch of a
-// flag and never by two: it ends an epoch only when all have raised it. So two words a flag and source are enough.
+// Every rank raises the same flags in the same order, each once an epoch. A rank may run ahead of another by one epoch
+// of a flag and never by two: it ends an epoch only when all have raised it. So two words a flag and source are enough.
 #pragma once
 
 #include "runtime/abi/faro_abi.h"
@@ -56,8 +56,8 @@ public:
   /// What the rank said with its flag of the epoch last tested.
   uint8_t valueOf(uint32_t flag, uint32_t rank) const;
 
-  /// Puts my counts where every rank can read them, then raises CountsFlag. Two sets alternate, so that nobody overwrites
-  /// what a slower rank still reads.
+  /// Puts my counts where every rank can read them, then raises CountsFlag. Two sets alternate, so that nobody
+  /// overwrites what a slower rank still reads.
   void publishCounts(const std::vector<uint32_t> &counts, uint16_t activity);
   /// All ranks' counts of the epoch last awaited: [ranks x count]. Valid until the next but one publishCounts.
   std::span<const uint32_t> counts(uint32_t count) const;

@@ -15,9 +15,10 @@ Expected<ExpertMap> makeExpertMap(const faro_abi_routes &routes, uint32_t ranks)
   for (uint32_t e = 0; e < experts && routes.placement != FARO_ABI_PLACEMENT_BLOCK; ++e) {
     map.owner[e] = routes.placement == FARO_ABI_PLACEMENT_ROUND_ROBIN ? e % ranks : routes.table[e];
     if (map.owner[e] >= ranks)
-      return Status(FARO_INVALID_ARGUMENT, fmt::format("the placement table puts expert {} on rank {}, but there are {} "
-                                                       "ranks",
-                                                       e, map.owner[e], ranks));
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("the placement table puts expert {} on rank {}, but there are {} "
+                                "ranks",
+                                e, map.owner[e], ranks));
   }
 
   // A stable counting sort of the experts by rank.

@@ -10,9 +10,10 @@
 namespace faro {
 
 struct ExpertMap {
-  std::vector<uint32_t> owner;        ///< expert -> rank
-  std::vector<uint32_t> expertsBy;    ///< all experts, by rank, ascending on each rank
-  std::vector<uint32_t> firstOfRank;  ///< ranks + 1: rank r's experts are expertsBy[firstOfRank[r] .. firstOfRank[r + 1])
+  std::vector<uint32_t> owner;     ///< expert -> rank
+  std::vector<uint32_t> expertsBy; ///< all experts, by rank, ascending on each rank
+  std::vector<uint32_t>
+      firstOfRank; ///< ranks + 1: rank r's experts are expertsBy[firstOfRank[r] .. firstOfRank[r + 1])
 
   uint32_t ranks() const { return uint32_t(firstOfRank.size() - 1); }
   uint32_t experts() const { return uint32_t(owner.size()); }

@@ -31,8 +31,8 @@ public:
   std::vector<Place> places;     ///< an item's row
   std::vector<uint32_t> choices; ///< an item's index t x topk + k
 
-  std::vector<uint64_t> rowsOfRank; ///< every rank's window, padding included
-  std::vector<RowRun> padding;      ///< of this rank's window
+  std::vector<uint64_t> rowsOfRank;   ///< every rank's window, padding included
+  std::vector<RowRun> padding;        ///< of this rank's window
   std::vector<int64_t> expertOffsets; ///< local experts + 1, or empty
   std::vector<int64_t> expertCounts;  ///< local experts
 };

@@ -11,8 +11,8 @@ constexpr uint64_t MaxRows = std::numeric_limits<uint32_t>::max();
 
 Expected<std::vector<uint32_t>> countItems(const faro_abi_routes &routes, uint32_t rank, TopkIdx idx) {
   if (idx.tokens < 0 || uint64_t(idx.tokens) > MaxRows / routes.topk)
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {}: {} tokens x top-{}, expected between 0 and {} items", rank,
-                                                     idx.tokens, routes.topk, MaxRows));
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {}: {} tokens x top-{}, expected between 0 and {} items",
+                                                     rank, idx.tokens, routes.topk, MaxRows));
   std::vector<uint32_t> counts(routes.experts);
   const int64_t items = idx.tokens * routes.topk;
   for (int64_t i = 0; i < items; ++i) {
@@ -20,10 +20,11 @@ Expected<std::vector<uint32_t>> countItems(const faro_abi_routes &routes, uint32
     if (e >= 0 && e < int64_t(routes.experts))
       ++counts[size_t(e)];
     else if (e != -1)
-      return Status(FARO_INVALID_ARGUMENT,
-                    fmt::format("rank {}, token {}, choice {}: expert {} is out of range, expected 0 to {}, or -1 to drop "
-                                "the choice",
-                                rank, i / routes.topk, i % routes.topk, e, routes.experts - 1));
+      return Status(
+          FARO_INVALID_ARGUMENT,
+          fmt::format("rank {}, token {}, choice {}: expert {} is out of range, expected 0 to {}, or -1 to drop "
+                      "the choice",
+                      rank, i / routes.topk, i % routes.topk, e, routes.experts - 1));
   }
   return counts;
 }
@@ -133,9 +134,10 @@ Expected<Plan> makePlan(const faro_abi_program &program, const ExpertMap &map, u
         plan.expertOffsets.push_back(int64_t(next));
     });
     if (rows > MaxRows)
-      return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} would receive {} rows, more than the {} that a batch may "
-                                                       "have; send smaller batches",
-                                                       destination, rows, MaxRows));
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("rank {} would receive {} rows, more than the {} that a batch may "
+                                "have; send smaller batches",
+                                destination, rows, MaxRows));
     plan.rowsOfRank.push_back(rows);
     if (destination == rank)
       plan.receivedRows = int64_t(rows);

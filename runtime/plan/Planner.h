@@ -1,4 +1,5 @@
-// From routing to plan. Pure functions: what is communicated between them (each rank's counts) is the session's business.
+// From routing to plan. Pure functions: what is communicated between them (each rank's counts) is the session's
+// business.
 //
 //   topk_idx ─► countItems ─► counts[E] ─(all-gather)─► makePlan ─► Plan
 //
@@ -18,8 +19,8 @@ namespace faro {
 /// [-1, experts), or when there are more than 2^32 - 1 items.
 Expected<std::vector<uint32_t>> countItems(const faro_abi_routes &routes, uint32_t rank, TopkIdx idx);
 
-/// counts[s x experts + e]: items of source s for expert e, of all ranks. INVALID_ARGUMENT when a rank would receive more
-/// than 2^32 - 1 rows.
+/// counts[s x experts + e]: items of source s for expert e, of all ranks. INVALID_ARGUMENT when a rank would receive
+/// more than 2^32 - 1 rows.
 Expected<Plan> makePlan(const faro_abi_program &program, const ExpertMap &map, uint32_t rank,
                         std::span<const uint32_t> counts, TopkIdx idx);
 

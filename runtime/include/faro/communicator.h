@@ -23,7 +23,7 @@ struct CommunicatorOptions {
   uint32_t ranksPerNode = 0; ///< 0: all ranks are on one node
   std::string masterAddress = "127.0.0.1";
   uint16_t masterPort = 0;
-  std::string jobSecret;        ///< strangers without it cannot join
+  std::string jobSecret; ///< strangers without it cannot join
   std::string transport = "ucx";
   Nanoseconds timeout = std::chrono::seconds(60); ///< for every wait
 
@@ -40,7 +40,8 @@ public:
   /// Collective. Meets the other ranks, within options.timeout. Errors name the rank that did not come.
   static Expected<std::shared_ptr<Communicator>> create(const CommunicatorOptions &options);
 
-  /// `worldSize` communicators for threads of this process, over the transport `local`. Each is to be used by one thread.
+  /// `worldSize` communicators for threads of this process, over the transport `local`. Each is to be used by one
+  /// thread.
   static Expected<std::vector<std::shared_ptr<Communicator>>> createLocal(uint32_t worldSize, Nanoseconds timeout);
 
   virtual ~Communicator() = default;

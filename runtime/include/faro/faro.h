@@ -55,8 +55,8 @@ FARO_API void faro_module_destroy(faro_module *module);
 FARO_API faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out);
 FARO_API void faro_session_destroy(faro_session *session);
 
-/* Collective. topk_idx: [tokens, topk] row-major, -1 drops a choice. `program` names a dispatch of the module; null: the
- * only one. */
+/* Collective. topk_idx: [tokens, topk] row-major, -1 drops a choice. `program` names a dispatch of the module; null:
+ * the only one. */
 FARO_API faro_status faro_prepare(faro_session *session, const char *program, const int64_t *topk_idx, int64_t tokens,
                                   faro_plan **out);
 FARO_API int64_t faro_plan_tokens(const faro_plan *plan);
@@ -65,9 +65,9 @@ FARO_API int64_t faro_plan_rows(const faro_plan *plan);
 FARO_API void faro_plan_destroy(faro_plan *plan);
 
 typedef struct faro_received {
-  void *data;     /* belongs to the session; valid until its next dispatch */
-  int64_t rows;   /* padding included */
-  int64_t stride; /* bytes from row to row */
+  void *data;                    /* belongs to the session; valid until its next dispatch */
+  int64_t rows;                  /* padding included */
+  int64_t stride;                /* bytes from row to row */
   const int64_t *expert_offsets; /* [local_experts + 1], or null when the layout is not expert-first */
   const int64_t *expert_counts;  /* [local_experts]; both belong to the plan */
   int64_t local_experts;
@@ -77,7 +77,8 @@ typedef struct faro_received {
 FARO_API faro_status faro_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride,
                                    faro_received *out);
 
-/* Collective. Memory for expert outputs, `faro_plan_rows` rows, which combine reads in place. Valid until the next call. */
+/* Collective. Memory for expert outputs, `faro_plan_rows` rows, which combine reads in place. Valid until the next
+ * call. */
 FARO_API faro_status faro_expert_rows(faro_session *session, const faro_plan *plan, void **data, int64_t *stride);
 
 /* Collective. out[t] = sum over k of weights[t][k] x y[row of (t, k)]. y: faro_plan_rows rows in the order of the

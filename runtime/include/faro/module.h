@@ -39,7 +39,8 @@ public:
   /// The program of that name, or null.
   const faro_abi_program *find(const std::string &program) const;
 
-  /// The only program with this operation. Errors: NOT_FOUND (none), INVALID_ARGUMENT (several: the message names them).
+  /// The only program with this operation. Errors: NOT_FOUND (none), INVALID_ARGUMENT (several: the message names
+  /// them).
   Expected<const faro_abi_program *> only(faro_abi_op op) const;
 
 private:

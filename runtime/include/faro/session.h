@@ -42,9 +42,9 @@ class Plan;
 
 /// Rows of this rank's experts. The memory belongs to the session and is valid until its next dispatch.
 struct Received {
-  Rows rows;                                 ///< padding included
-  std::span<const int64_t> expertOffsets;    ///< local experts + 1; empty when the layout is not expert-first
-  std::span<const int64_t> expertCounts;     ///< rows of each local expert, without padding
+  Rows rows;                              ///< padding included
+  std::span<const int64_t> expertOffsets; ///< local experts + 1; empty when the layout is not expert-first
+  std::span<const int64_t> expertCounts;  ///< rows of each local expert, without padding
 };
 
 /// Nanoseconds and bytes since the session was made.
@@ -52,8 +52,8 @@ struct SessionStatistics {
   uint64_t prepares = 0, dispatches = 0, combines = 0;
   uint64_t prepareNs = 0, dispatchNs = 0, combineNs = 0;
   uint64_t windowGrowths = 0;
-  uint64_t windowBytes = 0;    ///< symmetric memory held now
-  uint64_t stagedBytes = 0;    ///< copied because the caller's rows did not lie in mapped memory
+  uint64_t windowBytes = 0; ///< symmetric memory held now
+  uint64_t stagedBytes = 0; ///< copied because the caller's rows did not lie in mapped memory
 };
 
 /// One module on one communicator. One thread at a time. Collective calls must be made by all ranks in the same order.

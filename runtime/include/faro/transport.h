@@ -24,17 +24,17 @@ extern "C" {
 /* How a call ended. The C++ API's Status carries the same codes. */
 typedef enum faro_status {
   FARO_OK = 0,
-  FARO_INVALID_ARGUMENT = 1,  /* the caller's input is wrong */
-  FARO_NOT_FOUND = 2,         /* a file, symbol, plugin or peer that does not exist */
-  FARO_VERSION_MISMATCH = 3,  /* a module, plugin or peer of another version */
-  FARO_UNAVAILABLE = 4,       /* this machine or this transport cannot do it */
+  FARO_INVALID_ARGUMENT = 1, /* the caller's input is wrong */
+  FARO_NOT_FOUND = 2,        /* a file, symbol, plugin or peer that does not exist */
+  FARO_VERSION_MISMATCH = 3, /* a module, plugin or peer of another version */
+  FARO_UNAVAILABLE = 4,      /* this machine or this transport cannot do it */
   FARO_OUT_OF_MEMORY = 5,
-  FARO_DEADLINE_EXCEEDED = 6, /* a bounded wait ended */
-  FARO_PEER_FAILED = 7,       /* another rank died or became unreachable */
-  FARO_ABORTED = 8,           /* another rank reported an error; its message is passed on */
-  FARO_DATA_LOSS = 9,         /* torn or corrupt data */
-  FARO_PERMISSION_DENIED = 10,/* a wrong job secret; a folder that cannot be written */
-  FARO_INTERNAL = 11          /* a defect of Faro, or an error of a library below it */
+  FARO_DEADLINE_EXCEEDED = 6,  /* a bounded wait ended */
+  FARO_PEER_FAILED = 7,        /* another rank died or became unreachable */
+  FARO_ABORTED = 8,            /* another rank reported an error; its message is passed on */
+  FARO_DATA_LOSS = 9,          /* torn or corrupt data */
+  FARO_PERMISSION_DENIED = 10, /* a wrong job secret; a folder that cannot be written */
+  FARO_INTERNAL = 11           /* a defect of Faro, or an error of a library below it */
 } faro_status;
 
 #define FARO_TRANSPORT_VERSION 1u
@@ -60,7 +60,7 @@ typedef struct faro_transport_config {
   uint32_t struct_size;
   uint32_t rank;
   uint32_t world_size;
-  const char *job; /* names the job; ranks of different jobs never meet */
+  const char *job;                 /* names the job; ranks of different jobs never meet */
   faro_message_handler on_message; /* null: messages are dropped */
   void *user;
   uint32_t loopback_only; /* not 0: nothing may listen on, or leave by, a network device other than loopback */

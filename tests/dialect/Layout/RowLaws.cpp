@@ -82,6 +82,7 @@ TEST(Rows, groupsStartAlignedAndHoldOneValueEach) {
 }
 
 TEST(Rows, anExpertWithoutItemsTakesNoRows) {
-  const RankRows rows = layOut({*Order::complete(std::array{Key::Expert}), 4}, Placement::block(3), 1, 0, {{1, 0, 0, 0}});
+  const RankRows rows =
+      layOut({*Order::complete(std::array{Key::Expert}), 4}, Placement::block(3), 1, 0, {{1, 0, 0, 0}});
   EXPECT_EQ(rows.groupStarts, (std::vector<uint64_t>{0, 0, 4, 4}));
 }

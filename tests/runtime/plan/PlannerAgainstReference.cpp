@@ -60,21 +60,20 @@ Batch randomBatch(const std::array<uint8_t, 4> &order, uint32_t seed) {
   return batch;
 }
 
-
 std::vector<Plan> planAll(const Batch &batch) {
   auto map = makeExpertMap(batch.program.routes, batch.ranks());
   EXPECT_TRUE(map);
   std::vector<uint32_t> counts;
   for (uint32_t r = 0; r < batch.ranks(); ++r) {
-    auto mine = countItems(batch.program.routes, r,
-                           {batch.routing[r].topkIdx.data(), int64_t(batch.routing[r].tokens)});
+    auto mine =
+        countItems(batch.program.routes, r, {batch.routing[r].topkIdx.data(), int64_t(batch.routing[r].tokens)});
     EXPECT_TRUE(mine);
     counts.insert(counts.end(), mine->begin(), mine->end());
   }
   std::vector<Plan> plans;
   for (uint32_t r = 0; r < batch.ranks(); ++r) {
-    auto plan = makePlan(batch.program, *map, r, counts,
-                         {batch.routing[r].topkIdx.data(), int64_t(batch.routing[r].tokens)});
+    auto plan =
+        makePlan(batch.program, *map, r, counts, {batch.routing[r].topkIdx.data(), int64_t(batch.routing[r].tokens)});
     EXPECT_TRUE(plan);
     plans.push_back(std::move(*plan));
   }
@@ -106,8 +105,8 @@ TEST(Planner, agreesWithTheReferenceForEveryPlaceableOrder) {
               continue;
             const uint32_t choice = plans[source].choices[i], topk = batch.program.routes.topk;
             ASSERT_LT(plans[source].places[i].row, rows.size());
-            rows[plans[source].places[i].row] = layout::Item{uint32_t(batch.routing[source].topkIdx[choice]), source,
-                                                             choice / topk, choice % topk};
+            rows[plans[source].places[i].row] =
+                layout::Item{uint32_t(batch.routing[source].topkIdx[choice]), source, choice / topk, choice % topk};
             ++written[plans[source].places[i].row];
           }
         }

@@ -1,0 +1,120 @@
+// Shuffles between threads of this process, over random shapes, against the reference, bit by bit.
+#include "tests/differential/Job.h"
+
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace faro;
+using namespace faro::differential;
+
+static std::shared_ptr<const Module> compiled(const Shape &shape) {
+  auto module = Module::compile(shape.spec(), "spec.mlir");
+  EXPECT_TRUE(module) << module.status().message() << "\n" << shape.spec();
+  return module ? *module : nullptr;
+}
+
+/// Several batches on one session: windows grow, plans differ, sessions are reused.
+static void runShape(const Shape &shape, int batches) {
+  SCOPED_TRACE(shape.describe());
+  auto module = compiled(shape);
+  ASSERT_TRUE(module);
+  auto ranks = Communicator::createLocal(shape.ranks, std::chrono::seconds(60));
+  ASSERT_TRUE(ranks) << ranks.status().message();
+  std::vector<std::vector<Input>> inputs(static_cast<size_t>(batches));
+  for (int b = 0; b < batches; ++b) {
+    Shape batch = shape;
+    batch.seed += uint32_t(b) * 7919;
+    for (uint32_t rank = 0; rank < shape.ranks; ++rank)
+      inputs[size_t(b)].push_back(makeInput(batch, rank));
+  }
+  std::vector<std::string> wrong(shape.ranks);
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < shape.ranks; ++rank)
+    threads.emplace_back([&, rank] {
+      auto session = Session::create((*ranks)[rank], module);
+      if (!session) {
+        wrong[rank] = session.status().message();
+        return;
+      }
+      for (int b = 0; b < batches && wrong[rank].empty(); ++b)
+        wrong[rank] = runAndCompare(**session, *module, shape, rank, inputs[size_t(b)],
+                                    ExpertMemory((shape.seed + uint32_t(b)) % 3));
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  for (uint32_t rank = 0; rank < shape.ranks; ++rank)
+    EXPECT_EQ(wrong[rank], "") << "rank " << rank;
+}
+
+TEST(LocalShuffles, agreeWithTheReferenceOnRandomShapes) {
+  for (uint32_t seed = 1; seed <= 60 && !HasFailure(); ++seed)
+    runShape(randomShape(seed), 2);
+}
+
+TEST(LocalShuffles, largeRowsTakeTheStreamingKernels) {
+  Shape shape;
+  shape.ranks = 2;
+  shape.experts = 8;
+  shape.topk = 4;
+  shape.largestBatch = 200;
+  for (uint64_t columns : {7168u, 7167u, 2880u}) {
+    shape.columns = columns;
+    for (const char *element : {"bf16", "f16", "f32"}) {
+      shape.element = element;
+      runShape(shape, 1);
+    }
+  }
+}
+
+TEST(LocalShuffles, sixtyFourRanksAndTopSixtyFour) {
+  Shape shape;
+  shape.ranks = 64;
+  shape.experts = 64;
+  shape.topk = 64;
+  shape.columns = 3;
+  shape.largestBatch = 5;
+  runShape(shape, 1);
+}
+
+TEST(LocalShuffles, fewerExpertsThanRanks) {
+  Shape shape;
+  shape.ranks = 8;
+  shape.experts = 3;
+  shape.topk = 2;
+  shape.columns = 32;
+  runShape(shape, 2);
+}
+
+/// A rank that fails ends everybody's call with its message, at once.
+TEST(LocalShuffles, anErrorOnOneRankReachesAll) {
+  Shape shape;
+  shape.ranks = 4;
+  shape.experts = 4;
+  shape.topk = 1;
+  auto module = compiled(shape);
+  ASSERT_TRUE(module);
+  auto ranks = Communicator::createLocal(shape.ranks, std::chrono::seconds(60));
+  ASSERT_TRUE(ranks);
+  std::vector<Status> status(shape.ranks);
+  std::vector<std::thread> threads;
+  const auto start = std::chrono::steady_clock::now();
+  for (uint32_t rank = 0; rank < shape.ranks; ++rank)
+    threads.emplace_back([&, rank] {
+      auto session = Session::create((*ranks)[rank], module);
+      ASSERT_TRUE(session);
+      const int64_t idx[] = {0, rank == 2 ? 4 : 1};
+      auto program = module->only(FARO_ABI_DISPATCH);
+      auto plan = (*session)->prepare(**program, {idx, 2});
+      status[rank] = plan.status();
+      EXPECT_FALSE((*session)->prepare(**program, {idx, 1})) << "a broken session goes on";
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  EXPECT_EQ(status[2].code(), FARO_INVALID_ARGUMENT);
+  for (uint32_t rank : {0u, 1u, 3u}) {
+    EXPECT_EQ(status[rank].code(), FARO_ABORTED);
+    EXPECT_NE(status[rank].message().find("rank 2, token 1, choice 0: expert 4"), std::string::npos)
+        << status[rank].message();
+  }
+}
