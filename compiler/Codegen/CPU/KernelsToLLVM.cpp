@@ -1,0 +1,56 @@
+// xfer-kernels-to-llvm: kernels whose loops are branches already (scf-forall-to-for, convert-scf-to-cf) to the llvm
+// dialect.
+#include "compiler/Codegen/CPU/LeafToLLVM.h"
+#include "compiler/Codegen/Passes.h"
+#include "dialect/Xfer/XferDialect.h"
+
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace faro::compiler {
+namespace {
+
+using namespace mlir;
+
+class KernelsToLLVMPass : public PassWrapper<KernelsToLLVMPass, OperationPass<ModuleOp>> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelsToLLVMPass)
+  StringRef getArgument() const final { return "xfer-kernels-to-llvm"; }
+  StringRef getDescription() const final { return "lower kernels to the llvm dialect for a CPU"; }
+  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<LLVM::LLVMDialect>(); }
+
+  void runOnOperation() final {
+    ModuleOp module = getOperation();
+    MLIRContext *context = &getContext();
+    // The attribute belongs to func.func; what follows are symbols of an object file.
+    module.walk([](func::FuncOp function) { function->removeAttr(xfer::XferDialect::KernelAttrName); });
+
+    LowerToLLVMOptions options(context);
+    options.overrideIndexBitwidth(64);
+    LLVMTypeConverter converter(context, options);
+    RewritePatternSet patterns(context);
+    populateLeafToLLVM(converter, patterns, LeafTarget{});
+    arith::populateArithToLLVMConversionPatterns(converter, patterns);
+    cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+    populateFuncToLLVMConversionPatterns(converter, patterns);
+    populateVectorToLLVMConversionPatterns(converter, patterns);
+
+    LLVMConversionTarget target(*context);
+    target.addLegalOp<ModuleOp>();
+    if (failed(applyFullConversion(module, target, std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createKernelsToLLVMPass() { return std::make_unique<KernelsToLLVMPass>(); }
+
+} // namespace faro::compiler

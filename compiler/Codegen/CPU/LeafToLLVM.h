@@ -1,0 +1,19 @@
+// xfer's leaf operations in the llvm dialect. What differs between targets is said here.
+#pragma once
+
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace faro::compiler {
+
+struct LeafTarget {
+  unsigned addressSpace = 0; ///< of global memory
+  bool prefetches = true;    ///< else prefetches, which are hints, are dropped
+  bool x86Fence = true;      ///< sfence; else a system-wide release fence
+};
+
+/// Also teaches the converter what an address is.
+void populateLeafToLLVM(mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns,
+                        const LeafTarget &target);
+
+} // namespace faro::compiler

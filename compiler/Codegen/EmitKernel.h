@@ -1,0 +1,26 @@
+// The two kernels of a schedule on one node, written for one row. Their contracts are faro_abi_push_fn and
+// faro_abi_pull_fn in runtime/abi/faro_abi.h.
+#pragma once
+
+#include "compiler/Codegen/Passes.h"
+#include "runtime/abi/faro_abi.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+namespace faro::compiler {
+
+struct KernelShape {
+  uint32_t element = FARO_ABI_BF16; ///< faro_abi_element
+  int64_t bytes = 0;                ///< of a row
+  int64_t stride = 0;               ///< between rows that Faro owns; >= bytes
+  bool streaming = false;           ///< stores go past the cache
+};
+
+/// Each adds a function `name` at the builder's place.
+mlir::func::FuncOp emitPush(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
+                            const KernelShape &shape, const EmitKernelsOptions &options);
+mlir::func::FuncOp emitPull(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
+                            const KernelShape &shape, const EmitKernelsOptions &options);
+
+} // namespace faro::compiler

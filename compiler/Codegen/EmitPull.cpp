@@ -1,0 +1,162 @@
+// Pull: a token's result rows are read where they lie, summed in registers, and written once.
+//
+//   for each token t                                       blocks
+//     for each tile of the row, two lines                  threads
+//       sum = +0
+//       for each row i of t, in order
+//         prefetch the same tile of the next token's row
+//         sum = sum + weights[i] x rows[i][tile]           f32; the product is rounded first
+//       store round(sum) to out[t][tile]
+//
+// The rows of a token lie far apart and no hardware prefetcher finds them; asking for the next token's rows while this
+// one is summed is worth a fifth of the time. Two lines are enough: more sums than registers would spill.
+#include "compiler/Codegen/EmitKernel.h"
+#include "compiler/Codegen/KernelBuilder.h"
+#include "compiler/Codegen/Numeric.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+#include <algorithm>
+
+namespace faro::compiler {
+namespace {
+
+using namespace mlir;
+
+/// Pieces to sum, and how many bytes from the first piece's start on are the row's (the rest is padding that is read
+/// with it, and not stored by the plain form).
+struct Tile {
+  SmallVector<Piece> pieces;
+  int64_t stored = 0;
+};
+
+class PullEmitter {
+public:
+  PullEmitter(KernelBuilder &kernel, const KernelShape &shape, const EmitKernelsOptions &options)
+      : kernel(kernel), numeric(kernel, shape.element), shape(shape), options(options) {}
+
+  Value out, rows, weights, lo, hi;
+
+  void emitToken() {
+    const bool aligned = shape.stride % options.vector == 0;
+    // The streaming form stores the padding too, whole lines being the point of it.
+    const int64_t end = shape.streaming && aligned ? shape.stride : shape.bytes;
+    const int64_t tile = tileBytes(), body = end / tile * tile;
+    if (body > 0)
+      kernel.overThreads(body, tile, [&](Value at) { emitTile(at, {piecesOf(0, tile, options.vector), tile}); });
+    if (body == end)
+      return;
+    // Rows may be read up to their stride, so the last partial vector is summed whole where the padding allows it.
+    const int64_t readable = (end + options.vector - 1) / options.vector * options.vector;
+    kernel.overThreads(1, 1, [&](Value) {
+      emitTile(kernel.constant(0),
+               {piecesOf(body, readable <= shape.stride ? readable : end, options.vector), end - body});
+    });
+  }
+
+private:
+  int64_t tileBytes() const { return std::min(options.tile, 2 * options.vector); }
+
+  void emitTile(Value at, const Tile &tile) {
+    OpBuilder &b = kernel.builder;
+    const Location loc = kernel.loc;
+    SmallVector<Value> zeros;
+    for (const Piece &piece : tile.pieces) {
+      VectorType type = numeric.partType(piece.bytes);
+      zeros.append(numeric.parts(piece.bytes), arith::ConstantOp::create(b, loc, type, b.getZeroAttr(type)));
+    }
+    Value count = arith::SubIOp::create(b, loc, hi, lo);
+    ValueRange sums = kernel.fold(lo, hi, zeros, [&](Value i, ValueRange values) {
+      prefetchNext(kernel.add(i, count), at, tile);
+      Value row = kernel.elementAddr(rows, i);
+      Value weight = kernel.element(weights, i, b.getF32Type());
+      SmallVector<Value> next;
+      for (const Piece &piece : tile.pieces) {
+        Value loaded = kernel.load(row, kernel.add(at, piece.offset), numeric.loadType(piece.bytes),
+                                   alignmentOf({options.sourceAlignment, piece.offset}));
+        for (Value part : numeric.widen(loaded, piece.bytes)) {
+          Value factor = vector::BroadcastOp::create(b, loc, part.getType(), weight);
+          // Two roundings, as the contract says: no fastmath flag lets these become one.
+          Value product = arith::MulFOp::create(b, loc, factor, part);
+          next.push_back(arith::AddFOp::create(b, loc, values[next.size()], product));
+        }
+      }
+      return next;
+    });
+    storeTile(at, tile, sums);
+  }
+
+  /// One prefetch a line.
+  void prefetchNext(Value i, Value at, const Tile &tile) {
+    Value row = kernel.elementAddr(rows, i);
+    const int64_t begin = tile.pieces.front().offset, end = tile.pieces.back().offset + tile.pieces.back().bytes;
+    for (int64_t line = begin; line < end; line += 64)
+      xfer::PrefetchOp::create(kernel.builder, kernel.loc, row, kernel.add(at, line));
+  }
+
+  void storeTile(Value at, const Tile &tile, ValueRange sums) {
+    // `out` is the user's; the streaming form asks for 64 bytes.
+    const bool aligned = shape.streaming && shape.stride % 64 == 0;
+    int64_t part = 0, left = tile.stored;
+    for (const Piece &piece : tile.pieces) {
+      const int64_t parts = numeric.parts(piece.bytes);
+      Value bits = numeric.narrow(sums.slice(part, parts), piece.bytes);
+      part += parts;
+      const int64_t alignment = aligned ? alignmentOf({piece.offset, tileBytes()}) : 1;
+      if (left >= piece.bytes)
+        kernel.store(bits, out, kernel.add(at, piece.offset), alignment, aligned && piece.bytes == options.vector);
+      else
+        storePart(at, piece, bits, left);
+      left -= piece.bytes;
+    }
+  }
+
+  /// The first `bytes` of a summed vector.
+  void storePart(Value at, const Piece &piece, Value bits, int64_t bytes) {
+    OpBuilder &b = kernel.builder;
+    const int64_t unit = numeric.elementBytes();
+    VectorType type = kernel.vectorOf(piece.bytes / unit, kernel.i(unsigned(8 * unit)));
+    Value lanes = type == bits.getType() ? bits : Value(vector::BitCastOp::create(b, kernel.loc, type, bits));
+    for (const Piece &each : piecesOf(0, bytes, options.vector)) {
+      SmallVector<int64_t> mask;
+      for (int64_t lane = 0; lane < each.bytes / unit; ++lane)
+        mask.push_back(each.offset / unit + lane);
+      Value slice = vector::ShuffleOp::create(b, kernel.loc, lanes, lanes, mask);
+      kernel.store(slice, out, kernel.add(at, piece.offset + each.offset), 1, /*streaming=*/false);
+    }
+  }
+
+  KernelBuilder &kernel;
+  Numeric numeric;
+  const KernelShape &shape;
+  const EmitKernelsOptions &options;
+};
+
+} // namespace
+
+func::FuncOp emitPull(OpBuilder &builder, Location loc, llvm::StringRef name, const KernelShape &shape,
+                      const EmitKernelsOptions &options) {
+  OpBuilder::InsertionGuard guard(builder);
+  KernelBuilder kernel(builder, loc);
+  Type addr = xfer::AddrType::get(builder.getContext()), i64 = kernel.i(64);
+  auto function =
+      func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, i64, addr, addr, addr, i64, i64}, {}));
+  builder.setInsertionPointToStart(function.addEntryBlock());
+  Value out = function.getArgument(0), stride = function.getArgument(1), offsets = function.getArgument(2),
+        begin = function.getArgument(5), end = function.getArgument(6);
+  kernel.overBlocks(begin, end, [&](Value token) {
+    PullEmitter emitter(kernel, shape, options);
+    emitter.out = xfer::OffsetOp::create(builder, loc, addr, out, kernel.mul(token, stride));
+    emitter.rows = function.getArgument(3);
+    emitter.weights = function.getArgument(4);
+    emitter.lo = kernel.elementU32(offsets, token);
+    emitter.hi = kernel.elementU32(offsets, kernel.add(token, 1));
+    emitter.emitToken();
+  });
+  if (shape.streaming)
+    xfer::FenceOp::create(builder, loc);
+  func::ReturnOp::create(builder, loc);
+  return function;
+}
+
+} // namespace faro::compiler

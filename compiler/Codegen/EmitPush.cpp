@@ -1,0 +1,141 @@
+// Push: a row is read once and stored to all its places.
+//
+//   for each token t                                       blocks
+//     for each tile of the row, 512 bytes                  threads
+//       v0 .. v7 = load src[t][tile]                       unaligned: the rows are the user's
+//       for each destination d of t
+//         store v0 .. v7 to d[tile]                        aligned, past the cache where the output is large
+//
+// The tile is in the outer loop so that a source line is loaded once and each destination gets eight whole lines in a
+// row: 5 to 15% faster than whole rows one destination after the other, which read the source from L1 each time.
+#include "compiler/Codegen/EmitKernel.h"
+#include "compiler/Codegen/KernelBuilder.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+namespace faro::compiler {
+namespace {
+
+using namespace mlir;
+
+class PushEmitter {
+public:
+  PushEmitter(KernelBuilder &kernel, const KernelShape &shape, const EmitKernelsOptions &options)
+      : kernel(kernel), shape(shape), options(options) {}
+
+  void emitToken(Value source, Value destinations, Value lo, Value hi) {
+    this->source = source;
+    const int64_t body = shape.bytes / options.tile * options.tile;
+    if (body > 0)
+      kernel.overThreads(body, options.tile, [&](Value at) {
+        storeEverywhere(destinations, lo, hi, at, 0, loadPieces(at, 0, options.tile));
+      });
+    // What is left of the row, and its padding, is one thread's work.
+    if (body < shape.stride)
+      kernel.overThreads(1, 1, [&](Value) {
+        Value zero = kernel.constant(0);
+        storeEverywhere(destinations, lo, hi, zero, body, loadRest(zero, body));
+      });
+  }
+
+private:
+  struct Loaded {
+    Piece piece;
+    Value value;
+  };
+
+  Type typeOf(int64_t bytes) {
+    if (bytes < 4)
+      return kernel.i(unsigned(8 * bytes));
+    return kernel.vectorOf(bytes / 4, kernel.i(32));
+  }
+
+  SmallVector<Loaded> loadPieces(Value at, int64_t begin, int64_t end) {
+    SmallVector<Loaded> loaded;
+    for (const Piece &piece : piecesOf(begin, end, options.vector))
+      loaded.push_back({piece, kernel.load(source, kernel.add(at, piece.offset), typeOf(piece.bytes),
+                                           alignmentOf({options.sourceAlignment, piece.offset}))});
+    return loaded;
+  }
+
+  /// From `begin` to the stride: whole vectors, then the last, partial one, then zeros.
+  SmallVector<Loaded> loadRest(Value zero, int64_t begin) {
+    const int64_t vector = options.vector, partial = shape.bytes % vector, whole = shape.bytes - partial;
+    const bool asVector = partial > 0 && shape.bytes >= vector && shape.stride >= whole + vector;
+    SmallVector<Loaded> loaded = loadPieces(zero, begin, asVector ? whole : shape.bytes);
+    int64_t end = shape.bytes;
+    if (asVector) {
+      loaded.push_back({{whole, vector}, loadLastVector(zero, whole, partial)});
+      end = whole + vector;
+    }
+    for (const Piece &piece : piecesOf(end, shape.stride, vector)) {
+      Type type = typeOf(piece.bytes);
+      loaded.push_back(
+          {piece, arith::ConstantOp::create(kernel.builder, kernel.loc, type, kernel.builder.getZeroAttr(type))});
+    }
+    return loaded;
+  }
+
+  /// The row's last `partial` bytes, then zeros. Loaded as the vector that ends where the row ends, and moved down: not
+  /// a byte behind the row is touched.
+  Value loadLastVector(Value zero, int64_t whole, int64_t partial) {
+    const int64_t unit = shape.element == FARO_ABI_F32 ? 4 : 2, lanes = options.vector / unit;
+    VectorType type = kernel.vectorOf(lanes, kernel.i(unsigned(8 * unit)));
+    const int64_t from = whole + partial - options.vector;
+    Value last = kernel.load(source, kernel.add(zero, from), type, alignmentOf({options.sourceAlignment, from}));
+    Value zeros = arith::ConstantOp::create(kernel.builder, kernel.loc, type, kernel.builder.getZeroAttr(type));
+    SmallVector<int64_t> mask;
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      mask.push_back(lane < partial / unit ? lanes - partial / unit + lane : lanes);
+    return vector::ShuffleOp::create(kernel.builder, kernel.loc, last, zeros, mask);
+  }
+
+  void storeEverywhere(Value destinations, Value lo, Value hi, Value at, int64_t begin, ArrayRef<Loaded> loaded) {
+    // Rows in Faro's memory start at a multiple of 64 when the stride is one; else nothing is known of them.
+    const bool aligned = shape.stride % 64 == 0;
+    kernel.loop(lo, hi, [&](Value j) {
+      Value destination = kernel.elementAddr(destinations, j);
+      for (const Loaded &each : loaded) {
+        const int64_t alignment = aligned ? alignmentOf({each.piece.offset, options.tile}) : 1;
+        // A store past the cache of less than a line is slower than any other.
+        const bool streaming = shape.streaming && aligned && each.piece.bytes == options.vector;
+        kernel.store(each.value, destination, kernel.add(at, each.piece.offset), alignment, streaming);
+      }
+    });
+  }
+
+  KernelBuilder &kernel;
+  const KernelShape &shape;
+  const EmitKernelsOptions &options;
+  Value source;
+};
+
+} // namespace
+
+func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, const KernelShape &shape,
+                      const EmitKernelsOptions &options) {
+  OpBuilder::InsertionGuard guard(builder);
+  KernelBuilder kernel(builder, loc);
+  Type addr = xfer::AddrType::get(builder.getContext()), i64 = kernel.i(64);
+  auto function =
+      func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, i64, addr, addr, i64, i64}, {}));
+  builder.setInsertionPointToStart(function.addEntryBlock());
+  Value source = function.getArgument(0), stride = function.getArgument(1), offsets = function.getArgument(2),
+        destinations = function.getArgument(3), begin = function.getArgument(4), end = function.getArgument(5);
+  kernel.overBlocks(begin, end, [&](Value token) {
+    Value lo = kernel.elementU32(offsets, token), hi = kernel.elementU32(offsets, kernel.add(token, 1));
+    // A token that goes nowhere is not read.
+    Value used = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, lo, hi);
+    scf::IfOp::create(builder, loc, used, [&](OpBuilder &, Location) {
+      Value row = xfer::OffsetOp::create(builder, loc, addr, source, kernel.mul(token, stride));
+      PushEmitter(kernel, shape, options).emitToken(row, destinations, lo, hi);
+      scf::YieldOp::create(builder, loc);
+    });
+  });
+  if (shape.streaming)
+    xfer::FenceOp::create(builder, loc);
+  func::ReturnOp::create(builder, loc);
+  return function;
+}
+
+} // namespace faro::compiler

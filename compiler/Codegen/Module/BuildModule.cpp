@@ -1,0 +1,98 @@
+#include "compiler/Codegen/Module/BuildModule.h"
+
+#include "compiler/Codegen/Module/ModuleTables.h"
+#include "compiler/Pipelines/Pipelines.h"
+#include "dialect/Xfer/XferDialect.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace faro::compiler {
+namespace {
+
+using namespace mlir;
+
+/// Lowers a copy of the kernels for one target and moves its functions into `all`, under names of their own.
+LogicalResult lowerFor(const CpuTarget &target, ModuleOp kernels, ModuleOp all) {
+  OwningOpRef<ModuleOp> copy(kernels.clone());
+  PassManager passes(copy->getContext());
+  buildCpuLowering(passes, target.hasF16c);
+  if (failed(passes.run(*copy)))
+    return failure();
+  for (LLVM::LLVMFuncOp function : llvm::make_early_inc_range(copy->getOps<LLVM::LLVMFuncOp>())) {
+    if (!function.isExternal()) {
+      StringAttr name = StringAttr::get(all.getContext(), kernelSymbol(function.getName(), target));
+      // Kernels written by hand may call functions of their module.
+      if (failed(SymbolTable::replaceAllSymbolUses(function, name, *copy)))
+        return function.emitError() << "has uses that cannot be renamed for " << target.name;
+      function.setSymNameAttr(name);
+      function.setLinkage(LLVM::Linkage::Internal);
+    } else if (all.lookupSymbol(function.getName())) {
+      continue;
+    }
+    function->moveBefore(all.getBody(), all.getBody()->end());
+  }
+  return success();
+}
+
+void setAttributes(llvm::Module &module, llvm::ArrayRef<CpuTarget> targets) {
+  for (llvm::Function &function : module) {
+    if (function.isDeclaration())
+      continue;
+    for (const CpuTarget &target : targets) {
+      if (!function.getName().ends_with(kernelSymbol("", target)))
+        continue;
+      function.addFnAttr("target-cpu", target.cpu);
+      if (!target.features.empty())
+        function.addFnAttr("target-features", target.features);
+    }
+    // A store of 64 bytes is to stay one store: many AVX-512 processors are tuned for vectors half as wide.
+    function.addFnAttr("prefer-vector-width", "512");
+    function.addFnAttr("min-legal-vector-width", "512");
+    // No loop may become a call of memcpy or memset: there is no C library here.
+    function.addFnAttr("no-builtins");
+    function.addFnAttr(llvm::Attribute::NoUnwind);
+  }
+}
+
+} // namespace
+
+void registerModuleTranslation(DialectRegistry &registry) {
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+FailureOr<std::unique_ptr<llvm::Module>> buildModule(ModuleOp module, llvm::ArrayRef<CpuTarget> targets,
+                                                     llvm::StringRef specText, llvm::LLVMContext &context,
+                                                     const llvm::TargetMachine &machine) {
+  FailureOr<ModuleTables> tables = collectTables(module);
+  if (failed(tables))
+    return failure();
+  auto kernels = module.lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
+  for (const std::string &kernel : tables->kernels)
+    if (!kernels || !kernels.lookupSymbol(kernel))
+      return module.emitError() << "expects kernel @" << kernel << " in the module @kernels, found none";
+
+  OwningOpRef<ModuleOp> all = ModuleOp::create(module.getLoc());
+  for (const CpuTarget &target : targets)
+    if (kernels && failed(lowerFor(target, kernels, *all)))
+      return failure();
+  std::unique_ptr<llvm::Module> result = translateModuleToLLVMIR(*all, context, "faro");
+  if (!result)
+    return module.emitError() << "its kernels cannot be translated to LLVM IR";
+  result->setTargetTriple(machine.getTargetTriple());
+  result->setDataLayout(machine.createDataLayout());
+  result->setPICLevel(llvm::PICLevel::BigPIC);
+  setAttributes(*result, targets);
+  emitTables(*result, *tables, targets, specText);
+  return result;
+}
+
+} // namespace faro::compiler

@@ -1,0 +1,36 @@
+// From emitted kernels and schedules to one LLVM module.
+//
+//   module @kernels ──clone, lower──► llvm dialect, once per target ─┐
+//                                                                    ├─► LLVM module
+//   xfer.program ──collectTables, emitTables──► constants ───────────┘
+#pragma once
+
+#include "compiler/Codegen/Module/CpuTarget.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/LogicalResult.h"
+
+#include <memory>
+
+namespace llvm {
+class LLVMContext;
+class Module;
+class TargetMachine;
+} // namespace llvm
+namespace mlir {
+class DialectRegistry;
+class ModuleOp;
+} // namespace mlir
+
+namespace faro::compiler {
+
+/// What lowering and translation need beside the dialects themselves.
+void registerModuleTranslation(mlir::DialectRegistry &registry);
+
+/// `module` holds xfer.program operations and their kernels, and stays as it is. Faults are diagnosed there.
+llvm::FailureOr<std::unique_ptr<llvm::Module>> buildModule(mlir::ModuleOp module, llvm::ArrayRef<CpuTarget> targets,
+                                                           llvm::StringRef specText, llvm::LLVMContext &context,
+                                                           const llvm::TargetMachine &machine);
+
+} // namespace faro::compiler

@@ -1,0 +1,72 @@
+#include "compiler/Codegen/Module/CpuTarget.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace faro::compiler {
+namespace {
+
+constexpr const char *TargetTriple = "x86_64-unknown-linux-gnu";
+
+void initialiseX86() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+  });
+}
+
+} // namespace
+
+std::vector<CpuTarget> aotTargets() {
+  return {{"x86-64", FARO_ABI_CPU_X86_64, "x86-64", "", false},
+          {"x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", "", true},
+          {"x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", "", true}};
+}
+
+llvm::Expected<CpuTarget> hostTarget() {
+  if (llvm::Triple(llvm::sys::getProcessTriple()).getArch() != llvm::Triple::x86_64)
+    return llvm::createStringError("kernels can be generated for x86-64 only, and this process is " +
+                                   llvm::sys::getProcessTriple());
+  CpuTarget target;
+  target.level = FARO_ABI_CPU_HOST;
+  target.cpu = llvm::sys::getHostCPUName().str();
+  target.name = "host (" + target.cpu + ")";
+  std::vector<std::string> features;
+  for (const auto &feature : llvm::sys::getHostCPUFeatures()) {
+    features.push_back((feature.second ? "+" : "-") + feature.first().str());
+    if (feature.first() == "f16c")
+      target.hasF16c = feature.second;
+  }
+  // A map has no order, and this text is part of the cache's key.
+  std::sort(features.begin(), features.end());
+  target.features = llvm::join(features, ",");
+  return target;
+}
+
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine() {
+  initialiseX86();
+  const llvm::Triple triple(TargetTriple);
+  std::string error;
+  const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return llvm::createStringError("LLVM has no x86-64 code generator: " + error);
+  std::unique_ptr<llvm::TargetMachine> machine(target->createTargetMachine(
+      triple, "x86-64", "", llvm::TargetOptions(), llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+  if (!machine)
+    return llvm::createStringError("LLVM cannot generate code for x86-64");
+  return machine;
+}
+
+} // namespace faro::compiler

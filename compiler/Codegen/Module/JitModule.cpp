@@ -1,0 +1,53 @@
+#include "compiler/Codegen/Module/JitModule.h"
+#include "compiler/Codegen/Module/CpuTarget.h"
+
+#include "llvm/ExecutionEngine/JITLink/JITLinkMemoryManager.h"
+#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace faro::compiler {
+namespace {
+
+namespace orc = llvm::orc;
+
+llvm::Expected<std::unique_ptr<orc::LLJIT>> makeJit() {
+  // The triple and data layout only: LLJIT would detect the processor once more, and compiles nothing here.
+  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = makeTargetMachine();
+  if (!machine)
+    return machine.takeError();
+  return orc::LLJITBuilder()
+      .setJITTargetMachineBuilder(orc::JITTargetMachineBuilder((*machine)->getTargetTriple()))
+      .setDataLayout((*machine)->createDataLayout())
+      // Kernels call nothing and have no initialisers: no process symbols, no platform, no unwind tables to register.
+      .setLinkProcessSymbolsByDefault(false)
+      .setPlatformSetUp(orc::setUpInactivePlatform)
+      .setObjectLinkingLayerCreator(
+          [](orc::ExecutionSession &session) -> llvm::Expected<std::unique_ptr<orc::ObjectLayer>> {
+            return std::make_unique<orc::ObjectLinkingLayer>(session);
+          })
+      .create();
+}
+
+} // namespace
+
+JitModule::JitModule() = default;
+JitModule::~JitModule() = default;
+
+llvm::Expected<std::unique_ptr<JitModule>> JitModule::load(llvm::StringRef object) {
+  llvm::Expected<std::unique_ptr<orc::LLJIT>> jit = makeJit();
+  if (!jit)
+    return jit.takeError();
+  std::unique_ptr<JitModule> result(new JitModule);
+  result->jit = std::move(*jit);
+  if (llvm::Error error = result->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "faro")))
+    return error;
+  llvm::Expected<orc::ExecutorAddr> address = result->jit->lookup(FARO_ABI_SYMBOL);
+  if (!address)
+    return address.takeError();
+  result->table_ = address->toPtr<const faro_abi_module *>();
+  return result;
+}
+
+} // namespace faro::compiler

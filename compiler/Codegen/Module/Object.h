@@ -1,0 +1,32 @@
+// From an LLVM module to machine code.
+//
+//   LLVM IR ──optimise──► LLVM IR ──generate──► object | assembly ──linkShared──► .so   (ahead of time)
+//                                                  └──JitModule::load──► memory         (just in time)
+#pragma once
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <memory>
+
+namespace llvm {
+class Module;
+class TargetMachine;
+} // namespace llvm
+
+namespace faro::compiler {
+
+/// The passes that kernels gain from; each function for its own processor.
+void optimise(llvm::Module &module, llvm::TargetMachine &machine);
+
+enum class Output { Object, Assembly };
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> generate(llvm::Module &module, llvm::TargetMachine &machine,
+                                                             Output output);
+
+/// Links one object into a shared library at `path`, with a linker from $FARO_LINKER, the one found when Faro was
+/// built, or PATH. The library refers to nothing outside itself. It appears under its name whole or not at all, and
+/// nothing else stays behind.
+llvm::Error linkShared(llvm::StringRef object, llvm::StringRef path);
+
+} // namespace faro::compiler

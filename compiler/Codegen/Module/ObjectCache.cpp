@@ -1,0 +1,128 @@
+#include "compiler/Codegen/Module/ObjectCache.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SHA256.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace faro::compiler {
+namespace {
+
+struct Header {
+  char magic[8] = {'F', 'a', 'r', 'o', 'J', 'i', 't', '\n'};
+  uint32_t version = 1;
+  uint32_t reserved = 0;
+  uint64_t size = 0;
+  std::array<uint8_t, 32> sha256{};
+};
+static_assert(sizeof(Header) == 56);
+
+std::array<uint8_t, 32> hashOf(llvm::StringRef bytes) {
+  return llvm::SHA256::hash(llvm::ArrayRef(reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()));
+}
+
+std::string defaultDirectory() {
+  const auto variable = [](const char *name) -> llvm::StringRef {
+    const char *value = std::getenv(name);
+    return value ? value : "";
+  };
+  if (llvm::StringRef chosen = variable("FARO_CACHE_DIR"); !chosen.empty())
+    return chosen.str();
+  llvm::SmallString<128> path;
+  // The XDG rules: a relative path is to be ignored.
+  if (llvm::StringRef base = variable("XDG_CACHE_HOME"); llvm::sys::path::is_absolute(base))
+    path = base;
+  else if (llvm::StringRef home = variable("HOME"); llvm::sys::path::is_absolute(home))
+    llvm::sys::path::append(path, home, ".cache");
+  else
+    return "";
+  llvm::sys::path::append(path, "faro");
+  return path.str().str();
+}
+
+/// The file's content is run, so it must be from somebody who could run code here anyway: this user, or root.
+bool trusted(int file) {
+  struct stat status;
+  return ::fstat(file, &status) == 0 && S_ISREG(status.st_mode) &&
+         (status.st_uid == ::geteuid() || status.st_uid == 0) && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+} // namespace
+
+ObjectCache::ObjectCache(const char *directory) : directory(directory ? directory : defaultDirectory()) {}
+
+std::string ObjectCache::key(llvm::ArrayRef<llvm::StringRef> parts) {
+  llvm::SHA256 hash;
+  for (llvm::StringRef part : parts) {
+    // Sizes keep ("ab", "c") and ("a", "bc") apart.
+    const uint64_t size = part.size();
+    hash.update(llvm::ArrayRef(reinterpret_cast<const uint8_t *>(&size), sizeof size));
+    hash.update(part);
+  }
+  return llvm::toHex(hash.final(), /*LowerCase=*/true);
+}
+
+std::string ObjectCache::pathOf(llvm::StringRef key) const {
+  llvm::SmallString<128> path(directory);
+  llvm::sys::path::append(path, key + ".jit");
+  return path.str().str();
+}
+
+std::unique_ptr<llvm::MemoryBuffer> ObjectCache::find(llvm::StringRef key) const {
+  if (directory.empty())
+    return nullptr;
+  llvm::Expected<llvm::sys::fs::file_t> file = llvm::sys::fs::openNativeFileForRead(pathOf(key));
+  if (!file) {
+    llvm::consumeError(file.takeError());
+    return nullptr;
+  }
+  std::unique_ptr<llvm::MemoryBuffer> whole;
+  if (trusted(*file))
+    // Volatile: read, not mapped, so that a file cut short meanwhile is a mismatch and not a SIGBUS.
+    if (auto buffer = llvm::MemoryBuffer::getOpenFile(*file, key, /*FileSize=*/-1,
+                                                      /*RequiresNullTerminator=*/false, /*IsVolatile=*/true))
+      whole = std::move(*buffer);
+  llvm::sys::fs::closeFile(*file);
+  if (!whole || whole->getBufferSize() < sizeof(Header))
+    return nullptr;
+
+  Header header;
+  std::memcpy(&header, whole->getBufferStart(), sizeof header);
+  const llvm::StringRef object = whole->getBuffer().drop_front(sizeof header);
+  const Header expected;
+  if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0 || header.version != expected.version ||
+      header.size != object.size() || header.sha256 != hashOf(object))
+    return nullptr;
+  return llvm::MemoryBuffer::getMemBufferCopy(object, key);
+}
+
+void ObjectCache::store(llvm::StringRef key, llvm::StringRef object) const {
+  if (directory.empty() || llvm::sys::fs::create_directories(directory, true, llvm::sys::fs::owner_all))
+    return;
+  const std::string path = pathOf(key);
+  // Not TempFile: it installs signal handlers, and this process is somebody else's.
+  int file = -1;
+  llvm::SmallString<128> temporary;
+  if (llvm::sys::fs::createUniqueFile(path + "-%%%%%%%%.tmp", file, temporary, llvm::sys::fs::OF_None,
+                                      llvm::sys::fs::owner_read | llvm::sys::fs::owner_write))
+    return;
+  Header header;
+  header.size = object.size();
+  header.sha256 = hashOf(object);
+  llvm::raw_fd_ostream stream(file, /*shouldClose=*/true);
+  stream << llvm::StringRef(reinterpret_cast<const char *>(&header), sizeof header) << object;
+  stream.close();
+  const bool written = !stream.has_error();
+  stream.clear_error();
+  if (!written || llvm::sys::fs::rename(temporary, path))
+    llvm::sys::fs::remove(temporary);
+}
+
+} // namespace faro::compiler

@@ -1,0 +1,38 @@
+// Generated code kept between processes: one file per (spec, compiler, machine), holding an object.
+//
+//   file = header (magic, version, size of the object, SHA-256 of the object) + object
+//
+// Several processes may read and write at once: a file is written under a name of its own and renamed, so that a reader
+// sees a whole file or none. What does not check out (torn, of another version, of another user) is passed over and
+// written anew. Nothing here is an error: a folder that cannot be used costs time only.
+#pragma once
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <memory>
+#include <string>
+
+namespace faro::compiler {
+
+class ObjectCache {
+public:
+  /// `directory`: null for $FARO_CACHE_DIR, else $XDG_CACHE_HOME/faro, else ~/.cache/faro; "" for none.
+  explicit ObjectCache(const char *directory);
+
+  /// A name for what is made of `parts`; any difference in them gives another.
+  static std::string key(llvm::ArrayRef<llvm::StringRef> parts);
+
+  /// The object stored under `key`, checked; null when there is none.
+  std::unique_ptr<llvm::MemoryBuffer> find(llvm::StringRef key) const;
+
+  /// Stores an object, or leaves everything as it was.
+  void store(llvm::StringRef key, llvm::StringRef object) const;
+
+private:
+  std::string pathOf(llvm::StringRef key) const;
+  std::string directory; ///< empty: no cache
+};
+
+} // namespace faro::compiler

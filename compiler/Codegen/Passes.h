@@ -1,0 +1,35 @@
+// From a schedule to kernels, and from kernels to a machine.
+//
+//   xfer.program ──xfer-emit-kernels──► module @kernels { func.func ... scf, vector, arith, xfer leaf operations }
+//                                          │
+//                        CPU: xfer-expand-f16 (where the processor has no F16C), xfer-kernels-to-llvm
+//                        CUDA: xfer-kernels-to-gpu, then MLIR's gpu-lower-to-nvvm-pipeline
+//
+// The kernels know rows, addresses and loops, and nothing of the machine: what differs is the size of a tile.
+#pragma once
+
+#include "mlir/Pass/Pass.h"
+
+#include <memory>
+
+namespace faro::compiler {
+
+struct EmitKernelsOptions {
+  /// Bytes of a row that a push holds in registers while it stores them to every destination. 512 (8 AVX-512 registers)
+  /// reaches the write-once bound of a CPU; a GPU's thread holds one vector.
+  int64_t tile = 512;
+  /// Bytes of one load or store: a cache line of a CPU, or a GPU's 128 bits.
+  int64_t vector = 64;
+  /// What the rows that a kernel reads, and the distances between them, are a multiple of. 1 costs a CPU nothing.
+  int64_t sourceAlignment = 1;
+};
+
+std::unique_ptr<mlir::Pass> createEmitKernelsPass(const EmitKernelsOptions &options = {});
+std::unique_ptr<mlir::Pass> createExpandF16Pass();
+std::unique_ptr<mlir::Pass> createKernelsToLLVMPass();
+std::unique_ptr<mlir::Pass> createKernelsToGpuPass();
+
+/// Makes the passes known by their names, for textual pipelines.
+void registerCodegenPasses();
+
+} // namespace faro::compiler

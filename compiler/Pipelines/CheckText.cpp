@@ -1,0 +1,75 @@
+#include "compiler/Pipelines/CheckText.h"
+
+#include "llvm/Support/ConvertUTF.h"
+
+#include <algorithm>
+
+namespace faro::compiler {
+namespace {
+
+/// Nobody writes this; the parser takes a few hundred bytes of stack for each level.
+constexpr int MaxDepth = 256;
+
+TextFault faultAt(std::string_view text, size_t offset, std::string message) {
+  const std::string_view before = text.substr(0, offset);
+  const size_t line = size_t(std::ranges::count(before, '\n')) + 1, start = before.rfind('\n');
+  return {line, start == std::string_view::npos ? offset + 1 : offset - start, std::move(message)};
+}
+
+std::optional<TextFault> checkBytes(std::string_view text) {
+  const auto *begin = reinterpret_cast<const llvm::UTF8 *>(text.data()), *at = begin;
+  const auto *end = begin + text.size();
+  if (!llvm::isLegalUTF8String(&at, end))
+    return faultAt(text, size_t(at - begin), "not UTF-8 text; expected a spec in MLIR's textual form");
+  if (const size_t zero = text.find('\0'); zero != std::string_view::npos)
+    return faultAt(text, zero, "a zero byte; expected a spec in MLIR's textual form");
+  return std::nullopt;
+}
+
+/// Brackets outside strings and comments. Angles are counted apart, since they are comparisons and arrows too.
+std::optional<TextFault> checkDepth(std::string_view text) {
+  int brackets = 0, angles = 0;
+  for (size_t at = 0; at < text.size(); ++at) {
+    switch (text[at]) {
+    case '"':
+      for (++at; at < text.size() && text[at] != '"' && text[at] != '\n'; ++at)
+        at += text[at] == '\\';
+      break;
+    case '/':
+      if (at + 1 < text.size() && text[at + 1] == '/')
+        at = std::min(text.find('\n', at), text.size());
+      break;
+    case '(':
+    case '[':
+    case '{':
+      ++brackets;
+      break;
+    case ')':
+    case ']':
+    case '}':
+      --brackets;
+      break;
+    case '<':
+      ++angles;
+      break;
+    case '>':
+      angles -= angles > 0 && !(at > 0 && text[at - 1] == '-');
+      break;
+    default:
+      break;
+    }
+    if (brackets > MaxDepth || angles > MaxDepth)
+      return faultAt(text, at, "brackets nested deeper than " + std::to_string(MaxDepth));
+  }
+  return std::nullopt;
+}
+
+} // namespace
+
+std::optional<TextFault> checkText(std::string_view text) {
+  if (std::optional<TextFault> fault = checkBytes(text))
+    return fault;
+  return checkDepth(text);
+}
+
+} // namespace faro::compiler

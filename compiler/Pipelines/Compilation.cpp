@@ -1,0 +1,173 @@
+#include "compiler/Pipelines/Compilation.h"
+
+#include "compiler/Codegen/Module/BuildModule.h"
+#include "compiler/Pipelines/CheckText.h"
+#include "dialect/Xfer/XferDialect.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+
+namespace faro::compiler {
+namespace {
+
+using namespace mlir;
+
+DialectRegistry registryFor(const DialectRegistry *more) {
+  DialectRegistry registry;
+  xfer::registerXferDialect(registry);
+  // What kernels are written in. Not registerAllDialects: a JIT's first spec would pay for all of MLIR.
+  registry.insert<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect,
+                  scf::SCFDialect, vector::VectorDialect>();
+  registerModuleTranslation(registry);
+  if (more)
+    more->appendTo(registry);
+  return registry;
+}
+
+const char *severityName(DiagnosticSeverity severity) {
+  switch (severity) {
+  case DiagnosticSeverity::Error:
+    return "error";
+  case DiagnosticSeverity::Warning:
+    return "warning";
+  default:
+    return "note";
+  }
+}
+
+/// The place in the text that a location stands for, if any.
+std::string placeOf(Location location) {
+  std::string place;
+  location->walk([&](Location each) {
+    auto file = dyn_cast<FileLineColLoc>(each);
+    if (!file)
+      return WalkResult::advance();
+    place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
+    return WalkResult::interrupt();
+  });
+  return place;
+}
+
+} // namespace
+
+Compilation::Compilation(std::string text, std::string name, Report report, const DialectRegistry *more)
+    : text(std::move(text)), name(std::move(name)), report(std::move(report)),
+      // One spec is too little work for threads, and their start costs more than it.
+      context(registryFor(more), MLIRContext::Threading::DISABLED),
+      handler(&context, [this](Diagnostic &diagnostic) { show(diagnostic); }) {
+  // Messages name what is wrong and where; a dump of the operation behind each would bury them.
+  context.printOpOnDiagnostic(false);
+  // LLVM's own way with an error is to end the process.
+  llvmContext.setDiagnosticHandlerCallBack(
+      [](const llvm::DiagnosticInfo *info, void *self) {
+        if (info->getSeverity() != llvm::DS_Error)
+          return;
+        std::string message;
+        llvm::raw_string_ostream stream(message);
+        llvm::DiagnosticPrinterRawOStream printer(stream);
+        info->print(printer);
+        (void)static_cast<Compilation *>(self)->fail(message);
+      },
+      this);
+}
+
+Compilation::~Compilation() = default;
+
+void Compilation::show(Diagnostic &diagnostic) {
+  const std::string place = placeOf(diagnostic.getLocation());
+  report((place.empty() ? name : place) + ": " + severityName(diagnostic.getSeverity()) + ": " + diagnostic.str());
+  for (Diagnostic &note : diagnostic.getNotes())
+    show(note);
+}
+
+LogicalResult Compilation::fail(const std::string &message) {
+  report(name + ": error: " + message);
+  return failure();
+}
+
+LogicalResult Compilation::fail(llvm::Error error) { return fail(llvm::toString(std::move(error))); }
+
+LogicalResult Compilation::parse() {
+  if (std::optional<TextFault> fault = checkText(text)) {
+    report(name + ":" + std::to_string(fault->line) + ":" + std::to_string(fault->column) +
+           ": error: " + fault->message);
+    return failure();
+  }
+  mlirModule = parseSourceString<ModuleOp>(text, ParserConfig(&context), name);
+  if (!mlirModule)
+    return failure();
+  if (mlirModule->lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName) ||
+      !mlirModule->getOps<xfer::ProgramOp>().empty())
+    level = Phase::Xfer;
+  return success();
+}
+
+LogicalResult Compilation::lowerTo(Phase end, const EmitKernelsOptions &options,
+                                   const std::function<LogicalResult(Phase)> &reached) {
+  if (end < level)
+    return fail("the input is of the level '" + std::string(phaseName(level)) + "' already, beyond '" + phaseName(end) +
+                "'");
+  for (Phase phase : {Phase::Faro, Phase::Xfer, Phase::Kernels}) {
+    if (phase < level || (phase == level && atLevel) || phase > end)
+      continue;
+    PassManager passes(&context);
+    buildPhase(passes, phase, options);
+    if (failed(passes.run(*mlirModule)))
+      return failure();
+    level = phase;
+    atLevel = true;
+    if (reached && failed(reached(phase)))
+      return failure();
+  }
+  return success();
+}
+
+std::string Compilation::print() {
+  std::string printed;
+  llvm::raw_string_ostream stream(printed);
+  // Aliases and all: what is printed is meant to be edited and given back.
+  mlirModule->print(stream, OpPrintingFlags());
+  stream << '\n';
+  return printed;
+}
+
+LogicalResult Compilation::toLLVM(llvm::ArrayRef<CpuTarget> targets) {
+  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> made = makeTargetMachine();
+  if (!made)
+    return fail(made.takeError());
+  machine = std::move(*made);
+  FailureOr<std::unique_ptr<llvm::Module>> built = buildModule(*mlirModule, targets, text, llvmContext, *machine);
+  if (failed(built))
+    return failure();
+  llvmModule = std::move(*built);
+  optimise(*llvmModule, *machine);
+  return success();
+}
+
+std::string Compilation::printLLVM() {
+  std::string printed;
+  llvm::raw_string_ostream stream(printed);
+  llvmModule->print(stream, nullptr);
+  return printed;
+}
+
+FailureOr<std::unique_ptr<llvm::MemoryBuffer>> Compilation::toCode(Output output) {
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> code = generate(*llvmModule, *machine, output);
+  if (!code)
+    return fail(code.takeError());
+  return std::move(*code);
+}
+
+} // namespace faro::compiler

@@ -1,0 +1,31 @@
+// The order of the passes, and why it is so.
+//
+//   spec ──► Faro ──► Xfer ──► Kernels ──► LLVM ──► Assembly
+//            paths    stages   loops       one function a kernel and target
+#pragma once
+
+#include "compiler/Codegen/Passes.h"
+
+#include <optional>
+#include <string_view>
+
+namespace mlir {
+class OpPassManager;
+}
+
+namespace faro::compiler {
+
+/// The levels at which a compilation can stop and be printed. Each one's text can be given to the compiler again.
+enum class Phase { Faro, Xfer, Kernels, LLVM, Assembly };
+
+const char *phaseName(Phase phase);
+std::optional<Phase> phaseFromName(std::string_view name);
+
+/// The passes that lead from the phase before to `phase`, on a builtin.module; none for LLVM and Assembly, which
+/// leave MLIR.
+void buildPhase(mlir::OpPassManager &passes, Phase phase, const EmitKernelsOptions &options = {});
+
+/// The kernels' own module to the llvm dialect.
+void buildCpuLowering(mlir::OpPassManager &passes, bool hasF16c);
+
+} // namespace faro::compiler

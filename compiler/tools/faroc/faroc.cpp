@@ -1,0 +1,171 @@
+// faroc: compiles a spec ahead of time, or shows what becomes of it on the way.
+#include "compiler/Codegen/CUDA/Ptx.h"
+#include "compiler/Codegen/Module/ModuleTables.h"
+#include "compiler/Pipelines/Compilation.h"
+#include "compiler/tools/faroc/Files.h"
+
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+namespace {
+
+using namespace faro::compiler;
+
+struct Options {
+  std::string input, output, compileTo, dumpDirectory, targets = "cpu";
+  bool cpu = false;
+  std::optional<int> cuda;
+};
+
+int complain(const std::string &message) {
+  std::cerr << "faroc: error: " << message << '\n';
+  return 1;
+}
+
+/// "cpu", "cuda:sm_90", or both; a message when it is neither.
+std::string readTargets(Options &options) {
+  std::stringstream list(options.targets);
+  for (std::string target; std::getline(list, target, ',');) {
+    if (target == "cpu")
+      options.cpu = true;
+    else if (std::optional<int> architecture = parseCudaTarget(target); architecture && !options.cuda)
+      options.cuda = architecture;
+    else
+      return "--target: unknown '" + target + "'; expected cpu or cuda:sm_<number>, such as cuda:sm_90";
+  }
+  if (!options.cpu && !options.cuda)
+    return "--target: expected cpu or cuda:sm_<number>, found nothing";
+  return {};
+}
+
+/// Which of the phases' combinations with targets and outputs mean something.
+std::string checkOptions(Options &options) {
+  if (std::string wrong = readTargets(options); !wrong.empty())
+    return wrong;
+  const bool ptx = options.compileTo == "ptx";
+  if (ptx && !options.cuda)
+    return "--compile-to=ptx needs --target=cuda:sm_<number>";
+  if (options.compileTo.empty() && options.cuda)
+    return "modules with CUDA kernels cannot be written yet; --compile-to=kernels and --compile-to=ptx show them, and "
+           "--target=cpu compiles for the CPU";
+  if ((options.compileTo == "llvm" || options.compileTo == "asm") && !options.cpu)
+    return "--compile-to=" + options.compileTo + " is for --target=cpu; for CUDA there is --compile-to=ptx";
+  if (options.compileTo == "kernels" && options.cpu && options.cuda)
+    return "--compile-to=kernels shows one target at a time; give --target=cpu or --target=" +
+           options.targets.substr(options.targets.find("cuda"));
+  if (options.compileTo.empty() && options.output.empty()) {
+    if (options.input == "-")
+      return "what is read from standard input has no name to derive the output's from; give -o OUT.so";
+    options.output = stemOf(options.input) + ".so";
+  }
+  if (options.compileTo.empty() && options.output == "-")
+    return "a module is not written to standard output; give -o OUT.so";
+  return {};
+}
+
+class Driver {
+public:
+  Driver(const Options &options, std::string text)
+      : options(options), compilation(
+                              std::move(text), options.input == "-" ? "<stdin>" : options.input,
+                              [](const std::string &message) { std::cerr << message << '\n'; }, dialects()) {}
+
+  llvm::LogicalResult run() {
+    const bool isCuda = options.cuda && (options.compileTo == "kernels" || options.compileTo == "ptx");
+    const std::optional<Phase> wanted = phaseFromName(options.compileTo);
+    const Phase end = wanted && *wanted < Phase::Kernels ? *wanted : Phase::Kernels;
+    if (failed(compilation.parse()) ||
+        failed(compilation.lowerTo(end, isCuda ? cudaKernelOptions() : EmitKernelsOptions(),
+                                   [&](Phase phase) { return dump(phase, compilation.print()); })))
+      return llvm::failure();
+    if (isCuda)
+      return finishCuda();
+    if (wanted && *wanted <= Phase::Kernels)
+      return write(compilation.print());
+    return finishCpu(wanted);
+  }
+
+private:
+  const mlir::DialectRegistry *dialects() {
+    if (!options.cuda)
+      return nullptr;
+    registerCuda(registry);
+    return &registry;
+  }
+
+  llvm::LogicalResult finishCuda() {
+    if (failed(toGpu(compilation.module())))
+      return llvm::failure();
+    if (options.compileTo == "kernels")
+      return write(compilation.print());
+    llvm::FailureOr<std::string> ptx = toPtx(compilation.module(), *options.cuda);
+    return failed(ptx) ? llvm::failure() : write(*ptx);
+  }
+
+  llvm::LogicalResult finishCpu(std::optional<Phase> wanted) {
+    if (failed(compilation.toLLVM(aotTargets())))
+      return llvm::failure();
+    if (!options.dumpDirectory.empty() && failed(dump(Phase::LLVM, compilation.printLLVM())))
+      return llvm::failure();
+    if (wanted == Phase::LLVM)
+      return write(compilation.printLLVM());
+    const bool assembly = wanted == Phase::Assembly;
+    llvm::FailureOr<std::unique_ptr<llvm::MemoryBuffer>> code =
+        compilation.toCode(assembly ? Output::Assembly : Output::Object);
+    if (failed(code))
+      return llvm::failure();
+    if (assembly)
+      return write((*code)->getBuffer());
+    if (llvm::Error error = linkShared((*code)->getBuffer(), options.output))
+      return compilation.fail(std::move(error));
+    return llvm::success();
+  }
+
+  /// Text goes to -o, or to standard output.
+  llvm::LogicalResult write(llvm::StringRef text) {
+    if (std::string wrong = writeText(options.output, text); !wrong.empty())
+      return llvm::failure(complain(wrong));
+    return llvm::success();
+  }
+
+  llvm::LogicalResult dump(Phase phase, llvm::StringRef text) {
+    if (options.dumpDirectory.empty())
+      return llvm::success();
+    // Numbered, so that a listing shows them in their order.
+    const std::string path = options.dumpDirectory + "/" + std::to_string(int(phase) + 1) + "-" + phaseName(phase) +
+                             (phase < Phase::LLVM ? ".mlir" : ".ll");
+    if (std::string wrong = writeText(path, text); !wrong.empty())
+      return llvm::failure(complain(wrong));
+    return llvm::success();
+  }
+
+  const Options &options;
+  mlir::DialectRegistry registry;
+  Compilation compilation;
+};
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Options options;
+  CLI::App app("Compiles a token shuffle into a module that faro-run and the runtime load.");
+  app.add_option("SPEC", options.input, "the spec; - reads standard input")->required();
+  app.add_option("-o,--output", options.output, "the module to write (default: SPEC's name with .so)");
+  app.add_option("--target", options.targets, "cpu and cuda:sm_<number>, separated by commas")->capture_default_str();
+  app.add_option("--compile-to", options.compileTo, "stop at this phase and print it")
+      ->check(CLI::IsMember({"faro", "xfer", "kernels", "llvm", "asm", "ptx"}));
+  app.add_option("--dump-phases", options.dumpDirectory, "write each phase to a file of this folder");
+  app.set_version_flag("--version", producer());
+  CLI11_PARSE(app, argc, argv);
+
+  if (std::string wrong = checkOptions(options); !wrong.empty())
+    return complain(wrong);
+  std::string text;
+  if (std::string wrong = readText(options.input, text); !wrong.empty())
+    return complain(wrong);
+  if (!options.dumpDirectory.empty())
+    if (std::string wrong = makeFolder(options.dumpDirectory); !wrong.empty())
+      return complain(wrong);
+  return failed(Driver(options, std::move(text)).run()) ? 1 : 0;
+}
