@@ -1,0 +1,106 @@
+/* The C API from C: one rank, a spec compiled just in time, dispatch and combine against the definition. */
+#include "faro/faro.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TOKENS 5
+#define TOPK 2
+#define EXPERTS 3
+#define HIDDEN 6
+
+static const char *const spec =
+    "!tokens = !faro.tokens<6xf32>\n"
+    "!experts = !faro.tokens<6xf32, #faro.layout<order = [expert, source, token], align = 4>>\n"
+    "!routes = !faro.routes<topk = 2, experts = 3>\n"
+    "module attributes {faro.mesh = #faro.mesh<nodes = ?, ranks_per_node = ?>} {\n"
+    "  func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {\n"
+    "    %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
+    "    return %y : !experts\n"
+    "  }\n"
+    "  func.func @combine(%y: !experts, %r: !routes) -> !tokens {\n"
+    "    %x = faro.combine %y, %r : (!experts, !routes) -> !tokens\n"
+    "    return %x : !tokens\n"
+    "  }\n"
+    "}\n";
+
+static int failures = 0;
+
+static void expect(int holds, const char *what) {
+  if (!holds) {
+    printf("FAILED: %s (last error: %s)\n", what, faro_last_error());
+    ++failures;
+  }
+}
+
+int main(void) {
+  faro_comm *comm = NULL;
+  faro_module *module = NULL;
+  faro_session *session = NULL;
+  faro_plan *plan = NULL;
+
+  expect(faro_module_compile("module {", 8, "torn.mlir", &module) == FARO_INVALID_ARGUMENT, "a torn spec is refused");
+  expect(strstr(faro_last_error(), "torn.mlir:1:") != NULL, "its error has a line");
+  expect(faro_module_load("/nonexistent.so", &module) == FARO_NOT_FOUND, "a missing file is not found");
+  expect(faro_prepare(NULL, NULL, NULL, 0, &plan) == FARO_INVALID_ARGUMENT, "null is refused");
+
+  if (faro_module_compile(spec, strlen(spec), "spec.mlir", &module) != FARO_OK || faro_comm_create(&comm) != FARO_OK ||
+      faro_session_create(comm, module, &session) != FARO_OK) {
+    printf("FAILED: %s\n", faro_last_error());
+    return 1;
+  }
+  expect(faro_comm_rank(comm) == 0 && faro_comm_size(comm) == 1, "a world of one rank");
+  expect(faro_comm_barrier(comm) == FARO_OK, "a barrier of one");
+
+  /* Expert 0: tokens 0 2; expert 1: nothing; expert 2: tokens 0 1 3 4; one choice is dropped. */
+  const int64_t idx[TOKENS][TOPK] = {{0, 2}, {2, -1}, {0, 0}, {2, 2}, {-1, 2}};
+  float x[TOKENS][HIDDEN], weights[TOKENS][TOPK], out[TOKENS][HIDDEN];
+  for (int t = 0; t < TOKENS; ++t)
+    for (int c = 0; c < HIDDEN; ++c)
+      x[t][c] = (float)(10 * t + c);
+  for (int t = 0; t < TOKENS; ++t)
+    for (int k = 0; k < TOPK; ++k)
+      weights[t][k] = idx[t][k] < 0 ? NAN : 0.5f + (float)k;
+
+  faro_received got;
+  void *rows = NULL;
+  int64_t stride = 0;
+  if (faro_prepare(session, "dispatch", &idx[0][0], TOKENS, &plan) != FARO_OK ||
+      faro_dispatch(session, plan, x, sizeof x[0], &got) != FARO_OK ||
+      faro_expert_rows(session, plan, &rows, &stride) != FARO_OK) {
+    printf("FAILED: %s\n", faro_last_error());
+    return 1;
+  }
+  expect(faro_plan_tokens(plan) == TOKENS && faro_plan_rows(plan) == 12 && got.rows == 12, "sizes");
+  const int64_t offsets[] = {0, 4, 4, 12}, counts[] = {3, 0, 5};
+  expect(got.local_experts == 3 && memcmp(got.expert_offsets, offsets, sizeof offsets) == 0, "expert_offsets");
+  expect(memcmp(got.expert_counts, counts, sizeof counts) == 0, "expert_counts");
+  const int tokenOfRow[12] = {0, 2, 2, -1, 0, 1, 3, 3, 4, -1, -1, -1};
+  for (int r = 0; r < 12; ++r)
+    for (int c = 0; c < HIDDEN; ++c) {
+      const float *row = (const float *)((const char *)got.data + r * got.stride);
+      float *result = (float *)((char *)rows + r * stride);
+      expect(row[c] == (tokenOfRow[r] < 0 ? 0 : x[tokenOfRow[r]][c]), "received rows");
+      result[c] = 2 * row[c];
+    }
+  expect(faro_combine(session, NULL, plan, rows, stride, &weights[0][0], out, sizeof out[0]) == FARO_OK, "combine");
+  for (int t = 0; t < TOKENS; ++t)
+    for (int c = 0; c < HIDDEN; ++c) {
+      float sum = 0;
+      for (int k = 0; k < TOPK; ++k)
+        if (idx[t][k] >= 0)
+          sum += weights[t][k] * (2 * x[t][c]);
+      expect(out[t][c] == sum, "combined tokens");
+    }
+  expect(faro_prepare(session, "no such program", &idx[0][0], TOKENS, &plan) == FARO_NOT_FOUND, "unknown program");
+
+  faro_plan_destroy(plan);
+  faro_session_destroy(session);
+  faro_module_destroy(module);
+  faro_comm_destroy(comm);
+  faro_comm_destroy(NULL);
+  if (failures == 0)
+    printf("all as it should be\n");
+  return failures != 0;
+}

@@ -1,0 +1,122 @@
+// A module's tables are checked before anything relies on them: each way in which they may be wrong is refused.
+#include "runtime/core/ModuleCheck.h"
+
+#include "faro/module.h"
+#include "runtime/core/Digest.h"
+
+#include <cstring>
+#include <functional>
+#include <gtest/gtest.h>
+
+using namespace faro;
+
+namespace {
+
+void kernel() {}
+
+/// A correct module that a test then breaks in one place.
+struct Tables {
+  const char *text = "spec";
+  faro_abi_kernel kernels[1] = {{"push", kernel}};
+  faro_abi_kernel_set set{"x86-64", FARO_ABI_CPU_X86_64, 1, kernels};
+  uint32_t after1[1] = {0}, after2[1] = {1};
+  faro_abi_stage stages[3] = {
+      {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 0, nullptr},
+      {"ready", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 1, after1},
+      {"push", FARO_ABI_STAGE_PUSH, FARO_ABI_ON_CORE, 0, 0, FARO_ABI_NO_KERNEL, 1, after2}};
+  faro_abi_program program{"dispatch",
+                           FARO_ABI_DISPATCH,
+                           3,
+                           {FARO_ABI_BF16, 0, 8, 16, 16},
+                           {{0, 1, 2, 3}, 1},
+                           {2, 4, FARO_ABI_PLACEMENT_BLOCK, 0, nullptr},
+                           1 << 21,
+                           stages};
+  faro_abi_module module{};
+
+  Tables() {
+    module.magic = FARO_ABI_MAGIC;
+    module.version = FARO_ABI_VERSION;
+    module.module_size = sizeof(faro_abi_module);
+    module.program_size = sizeof(faro_abi_program);
+    module.stage_size = sizeof(faro_abi_stage);
+    module.kernel_set_size = sizeof(faro_abi_kernel_set);
+    module.producer = "test";
+    module.spec_text = text;
+    module.spec_size = 4;
+    const Digest digest = sha256(std::as_bytes(std::span(text, 4)));
+    std::memcpy(module.spec_sha256, digest.data(), digest.size());
+    module.program_count = module.kernel_set_count = 1;
+    module.programs = &program;
+    module.kernel_sets = &set;
+  }
+};
+
+} // namespace
+
+TEST(ModuleCheck, acceptsACorrectModule) {
+  Tables tables;
+  EXPECT_TRUE(checkModule(tables.module, "m.so")) << checkModule(tables.module, "m.so").message();
+  auto module = Module::adopt(&tables.module, nullptr, "m.so");
+  ASSERT_TRUE(module);
+  EXPECT_EQ((*module)->find("dispatch"), &tables.program);
+  EXPECT_EQ((*module)->find("other"), nullptr);
+  EXPECT_EQ((*module)->only(FARO_ABI_COMBINE).status().code(), FARO_NOT_FOUND);
+}
+
+TEST(ModuleCheck, refusesEachFaultByName) {
+  struct Fault {
+    const char *expected;
+    faro_status code;
+    std::function<void(Tables &)> inflict;
+  };
+  const Fault faults[] = {
+      {"magic", FARO_INVALID_ARGUMENT, [](Tables &t) { t.module.magic = 1; }},
+      {"version 2", FARO_VERSION_MISMATCH, [](Tables &t) { t.module.version = 2; }},
+      {"stage table", FARO_VERSION_MISMATCH, [](Tables &t) { t.module.stage_size += 8; }},
+      {"hash", FARO_DATA_LOSS, [](Tables &t) { t.module.spec_sha256[5] ^= 1; }},
+      {"hash", FARO_DATA_LOSS, [](Tables &t) { t.module.spec_size = 3; }},
+      {"no program", FARO_DATA_LOSS, [](Tables &t) { t.module.program_count = 0; }},
+      {"element type 9", FARO_DATA_LOSS, [](Tables &t) { t.program.row.element = 9; }},
+      {"row of 8 columns", FARO_DATA_LOSS, [](Tables &t) { t.program.row.bytes = 17; }},
+      {"row of 8 columns", FARO_DATA_LOSS, [](Tables &t) { t.program.row.stride = 8; }},
+      {"order 0 1 2 2", FARO_DATA_LOSS, [](Tables &t) { t.program.layout.order[3] = 2; }},
+      {"align 0", FARO_DATA_LOSS, [](Tables &t) { t.program.layout.align = 0; }},
+      {"token or choice before source", FARO_DATA_LOSS,
+       [](Tables &t) { std::swap(t.program.layout.order[1], t.program.layout.order[2]); }},
+      {"top-5 of 4", FARO_DATA_LOSS, [](Tables &t) { t.program.routes.topk = 5; }},
+      {"placement 2", FARO_DATA_LOSS, [](Tables &t) { t.program.routes.placement = FARO_ABI_PLACEMENT_TABLE; }},
+      {"unknown operation", FARO_DATA_LOSS, [](Tables &t) { t.stages[1].op = 77; }},
+      {"flag 4", FARO_DATA_LOSS, [](Tables &t) { t.stages[0].flag = 4; }},
+      {"kernel that is not there", FARO_DATA_LOSS, [](Tables &t) { t.stages[2].kernel = 1; }},
+      {"waits for a later one", FARO_DATA_LOSS, [](Tables &t) { t.after1[0] = 1; }},
+      {"before the other ranks are ready", FARO_DATA_LOSS, [](Tables &t) { t.after2[0] = 0; }},
+      {"against the direction", FARO_DATA_LOSS, [](Tables &t) { t.stages[2].op = FARO_ABI_STAGE_PULL; }},
+      {"kernel 0 of set x86-64", FARO_DATA_LOSS, [](Tables &t) { t.kernels[0].entry = nullptr; }},
+  };
+  for (const Fault &fault : faults) {
+    Tables tables;
+    fault.inflict(tables);
+    const Status status = checkModule(tables.module, "m.so");
+    EXPECT_EQ(status.code(), fault.code) << fault.expected << ": " << status.message();
+    EXPECT_NE(status.message().find(fault.expected), std::string::npos) << fault.expected << ": " << status.message();
+    EXPECT_EQ(status.message().rfind("m.so: ", 0), 0u) << status.message();
+  }
+}
+
+TEST(ModuleCheck, aModuleWithoutKernelsForThisMachineSaysWhatItHas) {
+  Tables tables;
+  tables.set.target = "x86-64-v99";
+  tables.set.level = 99;
+  auto kernels = chooseKernels(tables.module, "m.so");
+  ASSERT_FALSE(kernels);
+  EXPECT_EQ(kernels.status().code(), FARO_UNAVAILABLE);
+  EXPECT_NE(kernels.status().message().find("x86-64-v99"), std::string::npos);
+}
+
+TEST(ModuleCheck, filesThatAreNoModulesAreRefused) {
+  EXPECT_EQ(Module::load("/nonexistent/m.so").status().code(), FARO_NOT_FOUND);
+  EXPECT_EQ(Module::load("/etc/passwd").status().code(), FARO_INVALID_ARGUMENT);
+  const Status other = Module::load("libc.so.6").status();
+  EXPECT_EQ(other.code(), FARO_NOT_FOUND); // a name without a slash is a file here, not a library of the system
+}
