@@ -29,12 +29,22 @@ static const Result *named(const std::vector<Result> &results, const char *name)
   return nullptr;
 }
 
-/// How many times faster Faro is than `other`, which for a bound is the share of it.
+/// How many times faster Faro is than `other`.
 static void addRatio(std::vector<Budget> &budgets, const char *what, double target, const Result *other,
-                     const Result &faro, const char *unit) {
-  if (other)
+                     const std::vector<Result> &results, const Result &faro) {
+  if (!other)
+    return;
+  Budget budget{what, target, other->bestRun() / faro.bestRun(), other->medianRun() / faro.medianRun()};
+  if (const Result *bound = boundOf(results))
+    budget.ceiling = other->bestRun() / bound->bestRun();
+  budgets.push_back(std::move(budget));
+}
+
+static void addShare(std::vector<Budget> &budgets, const char *what, double target, const std::vector<Result> &results,
+                     const Result &faro) {
+  if (const Result *bound = boundOf(results))
     budgets.push_back(
-        {what, target, other->bestRun() / faro.bestRun(), other->medianRun() / faro.medianRun(), true, unit});
+        {what, target, bound->bestRun() / faro.bestRun(), bound->medianRun() / faro.medianRun(), true, ""});
 }
 
 static bool isReferenceShape(const Options &o, int ranks) {
@@ -45,25 +55,24 @@ static bool isReferenceShape(const Options &o, int ranks) {
 static void addDispatchBudgets(std::vector<Budget> &budgets, const Options &o, int ranks,
                                const std::vector<Result> &results, const Result &faro) {
   if (isReferenceShape(o, ranks)) {
-    addRatio(budgets, "dispatch against permute + Alltoallv + permute", 9, baselineOf(results), faro, "x");
+    addRatio(budgets, "dispatch against permute + Alltoallv + permute", 9, baselineOf(results), results, faro);
     const double best = ranks == 2 ? 2.3 : ranks <= 4 ? 3.0 : 3.7;
     addRatio(budgets, "dispatch against rank-deduped Alltoallw in place + replicate", best,
-             named(results, "rank-deduped Alltoallw in place + replicate"), faro, "x");
+             named(results, "rank-deduped Alltoallw in place + replicate"), results, faro);
   }
   // Rows that end inside a cache line cost one partial store each, which short rows cannot hide.
   const bool wholeLines = o.rowBytes() % 64 == 0;
   if (o.coldCaches && o.rowBytes() >= 5000)
-    addRatio(budgets, wholeLines ? "dispatch, share of the write-once bound" : "dispatch, share of it, odd row size",
-             wholeLines ? 0.95 : 0.85, boundOf(results), faro, "");
+    addShare(budgets, wholeLines ? "dispatch, share of the write-once bound" : "dispatch, share of it, odd row size",
+             wholeLines ? 0.95 : 0.85, results, faro);
 }
 
 static void addCombineBudgets(std::vector<Budget> &budgets, const Options &o, int ranks,
                               const std::vector<Result> &results, const Result &faro) {
   if (isReferenceShape(o, ranks))
-    addRatio(budgets, "combine against permute + Alltoallv + weighted sum", 5.3, baselineOf(results), faro, "x");
+    addRatio(budgets, "combine against permute + Alltoallv + weighted sum", 5.3, baselineOf(results), results, faro);
   if (o.coldCaches && o.rowBytes() >= 5000)
-    addRatio(budgets, "combine, share of the read-k-write-one bound", o.topk >= 4 ? 0.92 : 0.75, boundOf(results), faro,
-             "");
+    addShare(budgets, "combine, share of the read-k-write-one bound", o.topk >= 4 ? 0.92 : 0.75, results, faro);
 }
 
 std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results) {

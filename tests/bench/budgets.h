@@ -13,6 +13,9 @@ struct Budget {
   double median = 0;   ///< the same from the medians
   bool atLeast = true; ///< else: at most
   const char *unit = "x";
+  /// What the bound itself reaches in the same run, where the budget is a ratio to something else: a machine on which
+  /// this is below the target cannot meet it by any means.
+  std::optional<double> ceiling = std::nullopt;
   bool met() const { return atLeast ? measured >= target : measured <= target; }
 };
 

@@ -15,8 +15,11 @@ namespace faro::bench {
 using nlohmann::json;
 
 static json toJson(const Budget &budget) {
-  return {{"what", budget.what},         {"target", budget.target}, {"at_least", budget.atLeast},
-          {"measured", budget.measured}, {"median", budget.median}, {"met", budget.met()}};
+  json out = {{"what", budget.what},         {"target", budget.target}, {"at_least", budget.atLeast},
+              {"measured", budget.measured}, {"median", budget.median}, {"met", budget.met()}};
+  if (budget.ceiling)
+    out["ceiling"] = *budget.ceiling;
+  return out;
 }
 
 static json toJson(const std::vector<Budget> &budgets) {

@@ -43,8 +43,9 @@ static std::string checkText(const Result &result) {
 
 static void printBudgets(const std::vector<Budget> &budgets) {
   for (const Budget &budget : budgets)
-    fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; median {:.2f})\n", budget.met() ? "met" : "MISS",
-               budget.what, budget.measured, budget.unit, budget.atLeast ? ">=" : "<=", budget.target, budget.median);
+    fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; median {:.2f}{})\n", budget.met() ? "met" : "MISS",
+               budget.what, budget.measured, budget.unit, budget.atLeast ? ">=" : "<=", budget.target, budget.median,
+               budget.ceiling ? fmt::format("; the bound itself: {:.2f}", *budget.ceiling) : "");
 }
 
 void printTable(const Report &report) {

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Faro against its MPI peers and the machine's bounds, as ratios within each run. Needs a build with MPI (scripts/setup.sh).
+#   scripts/bench.sh --quick     one shape on four ranks, seconds: the table of faro-bench itself
+#   scripts/bench.sh             ranks x tokens, other routings, planning, JIT: markdown tables (half an hour)
+#   scripts/bench.sh --shapes    hidden sizes x top-k x dtypes: share of the bound for each (half an hour)
+#   scripts/bench.sh --all       both
+# Also: --build DIR (default: build), --out DIR (default: out/bench; one .json and one .txt a run, and tables.md),
+#       --into FILE (puts the tables into that page, e.g. docs/performance.md).
+# Exit status 1 when a run failed or a row was wrong; a missed budget is reported, and is no failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build=build out=out/bench into='' mode=sweep
+while [ $# -gt 0 ]; do
+  case $1 in
+  --quick | --shapes | --all) mode=${1#--} ;;
+  --build | --out | --into)
+    [ $# -ge 2 ] || { echo "bench.sh: $1 needs a value" >&2; exit 2; }
+    printf -v "${1#--}" %s "$2"
+    shift
+    ;;
+  *)
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+  esac
+  shift
+done
+bench=$build/bin/faro-bench
+if [ ! -x "$bench" ]; then
+  echo "bench.sh: $bench is not there. Build it with scripts/build.sh; it needs Open MPI (scripts/setup.sh installs it)." >&2
+  exit 1
+fi
+
+# ob1 over vader (shared memory, one copy by CMA where the kernel allows it) is Open MPI's fastest way on one node.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+mca=(${FARO_BENCH_MCA:---mca pml ob1 --mca btl vader,self --mca osc ^ucx})
+
+# Where the system lets us, in namespaces of their own: no port is open to anybody, /dev/shm is as large as it must be, and
+# nothing is left behind.
+private=()
+if unshare --map-root-user --net --mount bash -c 'ip link set lo up && mount -t tmpfs tmpfs /dev/shm' 2>/dev/null; then
+  private=(unshare --map-root-user --net --mount bash -c
+    'ip link set lo up && mount -t tmpfs -o size=95% tmpfs /dev/shm && exec "$@"' private)
+fi
+
+launch() { # ranks, arguments of faro-bench
+  local ranks=$1
+  shift
+  "${private[@]}" mpirun --oversubscribe --bind-to none "${mca[@]}" -n "$ranks" "$bench" "$@"
+}
+
+if [ "$mode" = quick ]; then
+  launch 4 --op all --tokens 256 --iterations 5
+  exit
+fi
+
+mkdir -p "$out"
+failed=0
+run() { # name, ranks (0: without mpirun), arguments
+  local name=$1 ranks=$2
+  shift 2
+  printf '%s  %s\n' "$(date +%H:%M:%S)" "$name" >&2
+  if [ "$ranks" = 0 ]; then
+    set -- "$bench" "$@"
+  else
+    set -- launch "$ranks" "$@"
+  fi
+  rm -f "$out/$name.json"
+  if ! "$@" --json "$out/$name.json" >"$out/$name.txt" 2>"$out/$name.err"; then
+    echo "bench.sh: $name failed:" >&2
+    tail -n 5 "$out/$name.txt" "$out/$name.err" >&2
+    failed=1
+  fi
+}
+
+iterations() { # tokens: fewer where each takes longer
+  case $1 in
+  256) echo 21 ;;
+  1024) echo 11 ;;
+  *) echo 5 ;;
+  esac
+}
+
+if [ "$mode" != shapes ]; then
+  run jit 0 --op jit
+  for ranks in 2 4 8; do
+    for tokens in 256 1024 4096; do
+      for op in dispatch combine; do
+        run "$op.R$ranks.T$tokens" $ranks --op $op --tokens $tokens --iterations "$(iterations $tokens)"
+      done
+    done
+    run "plan.R$ranks" $ranks --op plan --tokens 4096 --experts 256 --iterations 5
+  done
+  for routing in zipf:1.2 single-node bimodal; do
+    for op in dispatch combine; do
+      run "$op.${routing/:/}" 4 --op $op --tokens 1024 --routing $routing --iterations 11
+    done
+  done
+fi
+
+if [ "$mode" != sweep ]; then
+  shape() { # hidden, topk, dtype
+    run "shape.$3.H$1.K$2" 4 --op all --methods faro,limits --tokens 1024 --hidden "$1" --topk "$2" --dtype "$3" \
+      --iterations 11
+  }
+  for hidden in 1 7 2880 3584 4096 5120 7168 8192; do
+    for topk in 1 2 4 6 8 16; do
+      shape $hidden $topk bf16
+    done
+    shape $hidden 8 f16
+    shape $hidden 8 f32
+  done
+fi
+
+python3 scripts/bench_tables.py "$out" | tee "$out/tables.md"
+if [ -n "$into" ]; then
+  python3 scripts/bench_tables.py "$out" --into "$into"
+fi
+exit $failed
