@@ -1,0 +1,52 @@
+#include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/OutputFile.h"
+#include "runtime/tools/faro-run/Rank.h"
+#include "runtime/tools/faro-run/Setup.h"
+
+#include <csignal>
+#include <fcntl.h>
+#include <fmt/format.h>
+
+namespace faro::run {
+
+namespace {
+
+Expected<RankResult> runChild(const Options &options, const ChildOrders &orders) {
+  Expected<CommunicatorOptions> place = CommunicatorOptions::fromEnvironment();
+  if (!place)
+    return place.status();
+  place->timeout = orders.waits;
+  Expected<ProgressBoard> board = ProgressBoard::open(orders.boardFd, place->worldSize);
+  if (!board)
+    return board.status();
+  ProgressSlot &progress = board->slot(place->rank);
+
+  progress.enter(Phase::Loading);
+  // The parent watches the clock.
+  Setup setup(options, Deadline(1e7));
+  FARO_RETURN_IF_ERROR(setup.load(place->worldSize));
+  progress.enter(Phase::Connecting);
+  Expected<std::shared_ptr<Communicator>> communicator = Communicator::create(*place);
+  if (!communicator)
+    return communicator.status();
+  return runRank({options, setup.job, *setup.inputs, *communicator, orders.outputFd,
+                  orders.outputFd >= 0 ? outputPath(options, place->rank) : "", progress});
+}
+
+} // namespace
+
+int childMain(const Options &options) {
+  ChildOrders orders;
+  if (!ChildOrders::decode(options.child, orders)) {
+    fmt::print(stderr, "faro-run: --internal-child is for faro-run's own use\n");
+    return 2;
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  ::fcntl(orders.reportFd, F_SETFD, FD_CLOEXEC);
+  const Expected<RankResult> result = runChild(options, orders);
+  const std::string line = (result ? encodeResult(*result) : encodeError(result.status())) + "\n";
+  const Status sent = writeAll(orders.reportFd, line.data(), line.size(), "the report to faro-run");
+  return result && sent ? 0 : 1;
+}
+
+} // namespace faro::run

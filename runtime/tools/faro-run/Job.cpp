@@ -1,0 +1,148 @@
+#include "runtime/tools/faro-run/Job.h"
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace faro::run {
+
+namespace {
+
+// Specs are text that people write; what is larger is something else.
+constexpr off_t MaxSpecBytes = off_t(64) << 20;
+
+/// The whole file if it is a spec; only its first bytes if it is an ELF file.
+Expected<std::string> readProgram(const std::string &path, bool &isLibrary) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0)
+    return Status(errno == ENOENT ? FARO_NOT_FOUND : FARO_PERMISSION_DENIED,
+                  fmt::format("{}: cannot open the program: {}", path, std::strerror(errno)));
+  struct Close {
+    int fd;
+    ~Close() { ::close(fd); }
+  } closeAtEnd{fd};
+  struct stat info{};
+  if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("{}: is no regular file, expected a spec or a shared library", path));
+  std::string text;
+  char buffer[1 << 16];
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return Status(FARO_UNAVAILABLE, fmt::format("{}: cannot read the program: {}", path, std::strerror(errno)));
+    text.append(buffer, size_t(got));
+    isLibrary = text.compare(0, 4, "\177ELF") == 0;
+    if (got == 0 || isLibrary)
+      return text;
+    if (off_t(text.size()) > MaxSpecBytes)
+      return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: is no shared library, and larger than any spec ({} MB)",
+                                                       path, info.st_size >> 20));
+  }
+}
+
+std::string orderName(const layout::Order &order) {
+  std::string names;
+  for (layout::Key key : order.keys())
+    names += (names.empty() ? "" : ", ") + std::string(layout::keyName(key));
+  return names;
+}
+
+std::string sizeName(uint32_t size) { return size ? std::to_string(size) : "?"; }
+
+/// One node for now: the mesh may leave both sizes open, or must name this job's.
+Status checkMesh(const faro_abi_mesh &mesh, const std::string &path, uint32_t ranks) {
+  if ((mesh.nodes == 0 || mesh.nodes == 1) && (mesh.ranks_per_node == 0 || mesh.ranks_per_node == ranks))
+    return Status::ok();
+  std::string advice;
+  if (mesh.nodes > 1)
+    advice = "this version runs on one node only";
+  else
+    advice = fmt::format("give --ranks {}, or leave the mesh open with ranks_per_node = ?", mesh.ranks_per_node);
+  return {FARO_INVALID_ARGUMENT,
+          fmt::format(
+              "{}: the program is for a mesh of {} nodes x {} ranks per node, but this job has 1 node x {} ranks; {}",
+              path, sizeName(mesh.nodes), sizeName(mesh.ranks_per_node), ranks, advice)};
+}
+
+} // namespace
+
+std::string Job::describe() const {
+  const faro_abi_program &program = *dispatch;
+  return fmt::format("{}, {} x {}, top-{} of {} experts, order [{}], align {}",
+                     combine ? "dispatch + combine" : "dispatch", program.row.columns, elementName(program.row.element),
+                     program.routes.topk, program.routes.experts, orderName(reference.layout.order),
+                     reference.layout.align);
+}
+
+std::string Job::describeModule() const {
+  if (compiled)
+    return fmt::format("{} in {:.1f} ms, kernels for {}",
+                       fromCache ? "compiled before, from the cache" : "compiled just in time", loadMs,
+                       module->kernels().target);
+  return fmt::format("{}, loaded in {:.1f} ms, kernels for {}", module->name(), loadMs, module->kernels().target);
+}
+
+Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, uint32_t ranks) {
+  Job job;
+  job.module = std::move(module);
+  job.ranks = ranks;
+  Expected<const faro_abi_program *> dispatch = job.module->only(FARO_ABI_DISPATCH);
+  if (!dispatch)
+    return Status(dispatch.status().code(), fmt::format("{}: {}", path, dispatch.status().message()));
+  job.dispatch = *dispatch;
+  Expected<const faro_abi_program *> combine = job.module->only(FARO_ABI_COMBINE);
+  if (combine)
+    job.combine = *combine;
+  else if (combine.status().code() != FARO_NOT_FOUND)
+    return Status(combine.status().code(), fmt::format("{}: {}", path, combine.status().message()));
+
+  FARO_RETURN_IF_ERROR(checkMesh(job.module->abi().mesh, path, ranks));
+  job.reference = reference::fromAbi(*job.dispatch);
+  if (!job.reference.placement.fits(ranks))
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("{}: the placement table names ranks that {} ranks do not have; give more --ranks", path, ranks));
+  if (job.combine) {
+    job.combineReference = reference::fromAbi(*job.combine);
+    const reference::Program &back = *job.combineReference, &there = job.reference;
+    if (back.element != there.element || back.columns != there.columns || back.topk != there.topk ||
+        !(back.layout == there.layout) || !(back.placement == there.placement))
+      return Status(
+          FARO_INVALID_ARGUMENT,
+          fmt::format("{}: '{}' and '{}' differ in row, layout or routes; a combine needs what the dispatch left", path,
+                      job.dispatch->name, job.combine->name));
+  }
+  return job;
+}
+
+Expected<Job> loadJob(const std::string &path, uint32_t ranks) {
+  bool isLibrary = false;
+  Expected<std::string> text = readProgram(path, isLibrary);
+  if (!text)
+    return text.status();
+  const auto begin = std::chrono::steady_clock::now();
+  // A name without a slash would be looked up in the loader's folders.
+  const std::string name = isLibrary && path.find('/') == std::string::npos ? "./" + path : path;
+  CompileReport report;
+  Expected<std::shared_ptr<const Module>> module =
+      isLibrary ? Module::load(name) : Module::compile(*text, path, &report);
+  if (!module)
+    return module.status();
+  const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
+  Expected<Job> job = makeJob(std::move(*module), path, ranks);
+  if (job) {
+    job->compiled = !isLibrary;
+    job->fromCache = !isLibrary && report.fromCache;
+    job->loadMs = elapsed.count();
+  }
+  return job;
+}
+
+} // namespace faro::run

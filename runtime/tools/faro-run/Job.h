@@ -1,0 +1,38 @@
+// The program to run, loaded and found to fit the ranks.
+#pragma once
+
+#include "compiler/Interpreter/Reference.h"
+#include "faro/module.h"
+#include "runtime/tools/faro-run/Options.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace faro::run {
+
+struct Job {
+  std::shared_ptr<const Module> module;
+  const faro_abi_program *dispatch = nullptr;
+  const faro_abi_program *combine = nullptr; ///< null: the module only dispatches
+  reference::Program reference;              ///< of the dispatch
+  std::optional<reference::Program> combineReference;
+  uint32_t ranks = 1;
+  bool compiled = false;  ///< just in time; else a shared library
+  bool fromCache = false; ///< compiled by an earlier run
+  double loadMs = 0;      ///< compiling or loading
+  bool expertFirst() const { return reference.layout.order.first() == layout::Key::Expert; }
+
+  /// For people: "dispatch + combine, 7168 x bf16, top-8 of 256 experts, order [expert, source, token], align 128".
+  std::string describe() const;
+  /// For people: where the code came from.
+  std::string describeModule() const;
+};
+
+/// Loads PROGRAM (what it is, its first bytes say, not its name) and checks it against the number of ranks.
+Expected<Job> loadJob(const std::string &path, uint32_t ranks);
+
+/// The same for a module that is there already.
+Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, uint32_t ranks);
+
+} // namespace faro::run

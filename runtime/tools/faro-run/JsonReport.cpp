@@ -1,0 +1,106 @@
+#include "runtime/tools/faro-run/Report.h"
+
+#include <nlohmann/json.hpp>
+
+namespace faro::run {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+std::string dump(const Json &json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+} // namespace
+
+std::string formatJson(const RunFacts &facts, const Figures &figures, const std::vector<RankResult> &results) {
+  const Options &options = facts.options;
+  const Job &job = facts.job;
+  Json json;
+  json["ok"] = figures.findings.differences == 0;
+  json["program"] = options.program;
+  json["ranks"] = job.ranks;
+  json["nodes"] = 1;
+  json["transport"] = facts.transport;
+  json["input"] = facts.input;
+  json["experts_fn"] = options.expertsFn == ExpertsFn::Scale ? "scale" : "identity";
+  json["repeat"] = options.repeat;
+  json["shape"] = {{"element", elementName(job.dispatch->row.element)},
+                   {"columns", job.dispatch->row.columns},
+                   {"topk", job.dispatch->routes.topk},
+                   {"experts", job.dispatch->routes.experts},
+                   {"align", job.reference.layout.align},
+                   {"combine", job.combine != nullptr}};
+  json["module"] = {{"source", job.compiled ? "jit" : "library"},
+                    {"from_cache", job.fromCache},
+                    {"load_ms", job.loadMs},
+                    {"target", job.module->kernels().target}};
+  for (const PhaseFigures &phase : figures.phases) {
+    Json &entry = json["phases"][phase.name];
+    entry["min_ms"] = phase.fastestMs;
+    entry["median_ms"] = phase.medianMs;
+    if (phase.bytes) {
+      entry["bytes"] = *phase.bytes;
+      entry["gb_per_s"] = phase.gigabytesPerSecond();
+    }
+  }
+  json["tokens"] = figures.tokens;
+  json["routed_rows"] = figures.items;
+  for (const RankResult &result : results) {
+    Json entry = {{"rank", result.rank},         {"tokens", result.tokens},        {"rows", result.rows},
+                  {"routed_rows", result.items}, {"prepare_ns", result.prepareNs}, {"dispatch_ns", result.dispatchNs}};
+    if (job.combine)
+      entry["combine_ns"] = result.combineNs;
+    entry["window_bytes"] = result.windowBytes;
+    entry["window_growths"] = result.windowGrowths;
+    entry["staged_bytes"] = result.stagedBytes;
+    json["per_rank"].push_back(std::move(entry));
+  }
+  if (options.verify) {
+    const Findings &findings = figures.findings;
+    json["verified"] = {{"ranks", job.ranks},
+                        {"rows", findings.rows / options.repeat},
+                        {"padding_rows", findings.padding / options.repeat},
+                        {"combined", findings.combined / options.repeat},
+                        {"differences", findings.differences}};
+    if (findings.differences)
+      json["verified"]["first_difference"] = findings.first;
+  } else {
+    json["verified"] = nullptr;
+  }
+  return dump(json, 2);
+}
+
+std::string formatFailureJson(const Options &options, const Status &status) {
+  Json json;
+  json["ok"] = false;
+  json["program"] = options.program;
+  json["error"] = {{"code", statusCodeName(status.code())}, {"message", status.message()}};
+  return dump(json, 2);
+}
+
+std::string formatTrace(const std::vector<RankResult> &results) {
+  uint64_t origin = UINT64_MAX;
+  for (const RankResult &result : results)
+    for (const TraceEvent &event : result.trace)
+      origin = std::min(origin, event.beginNs);
+  Json events = Json::array();
+  for (const RankResult &result : results) {
+    events.push_back({{"name", "process_name"},
+                      {"ph", "M"},
+                      {"pid", result.rank},
+                      {"tid", 0},
+                      {"args", {{"name", "rank " + std::to_string(result.rank)}}}});
+    for (const TraceEvent &event : result.trace) // microseconds, as the format has it
+      events.push_back({{"name", event.name},
+                        {"cat", "faro"},
+                        {"ph", "X"},
+                        {"ts", double(event.beginNs - origin) * 1e-3},
+                        {"dur", double(event.durationNs) * 1e-3},
+                        {"pid", result.rank},
+                        {"tid", 0},
+                        {"args", {{"repeat", event.repeat}}}});
+  }
+  return dump({{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}, -1);
+}
+
+} // namespace faro::run

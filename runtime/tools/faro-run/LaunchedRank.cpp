@@ -1,0 +1,155 @@
+#include "runtime/tools/faro-run/Progress.h"
+#include "runtime/tools/faro-run/Rank.h"
+#include "runtime/tools/faro-run/Supervisor.h"
+#include "runtime/tools/faro-run/Watchdog.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace faro::run {
+
+namespace {
+
+Bytes toBytes(const std::string &text) {
+  Bytes bytes(text.size());
+  std::memcpy(bytes.data(), text.data(), text.size());
+  return bytes;
+}
+
+std::string toText(const Bytes &bytes) { return {reinterpret_cast<const char *>(bytes.data()), bytes.size()}; }
+
+/// Collective. Everybody's results, or the error that explains most; the same on every rank.
+Expected<std::vector<RankResult>> exchange(Communicator &communicator, const std::string &mine, const char *what) {
+  Expected<std::vector<Bytes>> all = communicator.allgather(toBytes(mine), what);
+  if (!all)
+    return all.status();
+  std::vector<RankResult> results;
+  Status worst;
+  for (const Bytes &bytes : *all) {
+    Expected<RankResult> result = decode(toText(bytes));
+    if (result)
+      results.push_back(std::move(*result));
+    else if (worst || explanatoryRank(result.status().code()) < explanatoryRank(worst.code()))
+      worst = result.status();
+  }
+  if (!worst)
+    return worst;
+  return results;
+}
+
+/// Collective. The same on every rank: OK when all of them are.
+Status agree(Communicator &communicator, const Status &mine, const char *what) {
+  return exchange(communicator, mine ? encodeResult({}) : encodeError(mine), what).status();
+}
+
+/// One rank of somebody else's job. What all ranks know is said by rank 0.
+class LaunchedRank {
+public:
+  LaunchedRank(const Options &options, const CommunicatorOptions &place, const ProgressBoard &board)
+      : options_(options), place_(place), board_(board), setup_(options, Deadline(options.timeout)) {}
+
+  int run() {
+    const Watchdog watchdog(setup_.deadline.end(), [this] {
+      return fmt::format("rank {}: not done after {:g} s (--timeout): {}", place_.rank, options_.timeout,
+                         board_.describe());
+    });
+    if (place_.rank == 0)
+      if (Status status = setup_.openReports(); !status)
+        return alone(status);
+    CommunicatorOptions place = place_;
+    place.timeout = setup_.deadline.forWaits();
+    board_.slot(0).enter(Phase::Connecting);
+    Expected<std::shared_ptr<Communicator>> communicator = Communicator::create(place);
+    if (!communicator)
+      return alone(communicator.status());
+    return connected(*communicator);
+  }
+
+private:
+  int connected(const std::shared_ptr<Communicator> &communicator) {
+    const uint32_t rank = communicator->rank();
+    board_.slot(0).enter(Phase::Loading);
+    if (Status status = agree(*communicator, prepare(*communicator), "starting"); !status)
+      return together(status);
+
+    Expected<RankResult> result = runRank({options_, setup_.job, *setup_.inputs, communicator,
+                                           setup_.outputs.empty() ? -1 : setup_.outputs[0].fd(),
+                                           setup_.outputs.empty() ? "" : setup_.outputs[0].path(), board_.slot(0)});
+    if (!result) // the others have been told, and keep quiet
+      return result.status().code() == FARO_ABORTED ? 1 : alone(result.status());
+    Expected<std::vector<RankResult>> results = exchange(*communicator, encodeResult(*result), "results");
+    if (!results)
+      return alone(results.status());
+
+    if (figuresOf(setup_.job, *results).findings.differences == 0) {
+      const Status status = agree(*communicator, commitOutputs(setup_.outputs), "putting the output in place");
+      if (!status) {
+        for (OutputFile &file : setup_.outputs)
+          file.revoke();
+        return together(status);
+      }
+    }
+    if (rank == 0)
+      return setup_.report(*results, place_.transport);
+    return figuresOf(setup_.job, *results).findings.differences ? 1 : 0;
+  }
+
+  Status prepare(const Communicator &communicator) {
+    const uint32_t rank = communicator.rank();
+    if (communicator.ranksPerNode() != communicator.size())
+      return {FARO_UNAVAILABLE,
+              fmt::format("the launcher put {} ranks on nodes of {}: this version runs on one node only",
+                          communicator.size(), communicator.ranksPerNode())};
+    FARO_RETURN_IF_ERROR(setup_.load(communicator.size()));
+    return setup_.openFiles(rank, rank + 1, /*checkInputs=*/rank == 0);
+  }
+
+  /// An error that the other ranks may not know.
+  int alone(const Status &status) { return setup_.fail(status); }
+  /// An error that all ranks know.
+  int together(const Status &status) { return place_.rank == 0 ? setup_.fail(status) : 1; }
+
+  const Options &options_;
+  const CommunicatorOptions place_;
+  const ProgressBoard &board_;
+  Setup setup_;
+};
+
+bool isSet(const char *name) {
+  const char *value = std::getenv(name);
+  return value && *value;
+}
+
+} // namespace
+
+bool underLauncher() {
+  return (isSet("RANK") && isSet("WORLD_SIZE")) || isSet("OMPI_COMM_WORLD_SIZE") ||
+         (isSet("SLURM_PROCID") && isSet("SLURM_NTASKS")) || (isSet("PMI_RANK") && isSet("PMI_SIZE"));
+}
+
+int runLaunchedRank(const Options &options) {
+  Expected<CommunicatorOptions> place = CommunicatorOptions::fromEnvironment();
+  if (!place) {
+    fmt::print(stderr, "faro-run: {}\n", place.status().message());
+    return 1;
+  }
+  if (options.transport)
+    place->transport = *options.transport;
+  if (place->transport == "local" && place->worldSize > 1) {
+    fmt::print(stderr,
+               "faro-run: the transport 'local' joins threads of one process, but a launcher started {} "
+               "processes; use ucx, or give --ranks\n",
+               place->worldSize);
+    return 2;
+  }
+  Expected<ProgressBoard> board = ProgressBoard::create(1);
+  if (!board) {
+    fmt::print(stderr, "faro-run: {}\n", board.status().message());
+    return 1;
+  }
+  LaunchedRank rank(options, *place, *board);
+  return rank.run();
+}
+
+} // namespace faro::run

@@ -1,0 +1,131 @@
+#include "runtime/tools/faro-run/Options.h"
+
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <cmath>
+#include <fmt/format.h>
+
+namespace faro::run {
+
+namespace {
+
+constexpr const char *Version = "faro-run 0.1.0";
+constexpr const char *Footer = R"(
+PROGRAM is a spec (compiled just in time) or a shared library that faroc made.
+
+Input: DIR/rank<r>.safetensors with tokens [T, H] in the program's type, topk_idx [T, K] I64 (-1 drops a choice) and
+topk_weights [T, K] F32. Output: DIR/rank<r>.safetensors with recv, recv_source, expert_offsets, expert_counts and
+combined; written only when every rank has succeeded.
+
+Without --ranks and under torchrun, mpirun or srun, this process is one rank of that job.
+
+Exit status: 0 all is well, 1 something failed, 2 the command line makes no sense, 128 + n stopped by signal n.)";
+
+template <typename T> std::optional<T> parseNumber(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    return std::nullopt;
+  return value;
+}
+
+} // namespace
+
+std::optional<RoutingKind> RoutingKind::parse(const std::string &text) {
+  if (text == "uniform")
+    return RoutingKind{Uniform, 1};
+  if (text == "single-node")
+    return RoutingKind{SingleNode, 1};
+  if (text == "bimodal")
+    return RoutingKind{Bimodal, 1};
+  if (text.rfind("zipf:", 0) == 0)
+    if (auto exponent = parseNumber<double>(std::string_view(text).substr(5)))
+      if (std::isfinite(*exponent) && *exponent >= 0)
+        return RoutingKind{Zipf, *exponent};
+  return std::nullopt;
+}
+
+std::string RoutingKind::name() const {
+  switch (kind) {
+  case Uniform:
+    return "uniform";
+  case Zipf:
+    return fmt::format("zipf:{}", exponent);
+  case SingleNode:
+    return "single-node";
+  case Bimodal:
+    return "bimodal";
+  }
+  return "unknown";
+}
+
+std::variant<Options, int> parseOptions(int argc, char **argv) {
+  Options options;
+  CLI::App app{"Runs a Faro program (token dispatch and combine) on local ranks, checks and times it.", "faro-run"};
+  app.footer(Footer);
+  app.set_version_flag("--version", Version);
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
+
+  uint32_t ranks = 0, nodes = 1;
+  std::string transport, routing = "uniform", expertsFn = "identity";
+  app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")->required();
+  auto *ranksOption = app.add_option("--ranks", ranks, "Ranks to start, 1 to 1024")->check(CLI::Range(1, 1024));
+  app.add_option("--nodes", nodes, "Nodes to split the ranks into; only 1 so far")->check(CLI::Range(1, 1024));
+  auto *transportOption = app.add_option("--transport", transport, "ucx: a process per rank (default); local: a thread")
+                              ->check(CLI::IsMember({"ucx", "local"}));
+  app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up");
+  app.add_option("--output", options.output, "Folder to write rank<r>.safetensors to");
+  auto *routingOption =
+      app.add_option("--routing", routing, "Made-up routing: uniform (default), zipf:S, single-node or bimodal");
+  auto *tokensOption = app.add_option("--tokens", options.tokens, "Made-up tokens per rank (default 1024)")
+                           ->check(CLI::Range(int64_t(0), int64_t(INT32_MAX)));
+  app.add_option("--experts-fn", expertsFn,
+                 "What experts do: identity (default), or scale: row of expert e times (e mod 8 + 1) / 8")
+      ->check(CLI::IsMember({"identity", "scale"}));
+  app.add_option("--repeat", options.repeat, "Times to run it (default 1)")->check(CLI::Range(1, 1000000));
+  app.add_flag("--verify", options.verify, "Compare every byte of every run with the reference interpreter");
+  app.add_option("--trace", options.trace, "File for a trace of all ranks (Chrome/Perfetto JSON)");
+  app.add_option("--timeout", options.timeout, "Seconds after which everything is given up (default 300)")
+      ->check(CLI::Range(0.01, 1e7));
+  app.add_option("--json", options.json, "File for the figures, for machines");
+  auto *seedOption = app.add_option("--seed", options.seed, "Seed of the made-up input (default 0)");
+  app.add_option("--internal-child", options.child)->group("");
+
+  const auto usage = [](const std::string &message) {
+    fmt::print(stderr, "faro-run: {}\nTry 'faro-run --help'.\n", message);
+    return 2;
+  };
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp &) {
+    fmt::print("{}", app.help());
+    return 0;
+  } catch (const CLI::CallForVersion &) {
+    fmt::print("{}\n", Version);
+    return 0;
+  } catch (const CLI::ParseError &error) {
+    return usage(error.what());
+  }
+
+  if (ranksOption->count())
+    options.ranks = ranks;
+  if (transportOption->count())
+    options.transport = transport;
+  options.tokensGiven = tokensOption->count();
+  options.routingGiven = routingOption->count();
+  options.seedGiven = seedOption->count();
+  options.expertsFn = expertsFn == "scale" ? ExpertsFn::Scale : ExpertsFn::Identity;
+  if (auto kind = RoutingKind::parse(routing))
+    options.routing = *kind;
+  else
+    return usage(
+        fmt::format("--routing: '{}' is none of uniform, zipf:S (S a number >= 0), single-node, bimodal", routing));
+  if (nodes > 1)
+    return usage(
+        fmt::format("--nodes {}: this version runs on one node only; leave --nodes out, or give --nodes 1", nodes));
+  if (std::isnan(options.timeout))
+    return usage("--timeout: expected a number of seconds");
+  return options;
+}
+
+} // namespace faro::run

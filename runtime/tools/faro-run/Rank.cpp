@@ -1,0 +1,248 @@
+#include "runtime/tools/faro-run/Rank.h"
+
+#include "runtime/tools/faro-run/Output.h"
+
+#include <cstring>
+#include <ctime>
+#include <fmt/format.h>
+#include <numeric>
+
+namespace faro::run {
+
+namespace {
+
+uint64_t now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return uint64_t(time.tv_sec) * 1'000'000'000u + uint64_t(time.tv_nsec);
+}
+
+class RankRun {
+public:
+  explicit RankRun(const RankWork &work)
+      : work_(work), communicator_(*work.communicator),
+        experts_(work.options.expertsFn, work.job.reference.element, work.job.reference.columns) {
+    result_.rank = communicator_.rank();
+  }
+
+  Status run();
+  RankResult takeResult() { return std::move(result_); }
+
+private:
+  Status once(uint32_t repeat);
+  Status playExperts(uint32_t repeat);
+  Status findExpertOfRows();
+  Status finish();
+
+  /// Runs `part` when all ranks are here, so that its time holds no other rank's lateness, and notes how long it took.
+  template <typename Part> Status timed(const char *name, uint32_t repeat, std::vector<uint64_t> &into, Part part) {
+    FARO_RETURN_IF_ERROR(communicator_.barrier());
+    return timedAlone(name, repeat, &into, part);
+  }
+  template <typename Part>
+  Status timedAlone(const char *name, uint32_t repeat, std::vector<uint64_t> *into, Part part) {
+    const uint64_t begin = now();
+    Status status = part();
+    const uint64_t duration = now() - begin;
+    if (into)
+      into->push_back(duration);
+    if (!work_.options.trace.empty())
+      result_.trace.push_back({name, repeat, begin, duration});
+    return status;
+  }
+
+  const RankWork &work_;
+  Communicator &communicator_;
+  ExpertsFunction experts_;
+  RankResult result_;
+  RankInput input_;
+  std::unique_ptr<Session> session_;
+  std::optional<Verifier> verifier_;
+  std::shared_ptr<const Plan> plan_;
+  Received received_;
+  std::vector<int64_t> expertOfRow_; ///< -1: padding
+  ConstRows y_;                      ///< the experts' outputs
+  std::unique_ptr<std::byte[], void (*)(void *)> combinedMemory_{nullptr, std::free};
+  Rows combined_;
+};
+
+Status RankRun::run() {
+  work_.progress.enter(Phase::ReadingInput);
+  Expected<RankInput> input = work_.inputs.read(communicator_.rank(), /*withRows=*/true);
+  if (!input)
+    return input.status();
+  input_ = std::move(*input);
+  result_.tokens = int64_t(input_.tokens());
+
+  Expected<std::unique_ptr<Session>> session = Session::create(work_.communicator, work_.job.module);
+  if (!session)
+    return session.status();
+  session_ = std::move(*session);
+
+  if (work_.options.verify) {
+    work_.progress.enter(Phase::Expecting);
+    Expected<Verifier> verifier = Verifier::create(work_.job, communicator_.rank(), work_.inputs, input_, experts_);
+    if (!verifier)
+      return verifier.status();
+    verifier_.emplace(std::move(*verifier));
+  }
+  if (work_.job.combine) {
+    // Rows as far apart as Faro lays its own, so that whole cache lines can be stored past the cache.
+    const faro_abi_row &row = work_.job.combine->row;
+    const size_t bytes = (input_.tokens() * row.stride + 63) / 64 * 64;
+    combinedMemory_.reset(static_cast<std::byte *>(std::aligned_alloc(64, std::max<size_t>(bytes, 64))));
+    if (!combinedMemory_)
+      return {FARO_OUT_OF_MEMORY,
+              fmt::format("rank {}: no memory for {} bytes of combined tokens", result_.rank, bytes)};
+    combined_ = {combinedMemory_.get(), int64_t(input_.tokens()), int64_t(row.stride)};
+    // What is never written shows as NaNs, not as what a fresh page happens to hold.
+    std::memset(combinedMemory_.get(), 0xff, std::max<size_t>(bytes, 64));
+  }
+  for (uint32_t repeat = 0; repeat < work_.options.repeat; ++repeat)
+    FARO_RETURN_IF_ERROR(once(repeat));
+  return finish();
+}
+
+Status RankRun::once(uint32_t repeat) {
+  ProgressSlot &progress = work_.progress;
+  progress.enter(Phase::Preparing, repeat);
+  FARO_RETURN_IF_ERROR(timed("prepare", repeat, result_.prepareNs, [&]() -> Status {
+    auto plan = session_->prepare(*work_.job.dispatch, {input_.routing.topkIdx.data(), int64_t(input_.tokens())});
+    if (plan)
+      plan_ = std::move(*plan);
+    return plan.status();
+  }));
+  progress.enter(Phase::Dispatching);
+  FARO_RETURN_IF_ERROR(timed("dispatch", repeat, result_.dispatchNs, [&]() -> Status {
+    auto received =
+        session_->dispatch(plan_, {input_.rows, int64_t(input_.tokens()), int64_t(work_.job.reference.rowBytes())});
+    if (received)
+      received_ = *received;
+    return received.status();
+  }));
+  if (verifier_) {
+    progress.enter(Phase::Verifying);
+    verifier_->checkReceived(received_, result_.findings);
+  }
+  if (!work_.job.combine)
+    return Status::ok();
+
+  progress.enter(Phase::Experts);
+  FARO_RETURN_IF_ERROR(playExperts(repeat));
+  if (verifier_)
+    std::memset(combined_.data, 0xff, size_t(combined_.rows * combined_.stride));
+  progress.enter(Phase::Combining);
+  FARO_RETURN_IF_ERROR(timed("combine", repeat, result_.combineNs, [&] {
+    return session_->combine(*work_.job.combine, plan_, y_, input_.weights.data(), combined_);
+  }));
+  if (verifier_) {
+    progress.enter(Phase::Verifying);
+    verifier_->checkCombined({combined_.data, combined_.rows, combined_.stride}, result_.findings);
+  }
+  return Status::ok();
+}
+
+Status RankRun::playExperts(uint32_t repeat) {
+  if (experts_.isIdentity()) { // the rows are their own outputs, combined where they lie
+    y_ = {received_.rows.data, received_.rows.rows, received_.rows.stride};
+    return Status::ok();
+  }
+  if (repeat == 0)
+    FARO_RETURN_IF_ERROR(findExpertOfRows());
+  Expected<Rows> outputs = session_->expertRows(plan_);
+  if (!outputs)
+    return outputs.status();
+  y_ = {outputs->data, outputs->rows, outputs->stride};
+  if (outputs->rows != int64_t(expertOfRow_.size()) || received_.rows.rows != outputs->rows)
+    return {FARO_INTERNAL, fmt::format("rank {}: received {} rows, with memory for the outputs of {}", result_.rank,
+                                       received_.rows.rows, outputs->rows)};
+  return timedAlone("experts", repeat, nullptr, [&] {
+    for (int64_t row = 0; row < outputs->rows; ++row)
+      if (expertOfRow_[size_t(row)] >= 0)
+        experts_.apply(uint32_t(expertOfRow_[size_t(row)]),
+                       static_cast<const std::byte *>(received_.rows.data) + row * received_.rows.stride,
+                       static_cast<std::byte *>(outputs->data) + row * outputs->stride);
+    return Status::ok();
+  });
+}
+
+Status RankRun::findExpertOfRows() {
+  expertOfRow_.assign(size_t(received_.rows.rows), -1);
+  const std::vector<uint32_t> local = work_.job.reference.placement.expertsOf(result_.rank, work_.job.ranks);
+  if (work_.job.expertFirst()) {
+    if (received_.expertOffsets.size() != local.size() + 1 || received_.expertCounts.size() != local.size())
+      return {FARO_INTERNAL, fmt::format("rank {}: got {} expert offsets and {} counts for {} experts", result_.rank,
+                                         received_.expertOffsets.size(), received_.expertCounts.size(), local.size())};
+    for (size_t e = 0; e < local.size(); ++e)
+      for (int64_t i = 0; i < received_.expertCounts[e]; ++i)
+        expertOfRow_.at(size_t(received_.expertOffsets[e] + i)) = local[e];
+    return Status::ok();
+  }
+  // Other layouts do not say where an expert's rows are: ask where each row came from, and look its choice up.
+  Expected<std::vector<Source>> sources = session_->sources(plan_);
+  if (!sources)
+    return sources.status();
+  std::vector<reference::Routing> routings;
+  for (uint32_t source = 0; source < work_.job.ranks; ++source) {
+    Expected<RankInput> input = work_.inputs.read(source, /*withRows=*/false);
+    if (!input)
+      return input.status();
+    routings.push_back(std::move(input->routing));
+  }
+  for (size_t row = 0; row < std::min(sources->size(), expertOfRow_.size()); ++row)
+    if (const Source &source = (*sources)[row]; source.rank >= 0)
+      expertOfRow_[row] = routings.at(size_t(source.rank))
+                              .topkIdx.at(size_t(source.token * int64_t(work_.job.reference.topk) + source.choice));
+  return Status::ok();
+}
+
+Status RankRun::finish() {
+  result_.rows = received_.rows.rows;
+  result_.items = std::accumulate(received_.expertCounts.begin(), received_.expertCounts.end(), int64_t(0));
+  if (verifier_ || work_.outputFd >= 0) {
+    Expected<std::vector<Source>> sources = session_->sources(plan_);
+    if (!sources)
+      return sources.status();
+    if (verifier_) {
+      work_.progress.enter(Phase::Verifying);
+      verifier_->checkSources(*sources, result_.findings);
+    }
+    if (work_.outputFd >= 0) {
+      work_.progress.enter(Phase::Writing);
+      const std::optional<Rows> combined = work_.job.combine ? std::optional(combined_) : std::nullopt;
+      FARO_RETURN_IF_ERROR(writeOutput(work_.outputFd, work_.outputPath, work_.job, received_, *sources, combined));
+    }
+  }
+  const SessionStatistics &statistics = session_->statistics();
+  result_.windowBytes = statistics.windowBytes;
+  result_.stagedBytes = statistics.stagedBytes;
+  result_.windowGrowths = statistics.windowGrowths;
+  // Nobody leaves while another still reads its memory.
+  work_.progress.enter(Phase::Finishing);
+  FARO_RETURN_IF_ERROR(communicator_.barrier());
+  work_.progress.enter(Phase::Done);
+  return Status::ok();
+}
+
+} // namespace
+
+Expected<RankResult> runRank(const RankWork &work) {
+  try {
+    RankRun run(work);
+    if (Status status = run.run(); !status) {
+      work.communicator->abort(status);
+      return status;
+    }
+    return run.takeResult();
+  } catch (const std::bad_alloc &) {
+    const Status status(FARO_OUT_OF_MEMORY, fmt::format("rank {}: out of memory", work.communicator->rank()));
+    work.communicator->abort(status);
+    return status;
+  } catch (const std::exception &error) {
+    const Status status(FARO_INTERNAL, fmt::format("rank {}: {}", work.communicator->rank(), error.what()));
+    work.communicator->abort(status);
+    return status;
+  }
+}
+
+} // namespace faro::run

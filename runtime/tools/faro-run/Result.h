@@ -1,0 +1,44 @@
+// What a rank tells whoever started it.
+#pragma once
+
+#include "faro/communicator.h"
+#include "runtime/tools/faro-run/Verify.h"
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace faro::run {
+
+/// A part of a rank's work, for the trace. Times are nanoseconds of CLOCK_MONOTONIC, the same for all ranks of a node.
+struct TraceEvent {
+  std::string name;
+  uint32_t repeat = 0;
+  uint64_t beginNs = 0, durationNs = 0;
+};
+
+struct RankResult {
+  uint32_t rank = 0;
+  int64_t tokens = 0;
+  int64_t rows = 0;                                       ///< received, padding included
+  int64_t items = 0;                                      ///< received, without padding
+  std::vector<uint64_t> prepareNs, dispatchNs, combineNs; ///< per repeat
+  uint64_t windowBytes = 0, stagedBytes = 0, windowGrowths = 0;
+  Findings findings;
+  std::vector<TraceEvent> trace; ///< empty unless asked for
+};
+
+nlohmann::json toJson(const RankResult &result);
+nlohmann::json toJson(const Status &error);
+
+/// One message of a rank, as a line of JSON: its result, or the error that ended it.
+std::string encodeResult(const RankResult &result);
+std::string encodeError(const Status &error);
+/// The message of a line. Errors: the rank's own, or DATA_LOSS for a line that is none of the above.
+Expected<RankResult> decode(const std::string &line);
+
+/// Which of two errors of one job explains more: a rank that was told to stop, or that lost a peer, explains less than
+/// the one that something happened to. Smaller is better.
+int explanatoryRank(StatusCode code);
+
+} // namespace faro::run

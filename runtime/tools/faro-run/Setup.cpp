@@ -1,0 +1,115 @@
+#include "runtime/tools/faro-run/Setup.h"
+
+#include <csignal>
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace faro::run {
+
+namespace {
+
+/// While files are put in place, nothing that can wait interrupts: all of them appear, or none.
+class SignalsHeld {
+public:
+  SignalsHeld() {
+    sigset_t held;
+    sigemptyset(&held);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
+      sigaddset(&held, signal);
+    ::pthread_sigmask(SIG_BLOCK, &held, &before_);
+  }
+  ~SignalsHeld() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsHeld(const SignalsHeld &) = delete;
+  SignalsHeld &operator=(const SignalsHeld &) = delete;
+
+private:
+  sigset_t before_;
+};
+
+} // namespace
+
+std::string outputPath(const Options &options, uint32_t rank) {
+  return (std::filesystem::path(options.output) / fmt::format("rank{}.safetensors", rank)).string();
+}
+
+Status Setup::openReports() {
+  for (auto [path, file] : {std::pair(&options.json, &json_), std::pair(&options.trace, &trace_)}) {
+    if (path->empty())
+      continue;
+    Expected<TextFile> opened = TextFile::open(*path);
+    if (!opened)
+      return opened.status();
+    file->emplace(std::move(*opened));
+  }
+  return Status::ok();
+}
+
+Status Setup::load(uint32_t ranks) {
+  Expected<Job> loaded = loadJob(options.program, ranks);
+  if (!loaded) {
+    compileError_ = loaded.status().message().rfind(options.program + ":", 0) == 0;
+    return loaded.status();
+  }
+  job = std::move(*loaded);
+  InputShape shape;
+  shape.program = job.reference;
+  shape.ranks = ranks;
+  shape.needsWeights = job.combine != nullptr;
+  inputs = options.input.empty() ? generatedInputs(options.tokens, options.routing, options.seed, shape, /*nodes=*/1)
+                                 : fileInputs(options.input, shape);
+  return Status::ok();
+}
+
+Status Setup::openFiles(uint32_t begin, uint32_t end, bool checkInputs) {
+  if (checkInputs)
+    FARO_RETURN_IF_ERROR(inputs->check());
+  if (options.output.empty())
+    return Status::ok();
+  Expected<std::vector<OutputFile>> files = openOutputs(options.output, options.input, begin, end);
+  if (!files)
+    return files.status();
+  outputs = std::move(*files);
+  return Status::ok();
+}
+
+int Setup::succeed(const std::vector<RankResult> &results, const std::string &transport) {
+  if (figuresOf(job, results).findings.differences == 0) {
+    const SignalsHeld held;
+    if (Status status = commitOutputs(outputs); !status)
+      return fail(status);
+  }
+  return report(results, transport);
+}
+
+int Setup::report(const std::vector<RankResult> &results, const std::string &transport) {
+  const Figures figures = figuresOf(job, results);
+  const RunFacts facts{options, job, inputs->describe(), transport};
+  Status written;
+  if (trace_)
+    written = trace_->commit(formatTrace(results));
+  if (json_ && written)
+    written = json_->commit(formatJson(facts, figures, results));
+  fmt::print("{}", formatTable(facts, figures));
+  if (std::fflush(stdout) != 0 && written)
+    written = Status(FARO_UNAVAILABLE, "cannot write the table to standard output");
+  if (!written) {
+    fmt::print(stderr, "faro-run: {}\n", written.message());
+    return 1;
+  }
+  if (figures.findings.differences) {
+    fmt::print(stderr, "faro-run: {}{}\n", figures.findings.first,
+               options.output.empty() ? "" : "; no output was written");
+    return 1;
+  }
+  return 0;
+}
+
+int Setup::fail(const Status &status, int exitStatus) {
+  fmt::print(stderr, "{}{}\n", compileError_ ? "" : "faro-run: ", status.message());
+  if (json_)
+    if (Status written = json_->commit(formatFailureJson(options, status)); !written)
+      fmt::print(stderr, "faro-run: {}\n", written.message());
+  return exitStatus;
+}
+
+} // namespace faro::run

@@ -1,0 +1,63 @@
+// Everything that is found out before a rank starts, and everything that happens after the last one has ended. Shared
+// by the ways to run: processes, threads, one rank of somebody else's job.
+#pragma once
+
+#include "runtime/tools/faro-run/Inputs.h"
+#include "runtime/tools/faro-run/Job.h"
+#include "runtime/tools/faro-run/Output.h"
+#include "runtime/tools/faro-run/Report.h"
+
+#include <chrono>
+#include <optional>
+
+namespace faro::run {
+
+/// When everything has to be over, from the start of the program.
+class Deadline {
+public:
+  using Clock = std::chrono::steady_clock;
+  explicit Deadline(double seconds)
+      : end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))) {}
+  Clock::time_point end() const { return end_; }
+  double secondsLeft() const { return std::max(0.0, std::chrono::duration<double>(end_ - Clock::now()).count()); }
+  /// For the waits of a rank: they end first, and can say who did not come.
+  Nanoseconds forWaits() const { return Nanoseconds(int64_t(secondsLeft() * 0.8e9) + 1'000'000); }
+
+private:
+  Clock::time_point end_;
+};
+
+class Setup {
+public:
+  Setup(const Options &options, const Deadline &deadline) : options(options), deadline(deadline) {}
+
+  /// Opens the files of --json and --trace: first of all, so that the JSON can tell of every other fault.
+  Status openReports();
+  /// Loads the program for `ranks` ranks and makes the inputs ready to be read.
+  Status load(uint32_t ranks);
+  /// Checks all inputs, then opens the output files of ranks [begin, end).
+  Status openFiles(uint32_t begin, uint32_t end, bool checkInputs);
+
+  /// Puts the output files in place unless differences were found, prints the table and writes the reports. Returns the
+  /// exit status.
+  int succeed(const std::vector<RankResult> &results, const std::string &transport);
+  /// The same, with the output files already dealt with.
+  int report(const std::vector<RankResult> &results, const std::string &transport);
+  /// Says what is wrong, on stderr and in the JSON. Returns `exitStatus`.
+  int fail(const Status &status, int exitStatus = 1);
+
+  const Options &options;
+  const Deadline deadline;
+  Job job;
+  std::unique_ptr<Inputs> inputs;
+  std::vector<OutputFile> outputs;
+
+private:
+  std::optional<TextFile> json_, trace_;
+  bool compileError_ = false; ///< its messages start with file:line:column, as editors like it
+};
+
+/// "OUT/rank3.safetensors"
+std::string outputPath(const Options &options, uint32_t rank);
+
+} // namespace faro::run

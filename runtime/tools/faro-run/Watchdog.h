@@ -1,0 +1,28 @@
+// Ends this process when its time is over, even when the main thread is stuck in a compiler or a transport.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace faro::run {
+
+class Watchdog {
+public:
+  /// At `end`: `what` is printed on stderr, hidden files are removed, the exit status is 1.
+  Watchdog(std::chrono::steady_clock::time_point end, std::function<std::string()> what);
+  ~Watchdog();
+  Watchdog(const Watchdog &) = delete;
+  Watchdog &operator=(const Watchdog &) = delete;
+
+private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool over_ = false;
+  std::thread thread_;
+};
+
+} // namespace faro::run

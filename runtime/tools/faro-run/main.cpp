@@ -1,0 +1,94 @@
+// faro-run: runs a program's dispatch and combine on local ranks, checks and times them. See docs/faro-run.md.
+#include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Supervisor.h"
+#include "runtime/tools/faro-run/Watchdog.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace faro::run {
+
+namespace {
+
+std::string chooseTransport(const Options &options) {
+  if (options.transport)
+    return *options.transport;
+  const char *wish = std::getenv("FARO_TRANSPORT");
+  return wish && *wish ? wish : "ucx";
+}
+
+/// What was given but has no effect is said, once, before the work.
+void printNotes(const Options &options) {
+  if (options.input.empty())
+    return;
+  if (options.tokensGiven || options.routingGiven || options.seedGiven)
+    fmt::print(stderr, "faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n",
+               options.input);
+  const auto more = std::filesystem::path(options.input) / fmt::format("rank{}.safetensors", *options.ranks);
+  std::error_code error;
+  if (std::filesystem::exists(more, error))
+    fmt::print(stderr, "faro-run: note: {} is not read: there are {} ranks\n", more.string(), *options.ranks);
+}
+
+/// Starts the ranks itself.
+int runJob(const Options &options, int argc, char **argv) {
+  const std::string transport = chooseTransport(options);
+  if (transport != "ucx" && transport != "local") {
+    fmt::print(stderr, "faro-run: FARO_TRANSPORT={}: expected ucx or local\n", transport);
+    return 2;
+  }
+  Setup setup(options, Deadline(options.timeout));
+  {
+    const Watchdog watchdog(setup.deadline.end(), [&] {
+      return fmt::format("not done after {:g} s (--timeout): loading the program or reading input", options.timeout);
+    });
+    Status status = setup.openReports();
+    if (status)
+      status = setup.load(*options.ranks);
+    if (status)
+      status = setup.openFiles(0, *options.ranks, /*checkInputs=*/true);
+    if (!status)
+      return setup.fail(status);
+  }
+  printNotes(options);
+  const Outcome outcome = transport == "local" ? runThreads(setup) : runProcesses(setup, argc, argv, transport);
+  if (!outcome.status)
+    return setup.fail(outcome.status, outcome.exitStatus);
+  return setup.succeed(outcome.results, transport);
+}
+
+int run(int argc, char **argv) {
+  const std::variant<Options, int> parsed = parseOptions(argc, argv);
+  if (const int *status = std::get_if<int>(&parsed))
+    return *status;
+  const Options &options = std::get<Options>(parsed);
+  // A file that may not grow further is an error to report, not a signal to die of.
+  ::signal(SIGXFSZ, SIG_IGN);
+  if (!options.child.empty())
+    return childMain(options);
+  removeTemporariesOnSignals();
+  if (options.ranks)
+    return runJob(options, argc, argv);
+  if (underLauncher())
+    return runLaunchedRank(options);
+  fmt::print(stderr,
+             "faro-run: --ranks is missing: how many ranks shall run? (e.g. --ranks 4)\nTry 'faro-run --help'.\n");
+  return 2;
+}
+
+} // namespace
+
+} // namespace faro::run
+
+int main(int argc, char **argv) {
+  try {
+    return faro::run::run(argc, argv);
+  } catch (const std::bad_alloc &) {
+    fmt::print(stderr, "faro-run: out of memory\n");
+  } catch (const std::exception &error) {
+    fmt::print(stderr, "faro-run: {}\n", error.what());
+  }
+  return 1;
+}
