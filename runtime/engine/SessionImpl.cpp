@@ -35,7 +35,7 @@ Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<Communicator>
 }
 
 SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const Module> m)
-    : communicator(std::move(c)), module(std::move(m)), received(communicator, "window of received rows"),
+    : communicator(std::move(c)), module(std::move(m)), receivedWindow(communicator, "window of received rows"),
       outputs(communicator, "window of expert outputs"), origins(communicator, "window of row origins") {}
 
 static Status checkMesh(const faro_abi_mesh &mesh, const Communicator &communicator, const std::string &module) {
@@ -99,16 +99,16 @@ template <typename T> const Status &statusOf(const Expected<T> &value) { return 
 
 /// Times a call. When it fails the other ranks are told, and the session is over: ranks no longer agree on where they
 /// are.
-template <typename Work>
-auto SessionImpl::guarded(uint64_t &calls, uint64_t &nanoseconds, Work work) -> decltype(work()) {
+template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work work) -> decltype(work()) {
   if (!broken.isOk())
     return broken;
   const auto start = std::chrono::steady_clock::now();
   auto result = work();
-  nanoseconds += uint64_t((std::chrono::steady_clock::now() - start) / Nanoseconds(1));
-  ++calls;
+  if (nanoseconds)
+    *nanoseconds += uint64_t((std::chrono::steady_clock::now() - start) / Nanoseconds(1));
   if (const Status &status = statusOf(result); !status.isOk()) {
     broken = status;
+    call.reset();
     if (status.code() != FARO_ABORTED && status.code() != FARO_PEER_FAILED)
       communicator->abort(status);
   }
@@ -119,10 +119,14 @@ uint16_t SessionImpl::activityOf(const faro_abi_program &program, uint16_t call)
   return uint16_t(call << 8 | (&program - module->abi().programs & 0xff));
 }
 
-Status SessionImpl::checkPlan(const Plan &plan, const char *call) const {
+/// What every call asks first.
+Status SessionImpl::checkPlan(const Plan &plan, const char *name) const {
+  if (call)
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("rank {}: {} while another call is under way; wait for it first", communicator->rank(), name)};
   if (plan.session != this)
     return {FARO_INVALID_ARGUMENT,
-            fmt::format("rank {}: the plan given to {} was made by another session", communicator->rank(), call)};
+            fmt::format("rank {}: the plan given to {} was made by another session", communicator->rank(), name)};
   return Status::ok();
 }
 
@@ -134,10 +138,15 @@ Status SessionImpl::meet(uint16_t activity, uint8_t value, const std::string &wh
 //===---------------------------------------------------------- prepare ---===//
 
 Expected<std::shared_ptr<const Plan>> SessionImpl::prepare(const faro_abi_program &program, TopkIdx topkIdx) {
-  return guarded(stats.prepares, stats.prepareNs, [&] { return makeBatch(program, topkIdx); });
+  return guarded(&stats.prepareNs, [&] { return makeBatch(program, topkIdx); });
 }
 
 Expected<std::shared_ptr<const Plan>> SessionImpl::makeBatch(const faro_abi_program &program, TopkIdx topkIdx) {
+  ++stats.prepares;
+  if (call)
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: prepare while another call is under way; wait for it first", communicator->rank()));
   auto map = experts.find(&program);
   if (map == experts.end() || program.op != FARO_ABI_DISPATCH)
     return Status(FARO_INVALID_ARGUMENT,
@@ -156,26 +165,76 @@ Expected<std::shared_ptr<const Plan>> SessionImpl::makeBatch(const faro_abi_prog
   return std::shared_ptr<const Plan>(std::make_shared<Plan>(std::move(*plan)));
 }
 
-//===--------------------------------------------------------- dispatch ---===//
+//===----------------------------------------------------- posted calls ---===//
 
-Expected<Received> SessionImpl::dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
-  return guarded(stats.dispatches, stats.dispatchNs, [&] { return runDispatch(*plan, x); });
+Expected<Received> Session::dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
+  FARO_RETURN_IF_ERROR(postDispatch(plan, x));
+  FARO_RETURN_IF_ERROR(wait());
+  return received(*plan);
 }
 
-Expected<Received> SessionImpl::runDispatch(const Plan &plan, ConstRows x) {
-  FARO_RETURN_IF_ERROR(checkPlan(plan, "dispatch"));
-  const faro_abi_program &program = *plan.program;
-  if (x.rows != plan.tokens || (x.rows > 0 && (!x.data || x.stride < int64_t(program.row.bytes))))
+Status Session::combine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
+                        const float *weights, Rows out) {
+  FARO_RETURN_IF_ERROR(postCombine(program, plan, y, weights, out));
+  return wait();
+}
+
+Status SessionImpl::begin(Call started) {
+  call = std::move(started);
+  auto over = call->run->advance();
+  if (over && *over)
+    call.reset();
+  return over.status();
+}
+
+Expected<bool> SessionImpl::test() {
+  if (!call)
+    return broken.isOk() ? Expected<bool>(true) : Expected<bool>(broken);
+  return guarded(call->nanoseconds, [&] {
+    auto over = call->run->advance();
+    if (over && *over)
+      call.reset();
+    return over;
+  });
+}
+
+Status SessionImpl::wait() {
+  if (!call)
+    return broken;
+  return guarded(call->nanoseconds, [&] {
+    const Status status = call->run->wait();
+    call.reset();
+    return status;
+  });
+}
+
+//===--------------------------------------------------------- dispatch ---===//
+
+Status SessionImpl::postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
+  return guarded(&stats.dispatchNs, [&] { return beginDispatch(plan, x); });
+}
+
+Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
+  ++stats.dispatches;
+  FARO_RETURN_IF_ERROR(checkPlan(*plan, "dispatch"));
+  const faro_abi_program &program = *plan->program;
+  if (x.rows != plan->tokens || (x.rows > 0 && (!x.data || x.stride < int64_t(program.row.bytes))))
     return Status(
         FARO_INVALID_ARGUMENT,
         fmt::format("rank {}: dispatch of {} rows, {} bytes apart; expected the plan's {} tokens, at least {} "
                     "bytes apart",
-                    communicator->rank(), x.rows, x.stride, plan.tokens, program.row.bytes));
-  FARO_RETURN_IF_ERROR(received.ensure(windowBytes(plan, program.row.stride)));
-  DispatchBindings bindings(plan, *module, received, addresses, x, activityOf(program, Dispatch));
-  FARO_RETURN_IF_ERROR(Run(program, *board, bindings).wait());
-  return Received{
-      {received.mine(), plan.receivedRows, int64_t(program.row.stride)}, plan.expertOffsets, plan.expertCounts};
+                    communicator->rank(), x.rows, x.stride, plan->tokens, program.row.bytes));
+  FARO_RETURN_IF_ERROR(receivedWindow.ensure(windowBytes(*plan, program.row.stride)));
+  auto bindings =
+      std::make_unique<DispatchBindings>(*plan, *module, receivedWindow, addresses, x, activityOf(program, Dispatch));
+  auto run = std::make_unique<Run>(program, *board, *bindings);
+  return begin({plan, std::move(bindings), std::move(run), &stats.dispatchNs});
+}
+
+Received SessionImpl::received(const Plan &plan) const {
+  return {{receivedWindow.mine(), plan.receivedRows, int64_t(plan.program->row.stride)},
+          plan.expertOffsets,
+          plan.expertCounts};
 }
 
 //===---------------------------------------------------------- combine ---===//
@@ -188,9 +247,9 @@ static bool sameShuffle(const faro_abi_program &a, const faro_abi_program &b) {
           std::memcmp(a.routes.table, b.routes.table, a.routes.table_size * sizeof(uint32_t)) == 0);
 }
 
-Status SessionImpl::combine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
-                            const float *weights, Rows out) {
-  return guarded(stats.combines, stats.combineNs, [&] { return runCombine(program, *plan, y, weights, out); });
+Status SessionImpl::postCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
+                                const float *weights, Rows out) {
+  return guarded(&stats.combineNs, [&] { return beginCombine(program, plan, y, weights, out); });
 }
 
 /// Which window the others shall read. Rows elsewhere are copied into the window of expert outputs, which all ranks
@@ -198,7 +257,7 @@ Status SessionImpl::combine(const faro_abi_program &program, const std::shared_p
 Expected<uint8_t> SessionImpl::locateRows(const Plan &plan, ConstRows y, uint16_t activity) {
   const faro_abi_row &row = plan.program->row;
   const bool inOrder = y.stride == int64_t(row.stride);
-  const bool inReceived = inOrder && y.data == received.mine();
+  const bool inReceived = inOrder && y.data == receivedWindow.mine();
   const bool inOutputs = inOrder && y.data == outputs.mine();
   const bool staged = plan.receivedRows > 0 && !inReceived && !inOutputs;
   const auto needed = windowBytes(plan, row.stride);
@@ -219,8 +278,10 @@ Expected<uint8_t> SessionImpl::locateRows(const Plan &plan, ConstRows y, uint16_
   return OutputsWindow;
 }
 
-Status SessionImpl::runCombine(const faro_abi_program &program, const Plan &plan, ConstRows y, const float *weights,
-                               Rows out) {
+Status SessionImpl::beginCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &shared,
+                                 ConstRows y, const float *weights, Rows out) {
+  ++stats.combines;
+  const Plan &plan = *shared;
   FARO_RETURN_IF_ERROR(checkPlan(plan, "combine"));
   const uint32_t rank = communicator->rank();
   const int64_t rowBytes = int64_t(program.row.bytes);
@@ -242,16 +303,17 @@ Status SessionImpl::runCombine(const faro_abi_program &program, const Plan &plan
   auto window = locateRows(plan, y, activity);
   if (!window)
     return window.status();
-  CombineBindings bindings(program, plan, *module, received, outputs, *board, addresses, itemWeights, weights, out,
-                           communicator->size(), {activity, *window});
-  return Run(program, *board, bindings).wait();
+  auto bindings =
+      std::make_unique<CombineBindings>(program, plan, *module, receivedWindow, outputs, *board, addresses, itemWeights,
+                                        weights, out, communicator->size(), SignalTag{activity, *window});
+  auto run = std::make_unique<Run>(program, *board, *bindings);
+  return begin({shared, std::move(bindings), std::move(run), &stats.combineNs});
 }
 
 //===-------------------------------------------------- memory, origins ---===//
 
 Expected<Rows> SessionImpl::expertRows(const std::shared_ptr<const Plan> &plan) {
-  uint64_t calls = 0, nanoseconds = 0;
-  return guarded(calls, nanoseconds, [&]() -> Expected<Rows> {
+  return guarded(nullptr, [&]() -> Expected<Rows> {
     FARO_RETURN_IF_ERROR(checkPlan(*plan, "expertRows"));
     FARO_RETURN_IF_ERROR(outputs.ensure(windowBytes(*plan, plan->program->row.stride)));
     return Rows{outputs.mine(), plan->receivedRows, int64_t(plan->program->row.stride)};
@@ -259,8 +321,7 @@ Expected<Rows> SessionImpl::expertRows(const std::shared_ptr<const Plan> &plan) 
 }
 
 Expected<std::vector<Source>> SessionImpl::sources(const std::shared_ptr<const Plan> &plan) {
-  uint64_t calls = 0, nanoseconds = 0;
-  return guarded(calls, nanoseconds, [&] { return runSources(*plan); });
+  return guarded(nullptr, [&] { return runSources(*plan); });
 }
 
 /// Each source writes the origin of its items where the rows go. The ranks meet twice: when all have cleared their
@@ -286,8 +347,8 @@ Expected<std::vector<Source>> SessionImpl::runSources(const Plan &plan) {
 }
 
 const SessionStatistics &SessionImpl::statistics() const {
-  stats.windowGrowths = received.growths() + outputs.growths() + origins.growths();
-  stats.windowBytes = received.bytes() + outputs.bytes() + origins.bytes();
+  stats.windowGrowths = receivedWindow.growths() + outputs.growths() + origins.growths();
+  stats.windowBytes = receivedWindow.bytes() + outputs.bytes() + origins.bytes();
   return stats;
 }
 

@@ -70,13 +70,25 @@ public:
   virtual Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) = 0;
 
   /// Collective. Moves the tokens to the ranks of their experts. x.rows must be the plan's tokens.
-  virtual Expected<Received> dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) = 0;
+  Expected<Received> dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x);
 
   /// Collective. Brings results back: out[t] = sum over k of weights[t][k] x row of item (t, k). `y` are this rank's
   /// rows in the order of Received (padding included): either memory of `expertRows` or `Received::rows`, which is read
   /// in place, or any other, which costs one copy. `weights` is [tokens, topk]; that of a dropped choice is ignored.
-  virtual Status combine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
-                         const float *weights, Rows out) = 0;
+  Status combine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
+                 const float *weights, Rows out);
+
+  /// The same in halves, so that the caller can compute in between. `post` tells the others that this rank is ready and
+  /// does what needs nobody else; `test` does what has become possible, without waiting for anybody, and says whether
+  /// the call is over; `wait` returns when it is. One call is under way at a time, and nothing else of the session may
+  /// be called until it is over; x, y, weights and out must stay as they are. After a dispatch, `received` has its
+  /// rows.
+  virtual Status postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) = 0;
+  virtual Status postCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
+                             const float *weights, Rows out) = 0;
+  virtual Expected<bool> test() = 0;
+  virtual Status wait() = 0;
+  virtual Received received(const Plan &plan) const = 0;
 
   /// Collective, after prepare: memory for this rank's expert outputs of that plan, where combine reads them without a
   /// copy. Belongs to the session; valid until the next call of expertRows.
