@@ -18,8 +18,7 @@ static std::optional<reference::Element> elementOf(Type type) {
   return std::nullopt;
 }
 
-template <typename Op>
-static FailureOr<reference::Program> programOf(func::FuncOp function, Op shuffle) {
+template <typename Op> static FailureOr<reference::Program> programOf(func::FuncOp function, Op shuffle) {
   const ir::TokensType experts = shuffle.getExperts().getType();
   const ir::RoutesType routes = shuffle.getRoutes().getType();
   std::optional<reference::Element> element;

@@ -1,5 +1,5 @@
-// What the interpreter is to run, read from the faro dialect itself: not from a schedule and not from a module's tables,
-// so that a mistake on the way there shows as a difference.
+// What the interpreter is to run, read from the faro dialect itself: not from a schedule and not from a module's
+// tables, so that a mistake on the way there shows as a difference.
 //
 //   spec.mlir ──► faro dialect ──programsOf──► reference::Program
 #pragma once
