@@ -63,7 +63,7 @@ private:
     SmallVector<Value> zeros;
     for (const Piece &piece : tile.pieces) {
       VectorType type = numeric.partType(piece.bytes);
-      zeros.append(numeric.parts(piece.bytes), arith::ConstantOp::create(b, loc, type, b.getZeroAttr(type)));
+      zeros.append(numeric.parts(piece.bytes), kernel.zero(type));
     }
     Value count = arith::SubIOp::create(b, loc, hi, lo);
     ValueRange sums = kernel.fold(lo, hi, zeros, [&](Value i, ValueRange values) {
@@ -137,11 +137,11 @@ private:
 func::FuncOp emitPull(OpBuilder &builder, Location loc, llvm::StringRef name, const KernelShape &shape,
                       const EmitKernelsOptions &options) {
   OpBuilder::InsertionGuard guard(builder);
-  KernelBuilder kernel(builder, loc);
-  Type addr = xfer::AddrType::get(builder.getContext()), i64 = kernel.i(64);
+  Type addr = xfer::AddrType::get(builder.getContext()), i64 = builder.getI64Type();
   auto function =
       func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, i64, addr, addr, addr, i64, i64}, {}));
   builder.setInsertionPointToStart(function.addEntryBlock());
+  KernelBuilder kernel(builder, function);
   Value out = function.getArgument(0), stride = function.getArgument(1), offsets = function.getArgument(2),
         begin = function.getArgument(5), end = function.getArgument(6);
   kernel.overBlocks(begin, end, [&](Value token) {

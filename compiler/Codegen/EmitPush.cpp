@@ -70,8 +70,7 @@ private:
     }
     for (const Piece &piece : piecesOf(end, shape.stride, vector)) {
       Type type = typeOf(piece.bytes);
-      loaded.push_back(
-          {piece, arith::ConstantOp::create(kernel.builder, kernel.loc, type, kernel.builder.getZeroAttr(type))});
+      loaded.push_back({piece, kernel.zero(type)});
     }
     return loaded;
   }
@@ -83,7 +82,7 @@ private:
     VectorType type = kernel.vectorOf(lanes, kernel.i(unsigned(8 * unit)));
     const int64_t from = whole + partial - options.vector;
     Value last = kernel.load(source, kernel.add(zero, from), type, alignmentOf({options.sourceAlignment, from}));
-    Value zeros = arith::ConstantOp::create(kernel.builder, kernel.loc, type, kernel.builder.getZeroAttr(type));
+    Value zeros = kernel.zero(type);
     SmallVector<int64_t> mask;
     for (int64_t lane = 0; lane < lanes; ++lane)
       mask.push_back(lane < partial / unit ? lanes - partial / unit + lane : lanes);
@@ -115,11 +114,11 @@ private:
 func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, const KernelShape &shape,
                       const EmitKernelsOptions &options) {
   OpBuilder::InsertionGuard guard(builder);
-  KernelBuilder kernel(builder, loc);
-  Type addr = xfer::AddrType::get(builder.getContext()), i64 = kernel.i(64);
+  Type addr = xfer::AddrType::get(builder.getContext()), i64 = builder.getI64Type();
   auto function =
       func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, i64, addr, addr, i64, i64}, {}));
   builder.setInsertionPointToStart(function.addEntryBlock());
+  KernelBuilder kernel(builder, function);
   Value source = function.getArgument(0), stride = function.getArgument(1), offsets = function.getArgument(2),
         destinations = function.getArgument(3), begin = function.getArgument(4), end = function.getArgument(5);
   kernel.overBlocks(begin, end, [&](Value token) {

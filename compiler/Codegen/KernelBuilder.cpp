@@ -8,8 +8,20 @@ namespace faro::compiler {
 
 using namespace mlir;
 
-Value KernelBuilder::constant(int64_t value) { return arith::ConstantIntOp::create(builder, loc, value, 64); }
-Value KernelBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(builder, loc, value); }
+Value KernelBuilder::constant(TypedAttr value) {
+  Value &known = constants[value];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(builder);
+    // In the order of their first use; terminators come last.
+    if (last)
+      builder.setInsertionPointAfter(last);
+    else
+      builder.setInsertionPointToStart(entry);
+    known = arith::ConstantOp::create(builder, loc, value);
+    last = known.getDefiningOp();
+  }
+  return known;
+}
 Value KernelBuilder::toIndex(Value value) {
   return arith::IndexCastOp::create(builder, loc, builder.getIndexType(), value);
 }

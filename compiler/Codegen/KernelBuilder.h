@@ -4,8 +4,10 @@
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/DenseMap.h"
 
 #include <cstdint>
 #include <functional>
@@ -14,7 +16,9 @@ namespace faro::compiler {
 
 class KernelBuilder {
 public:
-  KernelBuilder(mlir::OpBuilder &builder, mlir::Location loc) : builder(builder), loc(loc) {}
+  /// Writes the body of `function`, which is empty yet.
+  KernelBuilder(mlir::OpBuilder &builder, mlir::func::FuncOp function)
+      : builder(builder), loc(function.getLoc()), entry(&function.getBody().front()) {}
 
   mlir::OpBuilder &builder;
   mlir::Location loc;
@@ -22,8 +26,10 @@ public:
   mlir::Type i(unsigned bits) { return builder.getIntegerType(bits); }
   mlir::VectorType vectorOf(int64_t lanes, mlir::Type element) { return mlir::VectorType::get(lanes, element); }
 
-  mlir::Value constant(int64_t value);
-  mlir::Value index(int64_t value);
+  /// One operation for each constant, at the function's start: kernels are there to be read, too.
+  mlir::Value constant(mlir::TypedAttr value);
+  mlir::Value constant(int64_t value) { return constant(builder.getI64IntegerAttr(value)); }
+  mlir::Value zero(mlir::Type type) { return constant(builder.getZeroAttr(type)); }
   mlir::Value toIndex(mlir::Value value);
   mlir::Value fromIndex(mlir::Value value);
   mlir::Value add(mlir::Value a, mlir::Value b);
@@ -54,6 +60,10 @@ public:
 private:
   void forall(mlir::OpFoldResult begin, mlir::OpFoldResult end, int64_t step, mlir::Attribute mapping,
               const Body &body);
+
+  mlir::Block *entry;
+  mlir::Operation *last = nullptr; ///< of the constants
+  llvm::DenseMap<mlir::Attribute, mlir::Value> constants;
 };
 
 /// One load and store of a row's tile.

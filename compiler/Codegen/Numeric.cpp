@@ -24,8 +24,7 @@ VectorType Numeric::partType(int64_t bytes) {
 
 Value Numeric::splat(VectorType type, int64_t value) {
   const unsigned bits = type.getElementTypeBitWidth();
-  return arith::ConstantOp::create(
-      kernel.builder, kernel.loc,
+  return kernel.constant(
       DenseElementsAttr::get(type, llvm::APInt(bits, uint64_t(value), /*isSigned=*/false, /*implicitTrunc=*/true)));
 }
 

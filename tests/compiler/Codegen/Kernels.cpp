@@ -1,0 +1,95 @@
+#include "tests/compiler/Codegen/Kernels.h"
+
+#include "compiler/Pipelines/Compilation.h"
+
+#include <stdexcept>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace faro::test {
+
+using namespace compiler;
+
+std::string specOf(reference::Element element, uint64_t columns) {
+  const char *name = element == reference::Element::BF16 ? "bf16" : element == reference::Element::F16 ? "f16" : "f32";
+  const std::string row = std::to_string(columns) + "x" + name;
+  return "!tokens = !faro.tokens<" + row + ">\n!experts = !faro.tokens<" + row +
+         ", #faro.layout<order = [expert, source, token], align = 4>>\n"
+         "!routes = !faro.routes<topk = 8, experts = 16>\n"
+         "func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {\n"
+         "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
+         "  return %y : !experts\n}\n"
+         "func.func @combine(%y: !experts, %r: !routes) -> !tokens {\n"
+         "  %x = faro.combine %y, %r : (!experts, !routes) -> !tokens\n"
+         "  return %x : !tokens\n}\n";
+}
+
+static bool machineRuns(uint32_t level) {
+  switch (level) {
+  case FARO_ABI_CPU_X86_64_V3:
+    return __builtin_cpu_supports("x86-64-v3");
+  case FARO_ABI_CPU_X86_64_V4:
+    return __builtin_cpu_supports("x86-64-v4");
+  default:
+    return true;
+  }
+}
+
+static KernelSet readSet(const faro_abi_module &module, const faro_abi_kernel_set &set) {
+  KernelSet kernels;
+  kernels.target = set.target;
+  for (uint32_t p = 0; p < module.program_count; ++p)
+    for (uint32_t s = 0; s < module.programs[p].stage_count; ++s) {
+      const faro_abi_stage &stage = module.programs[p].stages[s];
+      const uint32_t names[2] = {stage.kernel, stage.streaming_kernel};
+      for (int form = 0; form < 2; ++form) {
+        if (names[form] == FARO_ABI_NO_KERNEL)
+          continue;
+        auto entry = set.kernels[names[form]].entry;
+        if (stage.op == FARO_ABI_STAGE_PUSH)
+          kernels.push[form] = reinterpret_cast<faro_abi_push_fn>(entry);
+        else if (stage.op == FARO_ABI_STAGE_PULL)
+          kernels.pull[form] = reinterpret_cast<faro_abi_pull_fn>(entry);
+      }
+    }
+  return kernels;
+}
+
+Kernels compileKernels(reference::Element element, uint64_t columns) {
+  std::string said;
+  Compilation compilation(specOf(element, columns), "spec", [&](const std::string &text) { said += text + "\n"; });
+  std::vector<CpuTarget> targets = aotTargets();
+  targets.push_back(llvm::cantFail(hostTarget()));
+  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Kernels)) || failed(compilation.toLLVM(targets)))
+    throw std::runtime_error(said);
+  auto object = compilation.toCode(Output::Object);
+  if (failed(object))
+    throw std::runtime_error(said);
+  llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load((*object)->getBuffer());
+  if (!module)
+    throw std::runtime_error(llvm::toString(module.takeError()));
+  Kernels kernels;
+  kernels.module = std::move(*module);
+  const faro_abi_module &table = *kernels.module->table();
+  for (uint32_t s = 0; s < table.kernel_set_count; ++s)
+    if (machineRuns(table.kernel_sets[s].level))
+      kernels.sets.push_back(readSet(table, table.kernel_sets[s]));
+  kernels.rowBytes = table.programs[0].row.bytes;
+  kernels.stride = table.programs[0].row.stride;
+  return kernels;
+}
+
+EdgeMemory::EdgeMemory(size_t bytes) : bytes(bytes) {
+  const size_t page = size_t(::sysconf(_SC_PAGESIZE));
+  mapped = (bytes + page - 1) / page * page + page;
+  base = ::mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED)
+    throw std::bad_alloc();
+  end_ = static_cast<std::byte *>(base) + mapped - page;
+  if (::mprotect(end_, page, PROT_NONE) != 0)
+    throw std::runtime_error("mprotect failed");
+}
+
+EdgeMemory::~EdgeMemory() { ::munmap(base, mapped); }
+
+} // namespace faro::test

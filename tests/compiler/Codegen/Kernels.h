@@ -1,0 +1,48 @@
+// A spec's kernels for every processor level that this machine can run, in memory.
+#pragma once
+
+#include "compiler/Codegen/Module/JitModule.h"
+#include "compiler/Interpreter/Reference.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace faro::test {
+
+/// A dispatch and a combine of rows of `columns` elements.
+std::string specOf(reference::Element element, uint64_t columns);
+
+/// One kernel set, and the two forms of each kernel of specOf's programs. A streaming form may be missing.
+struct KernelSet {
+  std::string target;
+  faro_abi_push_fn push[2] = {};
+  faro_abi_pull_fn pull[2] = {};
+};
+
+struct Kernels {
+  std::unique_ptr<compiler::JitModule> module;
+  std::vector<KernelSet> sets;
+  uint64_t rowBytes = 0, stride = 0;
+};
+
+/// Compiles for x86-64, v3, v4 and this machine, and leaves out what it cannot run. Throws when anything goes wrong.
+Kernels compileKernels(reference::Element element, uint64_t columns);
+
+/// Memory that ends where an inaccessible page begins.
+class EdgeMemory {
+public:
+  explicit EdgeMemory(size_t bytes);
+  ~EdgeMemory();
+  EdgeMemory(const EdgeMemory &) = delete;
+  EdgeMemory &operator=(const EdgeMemory &) = delete;
+  std::byte *end() const { return end_; }
+  std::byte *begin() const { return end_ - bytes; }
+
+private:
+  size_t bytes, mapped;
+  void *base;
+  std::byte *end_;
+};
+
+} // namespace faro::test
