@@ -26,7 +26,7 @@ LogicalResult ProgramOp::verify() {
   if (getRowsType().isTokenMajor())
     return emitOpError() << "expects the rows of the experts' side, found token-major " << getRowsType();
   // /*program_p2*/
-  if (getRowStride() < 0 || int64_t(getRowStride()) < getRowsType().getRowBytes())
+  if (int64_t(getRowStride()) < getRowsType().getRowBytes())
     return emitOpError() << "expects a row_stride of at least the row's " << getRowsType().getRowBytes()
                          << " bytes, found " << int64_t(getRowStride());
   // /*program_p3*/
