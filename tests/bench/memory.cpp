@@ -35,10 +35,7 @@ char *Buffer::data() {
   return base;
 }
 
-void Buffer::wipe() {
-  if (base)
-    std::memset(base, WipeByte, bytes);
-}
+void Buffer::wipe() { std::memset(data(), WipeByte, bytes); }
 
 void Buffer::flush() {
   if (base)
