@@ -1,0 +1,226 @@
+#include "runtime/core/CommunicatorImpl.h"
+
+#include "runtime/core/LocalBootstrap.h"
+#include "runtime/core/TcpBootstrap.h"
+#include "runtime/core/TransportPlugin.h"
+#include "runtime/core/Wire.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace faro {
+
+/// A rank that gives up says why over the control connection and then ends. The end is often noticed first; this is how
+/// long the reason may take to get here.
+constexpr auto ReasonMayTake = std::chrono::milliseconds(300);
+/// How long a rank that is done waits for the others, so that nobody loses a peer in the middle of its last call.
+constexpr auto LeaveTogether = std::chrono::seconds(10);
+
+void SoloBootstrap::abort(const Status &why) {
+  if (failure_)
+    failure_ = Status(FARO_ABORTED, fmt::format("rank 0: {}", why.message()));
+}
+
+CommunicatorImpl::CommunicatorImpl(CommunicatorOptions options, std::unique_ptr<Bootstrap> bootstrap)
+    : Communicator(std::move(options)), bootstrap_(std::move(bootstrap)) {}
+
+Expected<std::shared_ptr<CommunicatorImpl>>
+CommunicatorImpl::open(CommunicatorOptions options, std::unique_ptr<Bootstrap> bootstrap, bool loopback) {
+  std::shared_ptr<CommunicatorImpl> self(new CommunicatorImpl(std::move(options), std::move(bootstrap)));
+  auto transport = loadTransport(self->options_.transport);
+  if (!transport) {
+    self->abort(transport.status());
+    return transport.status();
+  }
+  self->transport_ = *transport;
+  faro_transport_config config{};
+  config.struct_size = sizeof config;
+  config.rank = self->rank();
+  config.world_size = self->size();
+  config.job = self->bootstrap_->job().c_str();
+  config.on_message = onMessage;
+  config.user = self.get();
+  config.loopback_only = loopback;
+  if (faro_status code = self->transport_->open(&config, &self->context_)) {
+    self->context_ = nullptr;
+    const Status status =
+        transportError(*self->transport_, code,
+                       fmt::format("rank {} cannot open the transport '{}'", self->rank(), self->options_.transport));
+    self->abort(status);
+    return status;
+  }
+  return self;
+}
+
+CommunicatorImpl::~CommunicatorImpl() {
+  if (failure_)
+    bootstrap_->leave(std::min<Nanoseconds>(timeout(), LeaveTogether), [this] {
+      if (context_)
+        transport_->progress(context_);
+      return Status::ok();
+    });
+  if (context_)
+    transport_->close(context_, Nanoseconds(std::chrono::seconds(1)).count());
+}
+
+Bytes CommunicatorImpl::introduction() const {
+  const void *address = nullptr;
+  size_t size = 0;
+  if (transport_->address(context_, &address, &size) != FARO_OK)
+    size = 0; // connect on the peers says that this is no address
+  const ProcessPlace place = ProcessPlace::mine();
+  FrameWriter fields{FrameKind(0)};
+  fields.text(options_.transport).number(place.process).text(place.machine);
+  fields.blob({static_cast<const std::byte *>(address), size});
+  return *fields.finish();
+}
+
+Status CommunicatorImpl::connect(const std::vector<Bytes> &introductions) {
+  constexpr size_t FrameHeader = sizeof(uint32_t) + 1;
+  // Beginning behind oneself, so that not all ranks knock at rank 0 first.
+  for (uint32_t step = 1; step < size(); ++step) {
+    const uint32_t peer = (rank() + step) % size();
+    FrameReader reader(std::span(introductions[peer]).subspan(std::min(FrameHeader, introductions[peer].size())));
+    const std::string transport = reader.text();
+    ProcessPlace place;
+    place.process = reader.number<int64_t>();
+    place.machine = reader.text();
+    const auto address = reader.blob();
+    if (!reader.ok)
+      return Status(FARO_DATA_LOSS, fmt::format("rank {} introduced itself with torn bytes", peer));
+    if (transport != options_.transport)
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("rank {} uses the transport '{}', rank {} '{}'; FARO_TRANSPORT must be the "
+                                "same on all ranks",
+                                peer, transport, rank(), options_.transport));
+    watch_.add(peer, place);
+    if (faro_status code = transport_->connect(context_, peer, address.data(), address.size()))
+      return transportError(*transport_, code, fmt::format("rank {} cannot connect to rank {}", rank(), peer));
+  }
+  return Status::ok();
+}
+
+void CommunicatorImpl::onMessage(void *user, uint32_t rank, uint32_t tag, const void *, size_t size) {
+  auto *self = static_cast<CommunicatorImpl *>(user);
+  if (self->failure_)
+    self->failure_ =
+        Status(FARO_INTERNAL, fmt::format("rank {} sent a message of {} bytes with tag {}, which rank {} does not "
+                                          "expect",
+                                          rank, size, tag, self->rank()));
+}
+
+Idle CommunicatorImpl::idle() {
+  return [this] { return check(); };
+}
+
+Expected<std::vector<Bytes>> CommunicatorImpl::allgather(const Bytes &mine, const char *what) {
+  FARO_RETURN_IF_ERROR(failure_);
+  auto gathered = bootstrap_->allgather(mine, what, timeout(), idle());
+  if (!gathered && failure_ && !bootstrap_->check())
+    failure_ = gathered.status();
+  return gathered;
+}
+
+Status CommunicatorImpl::barrier() {
+  const auto all = allgather({}, "barrier");
+  return all ? Status::ok() : all.status();
+}
+
+void CommunicatorImpl::abort(const Status &why) {
+  bootstrap_->abort(why);
+  if (failure_)
+    failure_ = Status(FARO_ABORTED, fmt::format("rank {}: {}", rank(), why.message()));
+}
+
+void CommunicatorImpl::suspect(uint32_t rank, const std::string &how) {
+  if (!suspicion_ || bootstrap_->hasLeft(rank))
+    return;
+  suspicion_ = Status(FARO_PEER_FAILED, fmt::format("rank {} is gone: {}", rank, how));
+  suspectedAt_ = Clock::now();
+}
+
+Status CommunicatorImpl::check() {
+  FARO_RETURN_IF_ERROR(failure_);
+  if (Status told = bootstrap_->check(); !told)
+    return failure_ = told;
+  transport_->progress(context_);
+  FARO_RETURN_IF_ERROR(failure_); // a message nobody expects
+
+  if (suspicion_) {
+    for (const uint32_t rank : watch_.ended())
+      suspect(rank, "its process ended");
+    if (transport_->capabilities & FARO_CAN_DETECT)
+      for (uint32_t peer = 0; peer < size() && suspicion_; ++peer)
+        if (peer != rank() && transport_->peer_state(context_, peer) != FARO_OK)
+          suspect(peer, transport_->last_error());
+    return Status::ok();
+  }
+  if (Clock::now() - suspectedAt_ < ReasonMayTake)
+    return Status::ok();
+  // Ranks elsewhere may not be able to see it.
+  bootstrap_->abort(suspicion_);
+  return failure_ = suspicion_;
+}
+
+Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorOptions &options) {
+  if (options.worldSize == 0 || options.rank >= options.worldSize)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("rank {} is outside of a world of {}", options.rank, options.worldSize));
+  if (options.timeout <= Nanoseconds::zero())
+    return Status(FARO_INVALID_ARGUMENT, "the time-out must be more than 0");
+  std::unique_ptr<Bootstrap> bootstrap;
+  bool loopback = true;
+  if (options.worldSize == 1) {
+    bootstrap = std::make_unique<SoloBootstrap>();
+  } else {
+    auto tcp = TcpBootstrap::create(options);
+    if (!tcp)
+      return tcp.status();
+    loopback = (*tcp)->loopback();
+    bootstrap = std::move(*tcp);
+  }
+  auto self = CommunicatorImpl::open(options, std::move(bootstrap), loopback);
+  if (!self)
+    return self.status();
+  auto introductions = (*self)->allgather((*self)->introduction(), "communicator: transport addresses");
+  if (!introductions)
+    return introductions.status();
+  if (Status connected = (*self)->connect(*introductions); !connected) {
+    (*self)->abort(connected);
+    return connected;
+  }
+  return std::shared_ptr<Communicator>(*self);
+}
+
+Expected<std::vector<std::shared_ptr<Communicator>>> Communicator::createLocal(uint32_t worldSize,
+                                                                               Nanoseconds timeout) {
+  if (worldSize == 0 || timeout <= Nanoseconds::zero())
+    return Status(FARO_INVALID_ARGUMENT, "local ranks need a world size and a time-out that are more than 0");
+  const auto group = std::make_shared<LocalGroup>(worldSize);
+  std::vector<std::shared_ptr<CommunicatorImpl>> ranks;
+  std::vector<Bytes> introductions;
+  const auto giveUp = [&](const Status &why) {
+    // Nobody has begun to use them, so nobody has to be waited for.
+    for (auto &rank : ranks)
+      rank->abort(why);
+    return why;
+  };
+  for (uint32_t rank = 0; rank < worldSize; ++rank) {
+    CommunicatorOptions options;
+    options.rank = options.localRank = rank;
+    options.worldSize = worldSize;
+    options.transport = "local";
+    options.timeout = timeout;
+    auto self = CommunicatorImpl::open(options, std::make_unique<LocalBootstrap>(group, rank), true);
+    if (!self)
+      return giveUp(self.status());
+    ranks.push_back(*self);
+    introductions.push_back(ranks.back()->introduction());
+  }
+  for (auto &rank : ranks)
+    if (Status status = rank->connect(introductions); !status)
+      return giveUp(status);
+  return std::vector<std::shared_ptr<Communicator>>(ranks.begin(), ranks.end());
+}
+
+} // namespace faro

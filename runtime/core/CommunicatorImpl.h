@@ -1,0 +1,64 @@
+// A bootstrap and a transport, together: the ranks know of each other, can reach each other's memory, and notice when
+// one of them is gone.
+#pragma once
+
+#include "runtime/core/Bootstrap.h"
+#include "runtime/core/PeerWatch.h"
+
+namespace faro {
+
+/// A world of one: nobody to meet, nobody to lose.
+class SoloBootstrap final : public Bootstrap {
+public:
+  SoloBootstrap() : job_("solo-" + randomName(16)) {}
+  const std::string &job() const override { return job_; }
+  Expected<std::vector<Bytes>> allgather(const Bytes &mine, const char *, Nanoseconds, const Idle &) override {
+    return std::vector<Bytes>{mine};
+  }
+  void abort(const Status &why) override;
+  Status check() override { return failure_; }
+  bool hasLeft(uint32_t) const override { return false; }
+  void leave(Nanoseconds, const Idle &) override {}
+
+private:
+  std::string job_;
+  Status failure_;
+};
+
+class CommunicatorImpl final : public Communicator {
+public:
+  /// Opens the transport. `loopback`: it must not leave this machine.
+  static Expected<std::shared_ptr<CommunicatorImpl>> open(CommunicatorOptions options,
+                                                          std::unique_ptr<Bootstrap> bootstrap, bool loopback);
+  ~CommunicatorImpl() override;
+
+  /// What the other ranks need to connect to this one.
+  Bytes introduction() const;
+  /// Connects to all others. `introductions` by rank.
+  Status connect(const std::vector<Bytes> &introductions);
+
+  Expected<std::vector<Bytes>> allgather(const Bytes &mine, const char *what) override;
+  Status barrier() override;
+  void abort(const Status &why) override;
+  Status check() override;
+  const faro_transport &transport() const override { return *transport_; }
+  faro_transport_context *transportContext() const override { return context_; }
+
+private:
+  CommunicatorImpl(CommunicatorOptions options, std::unique_ptr<Bootstrap> bootstrap);
+  static void onMessage(void *self, uint32_t rank, uint32_t tag, const void *data, size_t size);
+  void suspect(uint32_t rank, const std::string &how);
+  /// A way to go on for whoever waits.
+  Idle idle();
+
+  std::unique_ptr<Bootstrap> bootstrap_;
+  PeerWatch watch_;
+  const faro_transport *transport_ = nullptr;
+  faro_transport_context *context_ = nullptr;
+  Status failure_;
+  /// A peer that seems to be gone, until the bootstrap has had the time to say why.
+  Status suspicion_;
+  Clock::time_point suspectedAt_;
+};
+
+} // namespace faro

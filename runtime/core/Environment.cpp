@@ -1,0 +1,200 @@
+#include "runtime/core/Environment.h"
+
+#include "runtime/core/Bootstrap.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace faro {
+
+constexpr uint64_t MaxRanks = 1u << 20; // a bound for typing errors, not for machines
+
+Expected<uint64_t> parseNumber(const char *variable, const char *text, uint64_t min, uint64_t max) {
+  uint64_t value = 0;
+  const char *end = text + std::strlen(text);
+  const auto [stop, error] = std::from_chars(text, end, value);
+  if (error != std::errc() || stop != end || value < min || value > max)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("{}='{}': expected a whole number from {} to {}", variable, text, min, max));
+  return value;
+}
+
+namespace {
+/// The names under which one launcher says the same things.
+struct Launcher {
+  const char *name;
+  const char *rank;
+  const char *worldSize;
+  const char *localRank;    // null: does not say
+  const char *ranksPerNode; // null: does not say
+  const char *jobs[3];      // what tells one job from another on the same machine
+};
+
+constexpr Launcher Torchrun = {"torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", {}};
+/// In the order in which they are asked: mpirun inside of a Slurm allocation sees Slurm's variables as well.
+constexpr Launcher Launchers[] = {
+    {"Open MPI",
+     "OMPI_COMM_WORLD_RANK",
+     "OMPI_COMM_WORLD_SIZE",
+     "OMPI_COMM_WORLD_LOCAL_RANK",
+     "OMPI_COMM_WORLD_LOCAL_SIZE",
+     {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_ess_jobid"}},
+    {"PMI", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", {"PMI_JOBID", "PMI_KVSNAME", nullptr}},
+    {"Slurm",
+     "SLURM_PROCID",
+     "SLURM_NTASKS",
+     "SLURM_LOCALID",
+     "SLURM_NTASKS_PER_NODE",
+     {"SLURM_JOB_ID", nullptr, nullptr}},
+};
+
+/// Reads variables and keeps the first error.
+class Reader {
+public:
+  explicit Reader(const Lookup &lookup) : lookup_(lookup) {}
+
+  const char *text(const char *name) const {
+    const char *value = name ? lookup_(name) : nullptr;
+    return value && *value ? value : nullptr; // an empty variable says nothing
+  }
+  std::optional<uint64_t> number(const char *name, uint64_t min, uint64_t max) {
+    const char *value = text(name);
+    if (!value)
+      return std::nullopt;
+    auto parsed = parseNumber(name, value, min, max);
+    if (parsed)
+      return *parsed;
+    if (status)
+      status = parsed.status();
+    return std::nullopt;
+  }
+  void fail(std::string message) {
+    if (status)
+      status = Status(FARO_INVALID_ARGUMENT, std::move(message));
+  }
+
+  Status status;
+
+private:
+  const Lookup &lookup_;
+};
+} // namespace
+
+static const Launcher *findLauncher(const Reader &reader) {
+  // Either of the two means torchrun, so that a missing one is found out.
+  if (reader.text(Torchrun.rank) || reader.text(Torchrun.worldSize))
+    return &Torchrun;
+  for (const Launcher &launcher : Launchers)
+    if (reader.text(launcher.rank) && reader.text(launcher.worldSize))
+      return &launcher;
+  return nullptr;
+}
+
+static void readPlace(Reader &reader, const Launcher &launcher, CommunicatorOptions &options) {
+  for (const char *needed : {launcher.rank, launcher.worldSize})
+    if (!reader.text(needed))
+      return reader.fail(fmt::format("{} is not set, but {} is; {} sets both", needed,
+                                     needed == launcher.rank ? launcher.worldSize : launcher.rank, launcher.name));
+  const auto world = reader.number(launcher.worldSize, 1, MaxRanks);
+  const auto rank = reader.number(launcher.rank, 0, MaxRanks);
+  if (!world || !rank)
+    return;
+  if (*rank >= *world)
+    return reader.fail(
+        fmt::format("{}={} is outside of {}={}: ranks count from 0", launcher.rank, *rank, launcher.worldSize, *world));
+  options.rank = uint32_t(*rank);
+  options.worldSize = uint32_t(*world);
+
+  if (const auto perNode = reader.number(launcher.ranksPerNode, 1, MaxRanks)) {
+    if (*perNode > *world || *world % *perNode)
+      return reader.fail(
+          fmt::format("{}={} does not divide {}={}: nodes with unequal numbers of ranks are not supported",
+                      launcher.ranksPerNode, *perNode, launcher.worldSize, *world));
+    options.ranksPerNode = uint32_t(*perNode);
+  }
+  const uint32_t perNode = options.ranksPerNode ? options.ranksPerNode : options.worldSize;
+  options.localRank = uint32_t(reader.number(launcher.localRank, 0, MaxRanks).value_or(*rank % perNode));
+  if (options.localRank >= perNode)
+    reader.fail(
+        fmt::format("{}={} is outside of the {} ranks of a node", launcher.localRank, options.localRank, perNode));
+}
+
+/// Where rank 0 listens when the launcher says nothing of it: the same port on all ranks of a job, another one for
+/// another job. Below the range from which systems take ports for outgoing connections (32768 and up on Linux).
+static uint16_t derivePort(const Reader &reader, const Launcher &launcher) {
+  std::string job;
+  for (const char *name : launcher.jobs)
+    if (const char *value = reader.text(name)) {
+      job = value;
+      break;
+    }
+  // The launcher's own process is the parent of all its ranks on this machine.
+  if (job.empty())
+    job = fmt::format("parent {}", getppid());
+  uint32_t hash = 2166136261u; // FNV-1a
+  for (char c : job)
+    hash = (hash ^ uint8_t(c)) * 16777619u;
+  return uint16_t(20000 + hash % 12000);
+}
+
+static void readMaster(Reader &reader, const Launcher &launcher, CommunicatorOptions &options) {
+  const bool oneNode = options.ranksPerNode == 0 || options.ranksPerNode == options.worldSize;
+  if (const char *address = reader.text("MASTER_ADDR"))
+    options.masterAddress = address;
+  else if (const char *node = reader.text("SLURM_LAUNCH_NODE_IPADDR"); node && !oneNode)
+    options.masterAddress = node;
+  else if (!oneNode)
+    return reader.fail(
+        fmt::format("{} ranks on nodes of {}, but MASTER_ADDR is not set: set it to an address of rank 0's node",
+                    options.worldSize, options.ranksPerNode));
+
+  if (const auto port = reader.number("FARO_MASTER_PORT", 1, 65535)) {
+    options.masterPort = uint16_t(*port);
+  } else if (const auto masterPort = reader.number("MASTER_PORT", 1, 65535)) {
+    // torchrun's agent has its own store on MASTER_PORT; the port beside it is ours.
+    const char *agentStore = reader.text("TORCHELASTIC_USE_AGENT_STORE");
+    const bool taken = agentStore && std::string_view(agentStore) == "True";
+    options.masterPort = uint16_t(!taken ? *masterPort : *masterPort < 65535 ? *masterPort + 1 : *masterPort - 1);
+  } else if (&launcher == &Torchrun && options.worldSize > 1) {
+    reader.fail(
+        fmt::format("WORLD_SIZE={} needs MASTER_PORT: the port at which the ranks meet, the same for all of them",
+                    options.worldSize));
+  } else {
+    options.masterPort = derivePort(reader, launcher);
+  }
+}
+
+Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup) {
+  Reader reader(lookup);
+  CommunicatorOptions options;
+  if (const Launcher *launcher = findLauncher(reader)) {
+    readPlace(reader, *launcher, options);
+    if (reader.status)
+      readMaster(reader, *launcher, options);
+  }
+  if (const char *transport = reader.text("FARO_TRANSPORT"))
+    options.transport = transport;
+  if (const char *secret = reader.text("FARO_JOB_SECRET"))
+    options.jobSecret = secret;
+  if (const char *timeout = reader.text("FARO_TIMEOUT")) {
+    char *end = nullptr;
+    const double seconds = std::strtod(timeout, &end);
+    constexpr double Longest = 1e6;
+    if (*end || !std::isfinite(seconds) || seconds <= 0 || seconds > Longest)
+      reader.fail(fmt::format("FARO_TIMEOUT='{}': expected seconds, more than 0 and at most {:g}", timeout, Longest));
+    else
+      options.timeout = Nanoseconds(int64_t(std::ceil(seconds * 1e9)));
+  }
+  FARO_RETURN_IF_ERROR(reader.status);
+  return options;
+}
+
+Expected<CommunicatorOptions> CommunicatorOptions::fromEnvironment() {
+  return readEnvironment([](const char *name) -> const char * { return std::getenv(name); });
+}
+
+} // namespace faro

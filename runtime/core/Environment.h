@@ -1,0 +1,19 @@
+// What launchers put into the environment of the ranks that they start.
+#pragma once
+
+#include "faro/communicator.h"
+
+#include <optional>
+
+namespace faro {
+
+/// Looks variables up; a test gives its own.
+using Lookup = std::function<const char *(const char *name)>;
+
+/// CommunicatorOptions::fromEnvironment over any set of variables.
+Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup);
+
+/// A decimal number within [min, max], or an error that names the variable and the value.
+Expected<uint64_t> parseNumber(const char *variable, const char *text, uint64_t min, uint64_t max);
+
+} // namespace faro

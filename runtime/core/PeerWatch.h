@@ -1,0 +1,39 @@
+// Watches the processes of ranks on this machine. The kernel says within a millisecond that one has died, even while it
+// is a zombie and its connections linger.
+#pragma once
+
+#include "runtime/core/Socket.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace faro {
+
+/// Where a process lives, as far as it matters for watching it.
+struct ProcessPlace {
+  int64_t process = 0;
+  std::string machine; ///< the same on all processes that see each other's numbers; empty: unknown
+
+  static ProcessPlace mine();
+};
+
+class PeerWatch {
+public:
+  PeerWatch();
+
+  /// Starts to watch the rank's process if it can be seen from here and is not this one.
+  void add(uint32_t rank, const ProcessPlace &place);
+
+  /// Never blocks. Ranks whose process has ended since the last call; each is told once.
+  std::vector<uint32_t> ended();
+
+private:
+  ProcessPlace mine_;
+  FileDescriptor epoll_;
+  std::map<uint32_t, FileDescriptor> processes_; ///< pidfds
+  std::vector<uint32_t> ended_;                  ///< found out by add
+};
+
+} // namespace faro
