@@ -26,10 +26,9 @@ struct PlanRoute : impl::FaroPlanRouteBase<PlanRoute> {
   void runOnOperation() override {
     bool failedAny = false;
     auto plan = [&](auto op) {
-      if (op.getPath())
-        return;
+      // Also where a path is written already: no path that there is leads to another node.
       FailureOr<ir::Path> path = choosePath(op, ir::meshOf(op));
-      if (succeeded(path))
+      if (succeeded(path) && !op.getPath())
         op.setPath(*path);
       failedAny |= failed(path);
     };

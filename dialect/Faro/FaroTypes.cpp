@@ -39,6 +39,18 @@ static ParseResult parsePlane(AsmParser &parser, Plane &plane) {
   return checkElement([&] { return parser.emitError(loc); }, plane.element);
 }
 
+static ParseResult parseLayout(AsmParser &parser, LayoutAttr &layout) {
+  const SMLoc loc = parser.getCurrentLocation();
+  Attribute attribute;
+  if (parser.parseAttribute(attribute))
+    return failure();
+  layout = dyn_cast<LayoutAttr>(attribute);
+  if (!layout)
+    return parser.emitError(loc) << "expected a layout like #faro.layout<order = [expert, source, token]>, found "
+                                 << attribute;
+  return success();
+}
+
 Type TokensType::parse(AsmParser &parser) {
   SmallVector<Plane, 2> planes;
   auto parseNext = [&] { return parsePlane(parser, planes.emplace_back()); };
@@ -51,7 +63,7 @@ Type TokensType::parse(AsmParser &parser) {
     return {};
   }
   LayoutAttr layout = LayoutAttr::getTokenMajor(parser.getContext());
-  if (succeeded(parser.parseOptionalComma()) && parser.parseAttribute(layout))
+  if (succeeded(parser.parseOptionalComma()) && parseLayout(parser, layout))
     return {};
   if (parser.parseGreater())
     return {};

@@ -9,7 +9,7 @@ class Faro_Type<string name, string typeMnemonic> : TypeDef<Faro_Dialect, name> 
 }
 
 def Faro_TokensType : Faro_Type<"Tokens", "tokens"> {
-  let summary = "the rows that each rank holds, and their layout";
+  let summary = "rows of every rank, in a layout";
   let description = [{
     The buffer `[rows, ROW]` of every rank. A row has one or more planes that move together; without a layout it is
     token-major.
@@ -46,7 +46,7 @@ def Faro_TokensType : Faro_Type<"Tokens", "tokens"> {
 }
 
 def Faro_RoutesType : Faro_Type<"Routes", "routes"> {
-  let summary = "which experts each token goes to, with which weights";
+  let summary = "routes of tokens to experts";
   let description = [{
     For each token of each rank: `topk` experts (-1 for a dropped choice) and their weights, decided at run time; and
     which rank holds which expert, decided here.

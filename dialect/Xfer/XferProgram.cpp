@@ -36,6 +36,8 @@ LogicalResult ProgramOp::verify() {
 }
 
 LogicalResult ProgramOp::verifyRegions() {
+  if (getBody().getNumArguments() != 0)
+    return emitOpError() << "expects a body without arguments, found " << getBody().getNumArguments();
   for (Operation &op : getBody().getOps())
     // /*program_p4*/
     if (!isa<StageOpInterface, DescriptorsOp>(op))

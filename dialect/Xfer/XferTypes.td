@@ -9,15 +9,15 @@ class Xfer_Type<string name, string typeMnemonic> : TypeDef<Xfer_Dialect, name> 
 }
 
 def Xfer_Timepoint : Xfer_Type<"Timepoint", "timepoint"> {
-  let summary = "the moment when a stage is done";
+  let summary = "timepoint of a stage: the moment when it is done";
 }
 
 def Xfer_Descriptors : Xfer_Type<"Descriptors", "descriptors"> {
-  let summary = "where each item of a batch goes or lies, made by the runtime from the exchanged counts";
+  let summary = "descriptors of a batch: where each item goes or lies";
 }
 
 def Xfer_Addr : Xfer_Type<"Addr", "addr"> {
-  let summary = "an address in global memory, of this rank or of a peer whose memory is mapped";
+  let summary = "address in global memory, of this rank or of a peer whose memory is mapped";
 }
 
 #endif // XFER_TYPES_TD

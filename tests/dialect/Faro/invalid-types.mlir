@@ -93,3 +93,8 @@ func.func private @routes_r4(!faro.routes<topk = 2, experts = 4, placement = tab
 
 // expected-error@+1 {{expected a placement 'block', 'round_robin' or 'table', found 'random'}}
 func.func private @routes_unknown_placement(!faro.routes<topk = 2, experts = 4, placement = random>)
+
+// -----
+
+// expected-error@+1 {{expected a layout like #faro.layout<order = [expert, source, token]>, found 4 : i64}}
+func.func private @layout_kind(!faro.tokens<8xf32, 4>)

@@ -10,4 +10,11 @@ module attributes {faro.mesh = #faro.mesh<nodes = 2, ranks_per_node = ?>} {
     %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts
     return %y : !experts
   }
+
+  // A path that is written by hand does not lead there either.
+  func.func @by_hand(%x: !tokens, %r: !routes) -> !experts {
+    // expected-error@+1 {{'faro.dispatch' op expects a mesh of one node, found 2}}
+    %y = faro.dispatch %x, %r path(direct) : (!tokens, !routes) -> !experts
+    return %y : !experts
+  }
 }

@@ -114,3 +114,19 @@ func.func @load_scalable(%a: !xfer.addr, %o: i64) {
   %v = xfer.load %a[%o] : vector<[4]xi32>
   return
 }
+
+// -----
+
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+// expected-error@+1 {{'xfer.program' op expects a body without arguments, found 1}}
+"xfer.program"() <{sym_name = "arguments", shuffle = #xfer<shuffle dispatch>, rows = !experts,
+                   routes = !faro.routes<topk = 1, experts = 1>, path = #faro<path direct>, row_stride = 32 : i64,
+                   streaming_threshold = 0 : i64}> ({
+^bb0(%plan: !xfer.descriptors):
+}) : () -> ()
+
+// -----
+
+// Said by the function, not by a crash in the check of its attribute.
+// expected-error@+1 {{'func.func' op requires attribute 'function_type'}}
+"func.func"() <{sym_name = "kernel_without_type"}> ({}) {xfer.kernel} : () -> ()
