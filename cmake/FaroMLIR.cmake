@@ -16,7 +16,8 @@ include(AddMLIR)
 
 add_library(faro_mlir INTERFACE)
 target_include_directories(faro_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS} ${CMAKE_BINARY_DIR})
-target_compile_definitions(faro_mlir INTERFACE ${LLVM_DEFINITIONS})
+separate_arguments(definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
+target_compile_definitions(faro_mlir INTERFACE ${definitions})
 target_link_libraries(faro_mlir INTERFACE MLIR LLVM)
 # Generated headers are not ours to warn about.
 include_directories(SYSTEM ${CMAKE_BINARY_DIR})

@@ -24,7 +24,7 @@ namespace {
 using namespace mlir;
 
 /// Pieces to sum, and how many bytes from the first piece's start on are the row's (the rest is padding that is read
-/// with it, and not stored by the plain form).
+/// with it and not stored).
 struct Tile {
   SmallVector<Piece> pieces;
   int64_t stored = 0;
@@ -38,9 +38,9 @@ public:
   Value out, rows, weights, lo, hi;
 
   void emitToken() {
-    const bool aligned = shape.stride % options.vector == 0;
-    // The streaming form stores the padding too, whole lines being the point of it.
-    const int64_t end = shape.streaming && aligned ? shape.stride : shape.bytes;
+    // The bytes between rows of `out` are the caller's: no form stores to them, and the streaming one stores a last,
+    // partial line plainly.
+    const int64_t end = shape.bytes;
     const int64_t tile = tileBytes(), body = end / tile * tile;
     if (body > 0)
       kernel.overThreads(body, tile, [&](Value at) { emitTile(at, {piecesOf(0, tile, options.vector), tile}); });

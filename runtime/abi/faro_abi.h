@@ -131,8 +131,9 @@ typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint
  * weights[i] x row(rows[i])), in f32: each product is rounded, then added, in the order of i, starting from +0. A NaN
  * result is the one quiet NaN with sign 0 and payload 0 (0x7fc0 in bf16). Rows are read up to row.stride bytes. `rows`
  * holds at least FARO_ABI_MAX_TOPK valid addresses behind offsets[end]: the kernel prefetches through them. The
- * streaming form needs `out` and out_stride to be multiples of 64 and out_stride >= row.stride, stores row.stride bytes
- * a row, and ends with a store fence; the plain form stores row.bytes bytes at any alignment.
+ * streaming form needs `out` and out_stride to be multiples of 64, stores whole lines past the cache and a last,
+ * partial one plainly, and ends with a store fence. Both store row.bytes bytes a row, whatever lies between rows; the
+ * plain form at any alignment.
  */
 typedef void (*faro_abi_pull_fn)(void *out, int64_t out_stride, const uint32_t *offsets, const uint64_t *rows,
                                  const float *weights, int64_t begin, int64_t end);

@@ -53,9 +53,8 @@ void CombineBindings::pull(const faro_abi_stage &stage) {
   for (size_t i = items; i < addresses.size(); ++i)
     addresses[i] = items ? addresses[items - 1] : 0;
 
-  // Whole lines are stored past the cache only where a row fills them: the bytes between rows are the caller's.
   const bool aligned = reinterpret_cast<uint64_t>(out.data) % 64 == 0 && out.stride % 64 == 0;
-  const bool streaming = stage.streaming_kernel != FARO_ABI_NO_KERNEL && aligned && stride == program.row.bytes &&
+  const bool streaming = stage.streaming_kernel != FARO_ABI_NO_KERNEL && aligned &&
                          uint64_t(out.rows) * stride >= program.streaming_threshold;
   auto kernel = kernelOf<faro_abi_pull_fn>(module, streaming ? stage.streaming_kernel : stage.kernel);
   kernel(out.data, out.stride, plan.offsets.data(), addresses.data(), itemWeights.data(), 0, plan.tokens);
