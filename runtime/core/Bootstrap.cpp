@@ -1,7 +1,8 @@
 #include "runtime/core/Bootstrap.h"
 
+#include "runtime/core/Digest.h"
+
 #include <fmt/format.h>
-#include <sodium.h>
 
 namespace faro {
 
@@ -25,13 +26,12 @@ std::string describe(Nanoseconds time) {
   return seconds < 1 ? fmt::format("{:.3g} ms", seconds * 1e3) : fmt::format("{:.3g} s", seconds);
 }
 
-std::string randomName(size_t bytes) {
-  [[maybe_unused]] static const int ready = sodium_init(); // once, by whichever thread comes first
-  std::vector<unsigned char> random(bytes);
-  randombytes_buf(random.data(), random.size());
+Expected<std::string> randomName(size_t size) {
+  Bytes random(size);
+  FARO_RETURN_IF_ERROR(randomBytes(random));
   std::string text;
-  for (unsigned char byte : random)
-    text += fmt::format("{:02x}", byte);
+  for (std::byte byte : random)
+    text += fmt::format("{:02x}", unsigned(byte));
   return text;
 }
 

@@ -47,6 +47,6 @@ std::string nameRanks(const std::vector<uint32_t> &ranks);
 std::string describe(Nanoseconds time);
 
 /// So many random bytes that cannot be guessed, in hexadecimal.
-std::string randomName(size_t bytes);
+Expected<std::string> randomName(size_t bytes);
 
 } // namespace faro

@@ -171,7 +171,10 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
   std::unique_ptr<Bootstrap> bootstrap;
   bool loopback = true;
   if (options.worldSize == 1) {
-    bootstrap = std::make_unique<SoloBootstrap>();
+    const auto job = randomName(16);
+    if (!job)
+      return job.status();
+    bootstrap = std::make_unique<SoloBootstrap>("solo-" + *job);
   } else {
     auto tcp = TcpBootstrap::create(options);
     if (!tcp)
@@ -196,7 +199,10 @@ Expected<std::vector<std::shared_ptr<Communicator>>> Communicator::createLocal(u
                                                                                Nanoseconds timeout) {
   if (worldSize == 0 || timeout <= Nanoseconds::zero())
     return Status(FARO_INVALID_ARGUMENT, "local ranks need a world size and a time-out that are more than 0");
-  const auto group = std::make_shared<LocalGroup>(worldSize);
+  const auto job = randomName(16);
+  if (!job)
+    return job.status();
+  const auto group = std::make_shared<LocalGroup>("local-" + *job, worldSize);
   std::vector<std::shared_ptr<CommunicatorImpl>> ranks;
   std::vector<Bytes> introductions;
   const auto giveUp = [&](const Status &why) {

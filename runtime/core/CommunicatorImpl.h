@@ -10,7 +10,7 @@ namespace faro {
 /// A world of one: nobody to meet, nobody to lose.
 class SoloBootstrap final : public Bootstrap {
 public:
-  SoloBootstrap() : job_("solo-" + randomName(16)) {}
+  explicit SoloBootstrap(std::string job) : job_(std::move(job)) {}
   const std::string &job() const override { return job_; }
   Expected<std::vector<Bytes>> allgather(const Bytes &mine, const char *, Nanoseconds, const Idle &) override {
     return std::vector<Bytes>{mine};

@@ -4,25 +4,21 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sodium.h>
 #include <thread>
 
 namespace faro {
 
 static_assert(sizeof(Greeting) == 40 && sizeof(Hello) == 88 && sizeof(Reply) == 40, "these travel as they are");
 
-Nonce freshNonce() {
+Expected<Nonce> freshNonce() {
   Nonce nonce;
-  randombytes_buf(nonce.data(), nonce.size());
+  FARO_RETURN_IF_ERROR(randomBytes(std::as_writable_bytes(std::span(nonce))));
   return nonce;
 }
 
 static Mac macOf(const SecretKey &key, const FrameWriter &fields) {
   // FrameWriter puts a length before each field, so that no two lists of fields give the same bytes.
-  const auto bytes = FrameWriter(fields).finish();
-  Mac mac;
-  crypto_auth(mac.data(), reinterpret_cast<const unsigned char *>(bytes->data()), bytes->size(), key.data());
-  return mac;
+  return hmacSha256(std::as_bytes(std::span(key)), *FrameWriter(fields).finish());
 }
 
 Mac macOfHello(const SecretKey &key, const Nonce &hubNonce, const Hello &hello) {
@@ -39,8 +35,6 @@ Mac macOfReply(const SecretKey &key, const Nonce &hubNonce, const Nonce &rankNon
   fields.number(code).text(message);
   return macOf(key, fields);
 }
-
-bool same(const Mac &a, const Mac &b) { return sodium_memcmp(a.data(), b.data(), a.size()) == 0; }
 
 namespace {
 /// One try to join. `again` tells whether another one may go better.
@@ -124,7 +118,10 @@ static Attempt tryToJoin(const JoinRequest &request, Clock::time_point deadline)
   hello.rank = request.rank;
   hello.worldSize = request.worldSize;
   hello.timeoutNs = uint64_t(std::max<int64_t>(0, Nanoseconds(deadline - Clock::now()).count()));
-  hello.nonce = freshNonce();
+  const auto nonce = freshNonce();
+  if (!nonce)
+    return {nullptr, nonce.status(), false};
+  hello.nonce = *nonce;
   hello.mac = macOfHello(request.key, greeting.nonce, hello);
   const auto *bytes = reinterpret_cast<const std::byte *>(&hello);
   connection->queue(std::make_shared<const Bytes>(bytes, bytes + sizeof hello));
@@ -145,7 +142,7 @@ static Attempt tryToJoin(const JoinRequest &request, Clock::time_point deadline)
                     "ranks (without it, all must be run by the same user)",
                     where, request.rank),
         false);
-  if (!same(reply.mac, macOfReply(request.key, greeting.nonce, hello.nonce, reply.code, text)))
+  if (!sameDigest(reply.mac, macOfReply(request.key, greeting.nonce, hello.nonce, reply.code, text)))
     return failed(FARO_PERMISSION_DENIED,
                   fmt::format("what listens at {} does not know the job's secret: it is not rank 0 of this job", where),
                   false);

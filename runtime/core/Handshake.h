@@ -14,7 +14,7 @@
 namespace faro {
 
 using Nonce = std::array<unsigned char, 32>;
-using Mac = std::array<unsigned char, 32>;
+using Mac = Digest;
 
 /// The last character is the protocol's version.
 constexpr char GreetingMagic[9] = "FAROHUB1";
@@ -39,11 +39,10 @@ struct Reply {
 };
 constexpr uint32_t MaxReplyMessage = 4096;
 
-Nonce freshNonce();
+Expected<Nonce> freshNonce();
 Mac macOfHello(const SecretKey &key, const Nonce &hubNonce, const Hello &hello);
 Mac macOfReply(const SecretKey &key, const Nonce &hubNonce, const Nonce &rankNonce, uint32_t code,
                std::string_view message);
-bool same(const Mac &a, const Mac &b); ///< in constant time
 
 /// Who wants to join where.
 struct JoinRequest {

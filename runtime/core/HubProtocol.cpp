@@ -5,8 +5,8 @@
 
 namespace faro {
 
-HubProtocol::HubProtocol(uint32_t worldSize, std::string where, Send send)
-    : worldSize_(worldSize), where_(std::move(where)), send_(std::move(send)), presence_(worldSize, Presence::Absent) {}
+HubProtocol::HubProtocol(uint32_t worldSize, std::string job, std::string where, Send send)
+    : worldSize_(worldSize), job_(std::move(job)), where_(std::move(where)), send_(std::move(send)), presence_(worldSize, Presence::Absent) {}
 
 uint32_t HubProtocol::count(Presence presence) const {
   return uint32_t(std::count(presence_.begin(), presence_.end(), presence));
@@ -72,8 +72,7 @@ void HubProtocol::joined(uint32_t rank, Nanoseconds timeout, Clock::time_point n
     return;
   complete_ = true;
   deadline_ = Clock::time_point::max();
-  // The name is what keeps strangers out of the transports, so it is not made of anything they could know.
-  broadcast(FrameWriter(FrameKind::Welcome).text("job-" + randomName(16)).finish());
+  broadcast(FrameWriter(FrameKind::Welcome).text(job_).finish());
 }
 
 void HubProtocol::handle(uint32_t rank, const Frame &frame, Clock::time_point now) {

@@ -13,7 +13,8 @@ class HubProtocol {
 public:
   /// `send` queues a frame for a rank that has joined.
   using Send = std::function<void(uint32_t rank, std::shared_ptr<const Bytes> frame)>;
-  HubProtocol(uint32_t worldSize, std::string where, Send send);
+  /// `job` is what `Welcome` tells the ranks, `where` is for messages.
+  HubProtocol(uint32_t worldSize, std::string job, std::string where, Send send);
 
   /// Whether somebody who knows the secret may be this rank. While the job is being put together, a rank that does not
   /// fit in is an error of all; later it is only turned away.
@@ -47,6 +48,7 @@ private:
   std::vector<uint32_t> ranksThat(const std::function<bool(uint32_t)> &predicate) const;
 
   const uint32_t worldSize_;
+  const std::string job_;
   const std::string where_;
   const Send send_;
   std::vector<Presence> presence_;

@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <pwd.h>
-#include <sodium.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,7 +40,12 @@ static Status makeSecret(const std::string &folder, const std::string &path) {
   const FileDescriptor file(mkostemp(temporary.data(), O_CLOEXEC)); // mode 0600
   if (!file)
     return cannot("cannot write", temporary);
-  const std::string secret = randomName(SecretBytes) + "\n";
+  const auto random = randomName(SecretBytes);
+  if (!random) {
+    unlink(temporary.c_str());
+    return random.status();
+  }
+  const std::string secret = *random + "\n";
   const bool written =
       write(file.get(), secret.data(), secret.size()) == ssize_t(secret.size()) && fsync(file.get()) == 0;
   const bool linked = written && (link(temporary.c_str(), path.c_str()) == 0 || errno == EEXIST);
@@ -88,11 +92,9 @@ Expected<SecretKey> resolveSecret(const std::string &jobSecret, bool loopback, c
       return shared.status();
     secret = *shared;
   }
-  SecretKey key;
-  constexpr unsigned char Purpose[] = "faro job secret 1"; // another use of the same secret gets another key
-  crypto_generichash(key.data(), key.size(), reinterpret_cast<const unsigned char *>(secret.data()), secret.size(),
-                     Purpose, sizeof Purpose);
-  return key;
+  // Another use of the same secret gets another key.
+  constexpr std::string_view Purpose = "faro job secret 1";
+  return hmacSha256(std::as_bytes(std::span(secret)), std::as_bytes(std::span(Purpose)));
 }
 
 } // namespace faro

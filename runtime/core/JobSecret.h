@@ -1,15 +1,13 @@
 // What a rank must know to join a job.
 #pragma once
 
-#include "faro/status.h"
+#include "runtime/core/Digest.h"
 
-#include <array>
-#include <cstdint>
 #include <string>
 
 namespace faro {
 
-using SecretKey = std::array<unsigned char, 32>;
+using SecretKey = Digest;
 
 /// The key made of the job's secret. Without a secret, on a loopback address, of one that all programs of this user on
 /// this machine share (in ~/.cache/faro/secret, made when it is missing); on any other address an error.

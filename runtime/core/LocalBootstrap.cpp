@@ -4,8 +4,6 @@
 
 namespace faro {
 
-LocalGroup::LocalGroup(uint32_t worldSize) : job("local-" + randomName(16)), worldSize(worldSize), left(worldSize) {}
-
 Expected<bool> LocalBootstrap::wait(std::unique_lock<std::mutex> &lock, Clock::time_point deadline, const Idle &idle,
                                     const std::function<bool()> &done) {
   constexpr auto Slice = std::chrono::milliseconds(5);

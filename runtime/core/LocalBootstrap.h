@@ -11,7 +11,7 @@ namespace faro {
 /// What the ranks of one local job share.
 class LocalGroup {
 public:
-  explicit LocalGroup(uint32_t worldSize);
+  LocalGroup(std::string job, uint32_t worldSize) : job(std::move(job)), worldSize(worldSize), left(worldSize) {}
 
   struct Gathering {
     std::string what;

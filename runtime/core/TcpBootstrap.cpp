@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sodium.h>
 
 namespace faro {
 
@@ -10,8 +9,6 @@ namespace faro {
 constexpr auto HubSlack = std::chrono::seconds(2);
 
 Expected<std::unique_ptr<TcpBootstrap>> TcpBootstrap::create(const CommunicatorOptions &options) {
-  if (sodium_init() < 0)
-    return Status(FARO_INTERNAL, "libsodium finds no source of random numbers on this machine");
   if (!options.masterPort)
     return Status(FARO_INVALID_ARGUMENT, "the port at which the ranks meet is 0; set MASTER_PORT (options.masterPort)");
   auto address = resolve(options.masterAddress, options.masterPort);

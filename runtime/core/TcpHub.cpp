@@ -13,9 +13,9 @@ constexpr auto HandshakeTime = std::chrono::seconds(10);
 /// More strangers than this at a time push out the oldest, so that they cannot use up our descriptors.
 constexpr size_t MaxStrangers = 256;
 
-TcpHub::TcpHub(const JoinRequest &rank0, FileDescriptor listener, FileDescriptor stop)
+TcpHub::TcpHub(const JoinRequest &rank0, std::string job, FileDescriptor listener, FileDescriptor stop)
     : key_(rank0.key), listener_(std::move(listener)), stop_(std::move(stop)),
-      protocol_(rank0.worldSize, rank0.address.text, [this](uint32_t rank, std::shared_ptr<const Bytes> frame) {
+      protocol_(rank0.worldSize, std::move(job), rank0.address.text, [this](uint32_t rank, std::shared_ptr<const Bytes> frame) {
         const auto found = ranks_.find(rank);
         if (found == ranks_.end())
           return;
@@ -34,11 +34,15 @@ Expected<std::unique_ptr<TcpHub>> TcpHub::start(const JoinRequest &rank0) {
   }
   if (!listener)
     return listener.status();
+  // The name is what keeps strangers out of the transports, so it is not made of anything they could know.
+  const auto job = randomName(16);
+  if (!job)
+    return job.status();
   int pair[2] = {-1, -1};
   FileDescriptor stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0)
     return Status(FARO_UNAVAILABLE, fmt::format("creating rank 0's control connection: {}", std::strerror(errno)));
-  std::unique_ptr<TcpHub> hub(new TcpHub(rank0, std::move(*listener), std::move(stop)));
+  std::unique_ptr<TcpHub> hub(new TcpHub(rank0, "job-" + *job, std::move(*listener), std::move(stop)));
   hub->rank0_ = std::make_unique<Connection>(FileDescriptor(pair[0]));
   hub->ranks_[0] = std::make_unique<Connection>(FileDescriptor(pair[1]));
   hub->thread_ = std::thread([hub = hub.get(), timeout = rank0.timeout] { hub->run(timeout); });
@@ -113,8 +117,11 @@ void TcpHub::accept() {
     tuneConnection(fd.get());
     if (strangers_.size() >= MaxStrangers)
       strangers_.pop_front();
+    const auto nonce = freshNonce();
+    if (!nonce)
+      continue; // without random numbers nobody can be trusted; the ranks' time-outs end the job
     Stranger &stranger =
-        strangers_.emplace_back(Stranger{Connection(std::move(fd)), freshNonce(), Clock::now() + HandshakeTime});
+        strangers_.emplace_back(Stranger{Connection(std::move(fd)), *nonce, Clock::now() + HandshakeTime});
     Greeting greeting{};
     std::memcpy(greeting.magic, GreetingMagic, sizeof greeting.magic);
     greeting.nonce = stranger.nonce;
@@ -146,7 +153,7 @@ TcpHub::Verdict TcpHub::examine(Stranger &stranger) {
   std::memcpy(&hello, bytes->data(), sizeof hello);
   if (std::memcmp(hello.magic, HelloMagic, sizeof hello.magic) != 0)
     return Verdict::Drop;
-  if (!same(hello.mac, macOfHello(key_, stranger.nonce, hello))) {
+  if (!sameDigest(hello.mac, macOfHello(key_, stranger.nonce, hello))) {
     reply(stranger.connection, stranger.nonce, hello.nonce, false, Status(FARO_PERMISSION_DENIED, ""));
     return Verdict::Drop;
   }

@@ -33,7 +33,7 @@ private:
   };
   enum class Verdict { Wait, Drop, Joined };
 
-  TcpHub(const JoinRequest &rank0, FileDescriptor listener, FileDescriptor stop);
+  TcpHub(const JoinRequest &rank0, std::string job, FileDescriptor listener, FileDescriptor stop);
   void run(Nanoseconds timeout);
   void poll();
   void accept();

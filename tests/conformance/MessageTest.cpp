@@ -1,0 +1,190 @@
+// Messages, and sleeping until there is one.
+#include "tests/conformance/Suite.h"
+
+#include <thread>
+#include <unistd.h>
+
+namespace faro::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What the n-th message from `sender` to `receiver` holds.
+std::string contents(uint32_t sender, uint32_t receiver, uint32_t n, size_t size) {
+  std::string text(size, '\0');
+  uint32_t state = sender * 7919 + receiver * 104729 + n * 1299709 + 1;
+  for (char &c : text) {
+    state = state * 1664525 + 1013904223;
+    c = char(state >> 24);
+  }
+  return text;
+}
+
+/// From nothing to a megabyte, small after large: what eager and rendezvous protocols would reorder.
+const std::vector<size_t> Sizes = {0,       1,    1 << 20, 8,  14336, 65536,  0, 300000,  2, 1023, 1 << 20, 40000,
+                                   1 << 13, 8191, 1 << 19, 16, 5,     262144, 7, 1 << 17, 3, 100};
+
+TEST_P(Messages, OfAllSizesArriveWholeAndInOrderFromSeveralSendersAtOnce) {
+  run(4, [](Rank &rank) {
+    for (uint32_t n = 0; n < Sizes.size(); ++n)
+      for (uint32_t step = 1; step < rank.size; ++step) {
+        const uint32_t peer = (rank.rank + step) % rank.size;
+        std::string text = contents(rank.rank, peer, n, Sizes[n]);
+        ASSERT_FARO_OK(rank, rank->send(rank.context, peer, n, text.data(), text.size()));
+        text.assign(text.size(), '!'); // send took a copy
+      }
+    const size_t expected = Sizes.size() * (rank.size - 1);
+    EXPECT_TRUE(rank.until([&] { return rank.inbox.size() >= expected; })) << rank.inbox.size() << " of " << expected;
+    std::vector<uint32_t> next(rank.size);
+    for (const Received &message : rank.inbox) {
+      ASSERT_LT(message.rank, rank.size);
+      ASSERT_EQ(message.tag, next[message.rank]) << "order of messages from rank " << message.rank;
+      EXPECT_TRUE(message.bytes == contents(message.rank, rank.rank, message.tag, Sizes[message.tag]))
+          << "message " << message.tag << " from rank " << message.rank << ", " << message.bytes.size() << " bytes";
+      ++next[message.rank];
+    }
+    // A long message needs its sender's progress until it is there.
+    const std::string done = "done";
+    for (uint32_t peer = 0; peer < rank.size; ++peer)
+      if (peer != rank.rank)
+        EXPECT_FARO_OK(rank, rank->send(rank.context, peer, 999, done.data(), done.size()));
+    EXPECT_TRUE(rank.until([&] { return rank.inbox.size() == expected + rank.size - 1; }));
+    rank.barrier();
+  });
+}
+
+/// Answers from within the handler, which is allowed to send.
+struct Echo {
+  const faro_transport *table;
+  faro_transport_context *context;
+  uint32_t rounds = 0;
+};
+
+TEST_P(Messages, AHandlerMaySend) {
+  constexpr uint32_t Rounds = 200;
+  run(2, [](Rank &rank) {
+    Echo echo{rank.table, nullptr, 0};
+    faro_transport_config config{};
+    config.struct_size = sizeof config;
+    config.rank = rank.rank;
+    config.world_size = 2;
+    const std::string job = "echo-" + rank.board.exchange(rank.rank, std::to_string(getpid())).at(0);
+    config.job = job.c_str();
+    config.loopback_only = 1;
+    config.user = &echo;
+    config.on_message = [](void *user, uint32_t from, uint32_t tag, const void *data, size_t size) {
+      auto &echo = *static_cast<Echo *>(user);
+      ++echo.rounds;
+      if (tag < Rounds)
+        EXPECT_EQ(echo.table->send(echo.context, from, tag + 1, data, size), FARO_OK) << echo.table->last_error();
+    };
+    ASSERT_FARO_OK(rank, rank->open(&config, &echo.context));
+    const void *address = nullptr;
+    size_t size = 0;
+    ASSERT_FARO_OK(rank, rank->address(echo.context, &address, &size));
+    const auto all = rank.board.exchange(rank.rank, std::string(static_cast<const char *>(address), size));
+    ASSERT_EQ(all.size(), 2u);
+    ASSERT_FARO_OK(rank,
+                   rank->connect(echo.context, 1 - rank.rank, all[1 - rank.rank].data(), all[1 - rank.rank].size()));
+    if (rank.rank == 0)
+      ASSERT_FARO_OK(rank, rank->send(echo.context, 1, 1, "ball", 4));
+    const auto deadline = Clock::now() + std::chrono::seconds(20);
+    while (echo.rounds < Rounds / 2 && Clock::now() < deadline)
+      if (!rank->progress(echo.context))
+        usleep(10);
+    EXPECT_EQ(echo.rounds, Rounds / 2);
+    for (int i = 0; i < 100; ++i)
+      rank->progress(echo.context);
+    rank.barrier();
+    rank->close(echo.context, Second);
+  });
+}
+
+TEST_P(Messages, ToARankThatDoesNotExistOrToOneselfAreRefused) {
+  run(2, [](Rank &rank) {
+    EXPECT_FARO_REFUSED(rank, FARO_INVALID_ARGUMENT, rank->send(rank.context, 2, 0, "x", 1));
+    EXPECT_FARO_REFUSED(rank, FARO_INVALID_ARGUMENT, rank->send(rank.context, rank.rank, 0, "x", 1));
+    rank.barrier();
+  });
+}
+
+double millisecondsOf(const std::function<void()> &what) {
+  const auto start = Clock::now();
+  what();
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+/// Until nothing has happened for a while: connections being made are events, too.
+void settle(Rank &rank) {
+  for (int quiet = 0; quiet < 5;)
+    quiet = millisecondsOf([&] {
+              rank->progress(rank.context);
+              EXPECT_FARO_OK(rank, rank->sleep(rank.context, Second / 100));
+            }) > 9
+                ? quiet + 1
+                : 0;
+}
+
+TEST_P(Sleeping, LastsAsLongAsAskedWhenNothingHappens) {
+  run(2, [](Rank &rank) {
+    rank.barrier();
+    settle(rank);
+    const double slept = millisecondsOf([&] { EXPECT_FARO_OK(rank, rank->sleep(rank.context, Second / 5)); });
+    EXPECT_GE(slept, 195);
+    EXPECT_LT(slept, 5000);
+    EXPECT_LT(millisecondsOf([&] { EXPECT_FARO_OK(rank, rank->sleep(rank.context, 0)); }), 1000);
+    rank.barrier();
+  });
+}
+
+TEST_P(Sleeping, EndsWhenAMessageComes) {
+  if (!(capabilities() & FARO_CAN_MESSAGE))
+    GTEST_SKIP() << "needs messages";
+  run(2, [](Rank &rank) {
+    rank.barrier();
+    settle(rank);
+    rank.barrier();
+    if (rank.rank == 0) {
+      usleep(200'000);
+      EXPECT_FARO_OK(rank, rank->send(rank.context, 1, 5, "up", 2));
+      rank.until([] { return false; }, 0.5);
+    } else {
+      const double slept = millisecondsOf([&] {
+        while (rank.inbox.empty()) {
+          EXPECT_FARO_OK(rank, rank->sleep(rank.context, 10 * Second));
+          rank->progress(rank.context);
+        }
+      });
+      EXPECT_GE(slept, 100);
+      EXPECT_LT(slept, 5000) << "the message did not end the sleep";
+    }
+    rank.barrier();
+  });
+}
+
+TEST_P(Sleeping, EndsWhenWokenByAnotherThreadNowOrBefore) {
+  run(2, [](Rank &rank) {
+    rank.barrier();
+    settle(rank);
+    rank->wake(rank.context); // before: the next sleep does not last
+    EXPECT_LT(millisecondsOf([&] { EXPECT_FARO_OK(rank, rank->sleep(rank.context, 10 * Second)); }), 5000);
+    const double second = millisecondsOf([&] { EXPECT_FARO_OK(rank, rank->sleep(rank.context, Second / 10)); });
+    EXPECT_GE(second, 95) << "one wake ended two sleeps";
+
+    std::thread waker([&] {
+      usleep(100'000);
+      rank->wake(rank.context);
+    });
+    const double slept = millisecondsOf([&] { EXPECT_FARO_OK(rank, rank->sleep(rank.context, 10 * Second)); });
+    waker.join();
+    EXPECT_GE(slept, 50);
+    EXPECT_LT(slept, 5000);
+    rank.barrier();
+  });
+}
+
+FARO_CONFORMANCE(Messages);
+FARO_CONFORMANCE(Sleeping);
+
+} // namespace
+} // namespace faro::test

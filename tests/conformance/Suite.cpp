@@ -1,0 +1,142 @@
+#include "tests/conformance/Suite.h"
+
+#include "runtime/core/TransportPlugin.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <ostream>
+#include <unistd.h>
+
+namespace faro::test {
+
+const std::vector<Candidate> &candidates() {
+  static const std::vector<Candidate> all = {
+      {"local", "local", RankKind::Threads, {}},
+      {"ucx", "ucx", RankKind::Processes, {}},
+      // Memory that cannot be mapped: what two nodes see of each other.
+      {"ucx_tcp", "ucx", RankKind::Processes, {{"UCX_TLS", "tcp,self"}, {"UCX_NET_DEVICES", "lo"}}},
+      {"ucx_sysv", "ucx", RankKind::Processes, {{"UCX_TLS", "sysv,tcp,self"}}},
+  };
+  return all;
+}
+
+std::ostream &operator<<(std::ostream &out, const Candidate &candidate) { return out << candidate.label; }
+
+const faro_transport *loadTable(const Candidate &candidate) {
+  for (const auto &[name, value] : candidate.environment)
+    setenv(name.c_str(), value.c_str(), 1);
+  auto table = loadTransport(candidate.transport);
+  EXPECT_TRUE(table) << table.status().message();
+  return table ? *table : nullptr;
+}
+
+void Rank::onMessage(void *self, uint32_t rank, uint32_t tag, const void *data, size_t bytes) {
+  static_cast<Rank *>(self)->inbox.push_back({rank, tag, std::string(static_cast<const char *>(data), bytes)});
+}
+
+Rank::Rank(const Candidate &candidate, const std::string &job, Blackboard &board, uint32_t rank, bool connect)
+    : board(board), rank(rank), size(board.ranks()) {
+  table = loadTable(candidate);
+  if (!table)
+    return;
+  faro_transport_config config{};
+  config.struct_size = sizeof config;
+  config.rank = rank;
+  config.world_size = size;
+  config.job = job.c_str();
+  config.on_message = onMessage;
+  config.user = this;
+  config.loopback_only = 1;
+  if (table->open(&config, &context) != FARO_OK) {
+    ADD_FAILURE() << "open on rank " << rank << ": " << table->last_error();
+    context = nullptr;
+  }
+  const void *address = nullptr;
+  size_t bytes = 0;
+  if (context && table->address(context, &address, &bytes) != FARO_OK)
+    ADD_FAILURE() << "address on rank " << rank << ": " << table->last_error();
+  const auto addresses = board.exchange(rank, std::string(static_cast<const char *>(address), bytes));
+  if (!context || !connect)
+    return;
+  EXPECT_EQ(addresses.size(), size) << "a rank did not come";
+  for (uint32_t peer = 0; peer < addresses.size(); ++peer)
+    if (peer != rank && table->connect(context, peer, addresses[peer].data(), addresses[peer].size()) != FARO_OK)
+      ADD_FAILURE() << "connecting rank " << rank << " to " << peer << ": " << table->last_error();
+}
+
+Rank::~Rank() { close(); }
+
+void Rank::close() {
+  if (!context)
+    return;
+  const auto start = std::chrono::steady_clock::now();
+  table->close(context, 2 * Second);
+  context = nullptr;
+  // Twice the bound: the machine may be busy with other ranks.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(4)) << "close must honour its time-out";
+}
+
+bool Rank::until(const std::function<bool()> &done, double seconds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return false;
+    if (table->progress(context))
+      continue;
+    if (table->capabilities & FARO_CAN_SLEEP)
+      EXPECT_EQ(table->sleep(context, Second / 100), FARO_OK) << table->last_error();
+    else
+      usleep(100);
+  }
+  return true;
+}
+
+void Rank::barrier() {
+  // The blackboard's barrier blocks, and a rank that does not make progress can hold up what others sent to it.
+  for (uint32_t peer = 0; peer < size; ++peer)
+    table->progress(context);
+  EXPECT_TRUE(board.barrier(size)) << "a rank did not come to the barrier";
+}
+
+std::vector<std::string> Rank::keys(faro_region *region) {
+  const void *key = nullptr;
+  size_t bytes = 0;
+  EXPECT_EQ(table->key(region, &key, &bytes), FARO_OK) << table->last_error();
+  return board.exchange(rank, std::string(static_cast<const char *>(key), bytes));
+}
+
+uint32_t Conformance::capabilities() const {
+  static std::map<std::string, uint32_t> known;
+  const Candidate &candidate = GetParam();
+  if (auto found = known.find(candidate.label); found != known.end())
+    return found->second;
+  // In a child: this process must not have touched UCX when it forks ranks.
+  const std::string text = inChild([&] {
+    const faro_transport *table = loadTable(candidate);
+    return table ? std::to_string(table->capabilities) : std::string();
+  });
+  EXPECT_NE(text, "") << "the transport " << candidate.label << " could not be loaded";
+  return known[candidate.label] = text.empty() ? 0 : uint32_t(std::stoul(text));
+}
+
+void Conformance::SetUp() {
+  if ((capabilities() & needs()) != needs())
+    GTEST_SKIP() << GetParam().label << " does not announce this capability";
+}
+
+void Conformance::run(uint32_t ranks, const std::function<void(Rank &)> &body, bool connect,
+                      const std::vector<uint32_t> &toBeKilled) {
+  static std::atomic<int> jobs{0};
+  const std::string job = "conformance-" + std::to_string(getpid()) + "-" + std::to_string(jobs++);
+  Blackboard board(ranks);
+  runRanks(
+      GetParam().kind, ranks,
+      [&](uint32_t number) {
+        Rank rank(GetParam(), job, board, number, connect);
+        if (rank.context)
+          body(rank);
+      },
+      toBeKilled);
+}
+
+} // namespace faro::test
