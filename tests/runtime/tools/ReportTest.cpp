@@ -1,0 +1,103 @@
+#include "runtime/tools/faro-run/Report.h"
+#include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Progress.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+namespace faro::run {
+namespace {
+
+TEST(Report, ARepeatTakesAsLongAsItsSlowestRank) {
+  Job job;
+  job.ranks = 2;
+  job.reference.columns = 500;
+  RankResult a, b;
+  a.items = 3;
+  a.rows = 8;
+  b.items = 1;
+  b.rows = 4;
+  a.dispatchNs = {1'000'000, 5'000'000, 2'000'000};
+  b.dispatchNs = {3'000'000, 1'000'000, 1'000'000};
+  const Figures figures = figuresOf(job, {a, b});
+  ASSERT_EQ(figures.phases.size(), 2u);
+  const PhaseFigures &dispatch = figures.phases[1];
+  EXPECT_EQ(dispatch.name, "dispatch");
+  EXPECT_DOUBLE_EQ(dispatch.fastestMs, 2);
+  EXPECT_DOUBLE_EQ(dispatch.medianMs, 3);
+  EXPECT_EQ(dispatch.bytes, 4000u);
+  EXPECT_DOUBLE_EQ(dispatch.gigabytesPerSecond(), 4000 / 3e-3 * 1e-9);
+  EXPECT_EQ(figures.fewestRows, 4u);
+  EXPECT_EQ(figures.mostRows, 8u);
+}
+
+TEST(Report, ResultsSurviveTheWire) {
+  RankResult result;
+  result.rank = 3;
+  result.rows = 7;
+  result.prepareNs = {1, UINT64_MAX};
+  result.findings.differences = 2;
+  result.findings.first = "x \xff\n";
+  result.trace = {{"dispatch", 1, 2, 3}};
+  const std::string line = encodeResult(result);
+  EXPECT_EQ(line.find('\n'), std::string::npos);
+  const auto back = decode(line);
+  ASSERT_TRUE(back) << back.status().message();
+  EXPECT_EQ(back->rank, 3u);
+  EXPECT_EQ(back->prepareNs, result.prepareNs);
+  EXPECT_EQ(back->findings.differences, 2u);
+  ASSERT_EQ(back->trace.size(), 1u);
+  EXPECT_EQ(back->trace[0].durationNs, 3u);
+
+  const auto error = decode(encodeError({FARO_PEER_FAILED, "rank 2 is gone"}));
+  EXPECT_EQ(error.status().code(), FARO_PEER_FAILED);
+  EXPECT_EQ(error.status().message(), "rank 2 is gone");
+  EXPECT_EQ(decode("{}").status().code(), FARO_DATA_LOSS);
+  EXPECT_EQ(decode("no json").status().code(), FARO_DATA_LOSS);
+}
+
+TEST(Report, TheCauseExplainsMoreThanItsConsequences) {
+  EXPECT_LT(explanatoryRank(FARO_INVALID_ARGUMENT), explanatoryRank(FARO_PEER_FAILED));
+  EXPECT_LT(explanatoryRank(FARO_PEER_FAILED), explanatoryRank(FARO_DEADLINE_EXCEEDED));
+  EXPECT_LT(explanatoryRank(FARO_DEADLINE_EXCEEDED), explanatoryRank(FARO_ABORTED));
+}
+
+TEST(Report, TheTraceHasEveryRanksEvents) {
+  RankResult a, b;
+  b.rank = 1;
+  a.trace = {{"dispatch", 0, 2000, 500}};
+  b.trace = {{"dispatch", 0, 1000, 250}};
+  const auto events = nlohmann::json::parse(formatTrace({a, b}))["traceEvents"];
+  ASSERT_EQ(events.size(), 4u);
+  EXPECT_EQ(events[1]["ph"], "X");
+  EXPECT_EQ(events[1]["pid"], 0);
+  EXPECT_EQ(events[1]["ts"], 1.0); // microseconds after the first event
+  EXPECT_EQ(events[1]["dur"], 0.5);
+  EXPECT_EQ(events[3]["ts"], 0.0);
+}
+
+TEST(ChildOrders, SurviveTheCommandLine) {
+  ChildOrders orders, back;
+  orders.reportFd = 5;
+  orders.outputFd = -1;
+  orders.parent = 12345;
+  orders.waits = std::chrono::hours(5);
+  ASSERT_TRUE(ChildOrders::decode(orders.encode(), back));
+  EXPECT_EQ(back.encode(), orders.encode());
+  for (const char *wrong : {"", "1", "1:2:3:4", "1:2:3:4:5x", "a:b:c:d:e"})
+    EXPECT_FALSE(ChildOrders::decode(wrong, back)) << wrong;
+}
+
+TEST(ProgressBoard, IsSharedThroughItsDescriptor) {
+  auto board = ProgressBoard::create(3);
+  ASSERT_TRUE(board) << board.status().message();
+  auto other = ProgressBoard::open(::dup(board->fd()), 3);
+  ASSERT_TRUE(other);
+  other->slot(1).enter(Phase::Combining, 4);
+  EXPECT_EQ(board->slot(1).repeat.load(), 4u);
+  EXPECT_EQ(board->describe(), "ranks 0 and 2 starting, rank 1 combining");
+}
+
+} // namespace
+} // namespace faro::run

@@ -1,0 +1,189 @@
+"""Everything that can be wrong with what faro-run is given: one clear message, exit status 1 or 2, no files, soon."""
+
+import json
+import os
+import pathlib
+import random
+import struct
+import unittest
+
+from harness import RunTest, Spec, encode, float32s, int64s
+from model import random_batch
+
+
+class BadInput(RunTest):
+    def setUp(self):
+        super().setUp()
+        self.spec = Spec("f32", 4, 2, 4)
+        batch = random_batch(random.Random(1), self.spec, [3, 2])
+        self.tensors = [batch.tensors(r) for r in range(2)]
+
+    def program(self):
+        return self.library(self.spec)
+
+    def refused_input(self, *words, ranks=2, files=None, program=None, extra=()):
+        source = self.write_input(files or self.tensors)
+        result = self.run_faro(program or self.program(), "--ranks", ranks, "--input", source, "--output",
+                               self.folder / "out", *extra)
+        self.check_refused(result, *words)
+
+    def test_values_and_shapes(self):
+        program = self.program()
+        good = self.tensors[1]
+        tokens, idx, weights = good["tokens"], good["topk_idx"], good["topk_weights"]
+        cases = [
+            ("topk_idx", ("I64", [2, 2], int64s([0, 1, 4, 0])), ["rank 1", "token 1", "choice 0", "expert 4", "0 to 3"]),
+            ("topk_idx", ("I64", [2, 2], int64s([0, -2, 1, 0])), ["rank 1", "token 0", "choice 1", "expert -2"]),
+            ("topk_idx", ("I64", [2, 2], int64s([0, 1, 1, 2**63 - 1])), ["token 1", "choice 1", str(2**63 - 1)]),
+            ("topk_idx", ("I64", [2, 3], int64s([0] * 6)), ["'topk_idx'", "[2, 3]", "[2, 2]"]),
+            ("topk_idx", ("I64", [1, 2], int64s([0] * 2)), ["'topk_idx'", "[1, 2]", "[2, 2]"]),
+            ("topk_idx", ("I64", [4], int64s([0] * 4)), ["'topk_idx'", "[4]"]),
+            ("topk_idx", ("F32", [2, 2], float32s([0] * 4)), ["'topk_idx'", "F32", "I64"]),
+            ("topk_weights", ("F32", [2, 1], float32s([0] * 2)), ["'topk_weights'", "[2, 1]", "[2, 2]"]),
+            ("topk_weights", ("I64", [2, 2], int64s([0] * 4)), ["'topk_weights'", "I64", "F32"]),
+            ("tokens", ("F32", [2, 5], float32s([0] * 10)), ["'tokens'", "[2, 5]", "4"]),
+            ("tokens", ("BF16", [2, 4], b"\0" * 16), ["'tokens'", "BF16", "F32"]),
+            ("tokens", ("F32", [8], float32s([0] * 8)), ["'tokens'", "[8]"]),
+        ]
+        for name, tensor, words in cases:
+            with self.subTest(name=name, shape=tensor[1], dtype=tensor[0]):
+                self.refused_input("rank1.safetensors", "rank 1", *words, program=program,
+                                   files=[self.tensors[0], dict(good, **{name: tensor})])
+        for name in ("tokens", "topk_idx", "topk_weights"):
+            with self.subTest(missing=name):
+                self.refused_input("rank1.safetensors", "rank 1", "'%s'" % name, "missing", program=program,
+                                   files=[self.tensors[0], {k: v for k, v in good.items() if k != name}])
+
+    def test_torn_and_lying_files(self):
+        program = self.program()
+        whole = encode(self.tensors[1])
+        (size,) = struct.unpack("<Q", whole[:8])
+        header = json.loads(whole[8 : 8 + size])
+
+        def lying(change):
+            changed = json.loads(json.dumps(header))
+            change(changed)
+            text = json.dumps(changed).encode()
+            return struct.pack("<Q", len(text)) + text + whole[8 + size :]
+
+        cases = {
+            "empty": b"",
+            "short": whole[:5],
+            "cut in the header": whole[: 8 + size // 2],
+            "cut in the data": whole[:-1],
+            "more than it says": whole + b"x",
+            "huge header": struct.pack("<Q", 2**64 - 1) + whole[8:],
+            "not JSON": struct.pack("<Q", 4) + b"{{{{",
+            "some other file": b"\x7fELF" + b"\0" * 100,
+            "huge shape": lying(lambda h: h["tokens"].update(shape=[2**62, 2**62])),
+            "offsets outside": lying(lambda h: h["tokens"].update(data_offsets=[0, 2**63])),
+            "overlap": lying(lambda h: h["topk_idx"].update(data_offsets=h["tokens"]["data_offsets"], shape=[2, 2])),
+            "negative": lying(lambda h: h["tokens"].update(shape=[-2, 4])),
+            "twice": struct.pack("<Q", 17) + b'{"a":{}, "a": {}}',
+        }
+        for name, raw in cases.items():
+            with self.subTest(name):
+                self.refused_input("rank1.safetensors", program=program, files=[self.tensors[0], raw])
+
+    def test_missing_files(self):
+        program = self.program()
+        self.refused_input("rank1.safetensors", "no such file", files=self.tensors[:1], program=program)
+        result = self.run_faro(program, "--ranks", 2, "--input", self.folder / "none", "--output", self.folder / "out")
+        self.check_refused(result, "none", "no such folder")
+        pipe = self.folder / "in" / "rank1.safetensors"
+        os.mkfifo(pipe)
+        result = self.run_faro(program, "--ranks", 2, "--input", self.folder / "in", "--output", self.folder / "out")
+        self.check_refused(result, "rank1.safetensors", "no regular file")
+
+    def test_programs_that_are_none(self):
+        cases = {
+            "none.mlir": (None, "cannot open"),
+            "empty.mlir": (b"", "empty.mlir"),
+            "text.mlir": (b"not a spec", "text.mlir:1:1"),
+            "other.so": (pathlib.Path("/proc/self/exe").read_bytes(), "other.so"),
+            "torn.so": (self.program().read_bytes()[:1000], "torn.so"),
+            "header.so": (b"\x7fELF", "header.so"),
+        }
+        for name, (raw, word) in cases.items():
+            with self.subTest(name):
+                if raw is not None:
+                    (self.folder / name).write_bytes(raw)
+                result = self.run_faro(self.folder / name, "--ranks", 2, "--tokens", 3, "--output", self.folder / "out")
+                self.check_refused(result, word)
+        self.check_refused(self.run_faro(self.folder, "--ranks", 2), str(self.folder), "no regular file")
+
+    def test_spec_errors_have_line_and_column(self):
+        text = self.spec.text().replace("topk = 2", "topk = 5")
+        path = self.write_spec(text, "wrong.mlir")
+        result = self.run_faro(path, "--ranks", 2, "--output", self.folder / "out")
+        self.assertEqual(result.status, 1, result)
+        self.assertRegex(result.err, r"^\S*wrong\.mlir:3:\d+: error: ")
+        self.assertFalse((self.folder / "out").exists())
+
+    def test_ranks_that_do_not_fit_the_mesh(self):
+        program = self.library(Spec(mesh=("1", "4")), "four")
+        self.check_refused(self.run_faro(program, "--ranks", 3, "--tokens", 2), "mesh", "1 nodes x 4", "3 ranks")
+        self.assertEqual(self.run_faro(program, "--ranks", 4, "--tokens", 2, "--verify").status, 0)
+        program = self.library(Spec(mesh=("2", "2")), "two")
+        self.check_refused(self.run_faro(program, "--ranks", 4, "--tokens", 2), "2 nodes", "one node only")
+
+    def test_output_that_cannot_be_written(self):
+        program, source = self.program(), self.write_input(self.tensors)
+        (self.folder / "file").write_text("")
+        for out, word in ((self.folder / "file", "file"), (self.folder / "file" / "out", "out"), ("/proc/out", "/proc/out")):
+            with self.subTest(out=out):
+                result = self.run_faro(program, "--ranks", 2, "--input", source, "--output", out)
+                self.check_refused(result, word)
+        result = self.run_faro(program, "--ranks", 2, "--input", source, "--output", source)
+        self.check_refused(result, "--input")
+        for option in ("--json", "--trace"):
+            result = self.run_faro(program, "--ranks", 2, "--tokens", 2, option, self.folder / "no" / "such" / "file")
+            self.check_refused(result, "no/such/file")
+
+    def test_a_full_disk(self):
+        # A limit on the size of files stands for it: the write fails half-way.
+        program, source = self.library(Spec("f32", 4096, 2, 4)), self.folder / "none"
+        process = self.start(program, "--ranks", 2, "--tokens", 200, "--output", self.folder / "out",
+                             preexec_fn=lambda: limit_file_size(1 << 20))
+        result = self.finish(process, 0)
+        self.check_refused(result, "rank", "File too large")
+
+    def test_command_lines_that_make_no_sense(self):
+        program = self.program()
+        for arguments, word in (
+            ([], "--ranks"),
+            (["--ranks", 0], "--ranks"),
+            (["--ranks", "x"], "--ranks"),
+            (["--ranks", 2, "--nodes", 2], "--nodes"),
+            (["--ranks", 2, "--routing", "zipf"], "zipf"),
+            (["--ranks", 2, "--routing", "zipf:-1"], "zipf:-1"),
+            (["--ranks", 2, "--transport", "rdma"], "--transport"),
+            (["--ranks", 2, "--experts-fn", "relu"], "--experts-fn"),
+            (["--ranks", 2, "--tokens", -1], "--tokens"),
+            (["--ranks", 2, "--repeat", 0], "--repeat"),
+            (["--ranks", 2, "--timeout", 0], "--timeout"),
+            (["--ranks", 2, "--no-such-option"], "no-such-option"),
+            (["--ranks", 2, "--internal-child", "1:2:3"], "--internal-child"),
+        ):
+            with self.subTest(arguments=arguments):
+                result = self.run_faro(program, *arguments, limit=10)
+                self.assertEqual(result.status, 2, result)
+                self.assertIn(word, result.messages[0])
+                self.assertEqual(result.out, "")
+
+    def test_the_json_tells_of_failures(self):
+        path = self.folder / "figures.json"
+        result = self.run_faro(self.program(), "--ranks", 2, "--input", self.folder / "none", "--json", path)
+        self.assertEqual(result.status, 1)
+        figures = json.loads(path.read_text())
+        self.assertFalse(figures["ok"])
+        self.assertIn("no such folder", figures["error"]["message"])
+
+
+def limit_file_size(size):
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,157 @@
+"""What the end-to-end tests of faro-run share: specs, safetensors files, running it. Standard library only.
+
+The environment names the programs under test: FARO_RUN, and FAROC for tests of compiled modules.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+FARO_RUN = os.environ["FARO_RUN"]
+FAROC = os.environ["FAROC"]
+# Sanitizers make everything several times slower.
+PATIENCE = float(os.environ.get("FARO_TEST_PATIENCE", "1"))
+
+ELEMENT = {"bf16": "BF16", "f16": "F16", "f32": "F32"}
+BYTES = {"BF16": 2, "F16": 2, "F32": 4, "I64": 8}
+
+
+class Spec:
+    """One shape of a program."""
+
+    def __init__(self, element="f32", columns=4, topk=2, experts=4, order=("expert", "source", "token"), align=1,
+                 combine=True, mesh=("?", "?"), placement=""):
+        self.element, self.columns, self.topk, self.experts = element, columns, topk, experts
+        self.order, self.align, self.combine, self.mesh, self.placement = order, align, combine, mesh, placement
+
+    def text(self):
+        row = "%dx%s" % (self.columns, self.element)
+        layout = "#faro.layout<order = [%s]%s>" % (", ".join(self.order),
+                                                   ", align = %d" % self.align if self.align > 1 else "")
+        text = "!tokens = !faro.tokens<%s>\n!experts = !faro.tokens<%s, %s>\n" % (row, row, layout)
+        text += "!routes = !faro.routes<topk = %d, experts = %d%s>\n" % (self.topk, self.experts, self.placement)
+        text += "module attributes {faro.mesh = #faro.mesh<nodes = %s, ranks_per_node = %s>} {\n" % self.mesh
+        text += """  func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {
+    %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts
+    return %y : !experts
+  }
+"""
+        if self.combine:
+            text += """  func.func @combine(%y: !experts, %r: !routes) -> !tokens {
+    %x = faro.combine %y, %r : (!experts, !routes) -> !tokens
+    return %x : !tokens
+  }
+"""
+        return text + "}\n"
+
+
+def encode(tensors):
+    """Bytes of a safetensors file of {name: (dtype, shape, bytes)}."""
+    header, data = {}, b""
+    for name, (dtype, shape, raw) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def decode(path):
+    """{name: (dtype, shape, bytes)} of a safetensors file, which must be whole."""
+    raw = pathlib.Path(path).read_bytes()
+    (size,) = struct.unpack("<Q", raw[:8])
+    header, data = json.loads(raw[8 : 8 + size]), raw[8 + size :]
+    result, covered = {}, 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        begin, end = entry["data_offsets"]
+        count = 1
+        for n in entry["shape"]:
+            count *= n
+        assert begin == covered and end - begin == count * BYTES[entry["dtype"]], (path, name, entry)
+        covered = end
+        result[name] = (entry["dtype"], entry["shape"], data[begin:end])
+    assert covered == len(data), path
+    return result
+
+
+def int64s(values):
+    return struct.pack("<%dq" % len(values), *values)
+
+
+def float32s(values):
+    return struct.pack("<%df" % len(values), *values)
+
+
+class Result:
+    def __init__(self, status, out, err, seconds):
+        self.status, self.out, self.err, self.seconds = status, out, err, seconds
+        # A progress line may appear on a slow machine; it is no message.
+        lines = [line for line in err.splitlines() if line.strip()]
+        self.messages = [line for line in lines if not (line.startswith("faro-run: ") and " s, " in line[:22])]
+
+    def __str__(self):
+        return "exit status %s after %.1f s\n%s\n%s" % (self.status, self.seconds, self.out, self.err)
+
+
+class RunTest(unittest.TestCase):
+    """Has a folder of its own, and ways to fill it and run in it."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="faro-run-e2e-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_", "PMI_", "SLURM_", "FARO_T"))}
+        self.environment["FARO_CACHE_DIR"] = os.environ.get("FARO_TEST_CACHE", str(self.folder / "cache"))
+
+    def write_spec(self, spec, name="moe.mlir"):
+        path = self.folder / name
+        path.write_text(spec if isinstance(spec, str) else spec.text())
+        return path
+
+    def library(self, spec, name="moe"):
+        """A compiled module of the spec."""
+        path = self.folder / (name + ".so")
+        subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "-o", str(path)], check=True, timeout=120 * PATIENCE,
+                       env=self.environment)
+        return path
+
+    def write_input(self, inputs, name="in"):
+        """A folder with rank<r>.safetensors of {name: (dtype, shape, bytes)} or plain bytes."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        for rank, tensors in enumerate(inputs):
+            raw = tensors if isinstance(tensors, bytes) else encode(tensors)
+            (folder / ("rank%d.safetensors" % rank)).write_bytes(raw)
+        return folder
+
+    def start(self, *arguments, environment=None, **more):
+        return subprocess.Popen([FARO_RUN] + [str(a) for a in arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, env=dict(self.environment, **(environment or {})), **more)
+
+    def finish(self, process, began, limit=60):
+        try:
+            out, err = process.communicate(timeout=limit * PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            self.fail("still running after %d s:\n%s\n%s" % (limit * PATIENCE, out, err))
+        return Result(process.returncode, out, err, time.monotonic() - began)
+
+    def run_faro(self, *arguments, limit=60, environment=None):
+        began = time.monotonic()
+        return self.finish(self.start(*arguments, environment=environment), began, limit)
+
+    def check_refused(self, result, *words, status=1, output="out"):
+        """One clear message, the right exit status, no file that looks whole."""
+        self.assertEqual(result.status, status, result)
+        self.assertEqual(len(result.messages), 1, "expected one message:\n%s" % result)
+        for word in words:
+            self.assertIn(word, result.messages[0])
+        self.assertNotIn("verified", result.out)
+        folder = self.folder / output
+        if folder.is_dir():
+            self.assertEqual(list(folder.iterdir()), [], "files were left")

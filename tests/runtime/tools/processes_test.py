@@ -1,0 +1,202 @@
+"""Ranks as processes: none outlives faro-run, whatever ends it; a lost, stuck or slow rank is named in bounded time."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+from harness import FARO_RUN, PATIENCE, RunTest, Spec
+
+
+def children(pid):
+    try:
+        return [int(p) for p in pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def alive(pid):
+    try:
+        return pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def shared_memory():
+    return set(os.listdir("/dev/shm"))
+
+
+class Processes(RunTest):
+    def setUp(self):
+        super().setUp()
+        self.before = shared_memory()
+        self.program = self.library(Spec("bf16", 64, 2, 8))
+
+    def start_long(self, *more, ranks=3):
+        """A run that takes long enough to be disturbed. Returns it with its ranks' processes, which are at work."""
+        process = self.start(self.program, "--ranks", ranks, "--tokens", 50, "--repeat", 1000000, "--output",
+                             self.folder / "out", *more)
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        deadline = time.monotonic() + 20 * PATIENCE
+        while len(children(process.pid)) < ranks and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(1 * PATIENCE)
+        ranks_of = sorted(children(process.pid))
+        self.assertEqual(len(ranks_of), ranks)
+        return process, ranks_of
+
+    def check_nothing_left(self, pids):
+        deadline = time.monotonic() + 5 * PATIENCE
+        while any(map(alive, pids)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertEqual([p for p in pids if alive(p)], [], "processes are left")
+        self.assertEqual(shared_memory() - self.before, set(), "shared memory is left")
+        out = self.folder / "out"
+        self.assertEqual(list(out.iterdir()) if out.exists() else [], [], "files are left")
+
+    def test_signals_end_everything(self):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            with self.subTest(number.name):
+                process, ranks = self.start_long()
+                began = time.monotonic()
+                process.send_signal(number)
+                result = self.finish(process, began, 10)
+                self.assertEqual(result.status, 128 + number, result)
+                self.assertIn(number.name, result.messages[-1])
+                self.check_nothing_left(ranks)
+
+    def test_ranks_die_with_a_killed_parent(self):
+        process, ranks = self.start_long()
+        process.kill()
+        process.communicate()
+        self.check_nothing_left(ranks)
+
+    def test_signals_end_threads(self):
+        process = self.start(self.program, "--ranks", 3, "--tokens", 50, "--repeat", 1000000, "--transport", "local",
+                             "--output", self.folder / "out")
+        time.sleep(1 * PATIENCE)
+        process.terminate()
+        result = self.finish(process, time.monotonic(), 10)
+        self.assertEqual(result.status, -signal.SIGTERM, result)
+        self.check_nothing_left([])
+
+    def test_a_killed_rank_is_named(self):
+        process, ranks = self.start_long()
+        began = time.monotonic()
+        os.kill(ranks[1], signal.SIGKILL)
+        result = self.finish(process, began, 15)
+        self.check_refused(result, "rank 1", "SIGKILL")
+        self.check_nothing_left(ranks)
+
+    def test_a_stuck_rank_ends_in_bounded_time(self):
+        process, ranks = self.start_long("--timeout", 6 * PATIENCE)
+        began = time.monotonic()
+        os.kill(ranks[2], signal.SIGSTOP)
+        result = self.finish(process, began, 15)
+        self.assertEqual(result.status, 1, result)
+        self.assertEqual(len(result.messages), 1, result)
+        self.check_nothing_left(ranks)
+
+    def test_time_is_bounded(self):
+        for transport in ("ucx", "local"):
+            with self.subTest(transport):
+                began = time.monotonic()
+                process = self.start(self.program, "--ranks", 2, "--repeat", 1000000, "--timeout", 2 * PATIENCE,
+                                     "--transport", transport)
+                result = self.finish(process, began, 10)
+                self.check_refused(result, "--timeout")
+                self.assertLess(result.seconds, 6 * PATIENCE)
+
+    def test_standard_output_that_is_closed(self):
+        result = subprocess.run("'%s' '%s' --ranks 2 --tokens 3 >&-" % (FARO_RUN, self.program), shell=True,
+                                stderr=subprocess.PIPE, env=self.environment, timeout=30 * PATIENCE)
+        self.assertEqual(result.returncode, 1, result.stderr)
+
+
+class Launched(RunTest):
+    """One rank of somebody else's job."""
+
+    def launch(self, ranks, *arguments, environment=lambda rank: {}):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        processes = []
+        for rank in range(ranks):
+            place = dict(RANK=rank, WORLD_SIZE=ranks, LOCAL_RANK=rank, LOCAL_WORLD_SIZE=ranks, MASTER_ADDR="127.0.0.1",
+                         MASTER_PORT=port, FARO_JOB_SECRET="test")
+            place = {k: str(v) for k, v in place.items()}
+            place.update(environment(rank))
+            processes.append(self.start(*arguments, environment=place))
+        began = time.monotonic()
+        return [self.finish(process, began) for process in processes]
+
+    def test_torchrun(self):
+        results = self.launch(3, self.library(Spec()), "--tokens", 5, "--verify", "--output", self.folder / "out", "--json",
+                              self.folder / "figures.json")
+        for result in results:
+            self.assertEqual(result.status, 0, result)
+            self.assertEqual(result.messages, [], result)
+        self.assertIn("verified: 3 ranks, 30 rows, 15 combined tokens, 0 differences", results[0].out)
+        self.assertEqual([r.out for r in results[1:]], ["", ""])
+        self.assertEqual(len(list((self.folder / "out").iterdir())), 3)
+        self.assertTrue(json.loads((self.folder / "figures.json").read_text())["ok"])
+
+    def test_bad_input_is_said_once(self):
+        results = self.launch(3, self.library(Spec()), "--input", self.folder / "none", "--output", self.folder / "out")
+        self.assertEqual([r.status for r in results], [1, 1, 1])
+        self.assertEqual(len(results[0].messages), 1, results[0])
+        self.assertIn("no such folder", results[0].err)
+        self.assertEqual([r.err for r in results[1:]], ["", ""])
+        self.assertFalse((self.folder / "out" / "rank0.safetensors").exists())
+
+    @unittest.skipUnless(shutil.which("mpirun"), "needs Open MPI's mpirun")
+    def test_mpirun(self):
+        result = subprocess.run(
+            ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", FARO_RUN, str(self.library(Spec())), "--tokens", "5",
+             "--verify"], capture_output=True, text=True, timeout=60 * PATIENCE, env=self.environment)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout.count("verified: 2 ranks, 20 rows"), 1, result.stdout)
+
+
+class Reports(RunTest):
+    def test_table_json_and_trace_tell_the_same(self):
+        program = self.library(Spec("bf16", 64, 2, 8))
+        figures, trace = self.folder / "figures.json", self.folder / "trace.json"
+        for transport in ("ucx", "local"):
+            with self.subTest(transport):
+                result = self.run_faro(program, "--ranks", 2, "--tokens", 40, "--repeat", 3, "--verify", "--json", figures,
+                                       "--trace", trace, "--transport", transport, "--experts-fn", "scale")
+                self.assertEqual(result.status, 0, result)
+                json_figures = json.loads(figures.read_text())
+                self.assertTrue(json_figures["ok"])
+                self.assertEqual(json_figures["transport"], transport)
+                self.assertEqual(json_figures["verified"],
+                                 {"ranks": 2, "rows": 160, "padding_rows": 0, "combined": 80, "differences": 0})
+                self.assertEqual(json_figures["phases"]["dispatch"]["bytes"], 160 * 128)
+                self.assertEqual(len(json_figures["per_rank"][1]["dispatch_ns"]), 3)
+                events = [e for e in json.loads(trace.read_text())["traceEvents"] if e["ph"] == "X"]
+                self.assertEqual(sorted({e["name"] for e in events}), ["combine", "dispatch", "experts", "prepare"])
+                self.assertEqual(len(events), 2 * 3 * 4)
+                self.assertTrue(all(e["dur"] > 0 and e["ts"] >= 0 for e in events))
+
+    def test_no_compiler_is_loaded_for_a_library(self):
+        program = self.library(Spec())
+        needed = subprocess.run(["ldd", FARO_RUN], capture_output=True, text=True, check=True).stdout
+        self.assertNotRegex(needed, "LLVM|MLIR|faro_compiler|ucp")
+        for transport in ("ucx", "local"):
+            log = self.folder / ("loaded-" + transport)
+            result = self.run_faro(program, "--ranks", 2, "--tokens", 3, "--verify", "--transport", transport,
+                                   environment={"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": str(log)})
+            self.assertEqual(result.status, 0, result)
+            loaded = "".join(p.read_text(errors="replace") for p in self.folder.glob(log.name + ".*"))
+            self.assertIn("libfaro.so", loaded)
+            self.assertNotRegex(loaded, "LLVM|MLIR|faro_compiler")
+
+
+if __name__ == "__main__":
+    unittest.main()
