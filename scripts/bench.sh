@@ -4,6 +4,7 @@
 #   scripts/bench.sh             ranks x tokens, other routings, planning, JIT: markdown tables (half an hour)
 #   scripts/bench.sh --shapes    hidden sizes x top-k x dtypes: share of the bound for each (half an hour)
 #   scripts/bench.sh --all       both
+#   scripts/bench.sh --check     no times: that all methods move the right rows, for shapes that are no multiple of anything
 # Also: --build DIR (default: build), --out DIR (default: out/bench; one .json and one .txt a run, and tables.md),
 #       --into FILE (puts the tables into that page, e.g. docs/performance.md).
 # Exit status 1 when a run failed or a row was wrong; a missed budget is reported, and is no failure.
@@ -13,14 +14,14 @@ cd "$(dirname "$0")/.."
 build=build out=out/bench into='' mode=sweep
 while [ $# -gt 0 ]; do
   case $1 in
-  --quick | --shapes | --all) mode=${1#--} ;;
+  --quick | --shapes | --all | --check) mode=${1#--} ;;
   --build | --out | --into)
     [ $# -ge 2 ] || { echo "bench.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
     shift
     ;;
   *)
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
   esac
@@ -52,6 +53,13 @@ launch() { # ranks, arguments of faro-bench
 
 if [ "$mode" = quick ]; then
   launch 4 --op all --tokens 256 --iterations 5
+  exit
+fi
+
+if [ "$mode" = check ]; then
+  launch 3 --tokens 33 --hidden 333 --dtype f32 --topk 3 --experts 7 --align 8 --iterations 1
+  launch 2 --tokens 17 --hidden 1 --topk 2 --iterations 1
+  launch 5 --tokens 8 --hidden 2887 --dtype f16 --topk 3 --experts 3 --routing zipf:1.2 --caches warm --iterations 1
   exit
 fi
 

@@ -10,7 +10,10 @@ static size_t wholeLines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 DispatchBench::DispatchBench(const Problem &p, MPI_Comm c)
     : problem(p), comm(c), bytes(p.rowBytes()), rowType(bytes),
       tokens(p.tokens() * bytes + 64), // a limit reads up to the end of the last row's line
-      out(p.received.size() * bytes), sent(p.options.items() * wholeLines(bytes)), arrived(p.received.size() * bytes) {
+      out(p.received.size() * bytes), sent(p.options.items() * wholeLines(bytes)), arrived(p.received.size() * bytes),
+      paddingRows(
+          size_t(std::count_if(p.received.begin(), p.received.end(), [](const Item &i) { return i.source < 0; }))),
+      padding(paddingRows * wholeLines(bytes)) {
   for (size_t t = 0; t < p.tokens(); ++t)
     RowPattern(p.options.element, p.rank, int(t), 0).fill(token(t), bytes);
 }
@@ -46,6 +49,7 @@ void DispatchBench::flush() {
   out.flush();
   sent.flush();
   arrived.flush();
+  padding.flush();
 }
 
 } // namespace faro::bench

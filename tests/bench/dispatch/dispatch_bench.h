@@ -25,6 +25,9 @@ public:
   /// tokens [T, H]; out: the rows of this rank's experts; sent and arrived: staging for rows of the wire. The limits
   /// take `sent` for whatever they write, so it has room for a whole number of cache lines per row.
   Buffer tokens, out, sent, arrived;
+  /// What the limits take for the padding rows of this rank's experts.
+  const size_t paddingRows;
+  Buffer padding;
 
   char *token(size_t t) { return tokens.data() + t * bytes; }
   char *outRow(size_t row) { return out.data() + row * bytes; }

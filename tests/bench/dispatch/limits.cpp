@@ -1,6 +1,6 @@
 // The machine's own bounds: each rank moves the bytes of its dispatch in private memory, in order, with nobody to wait
-// for. No dispatch can avoid reading each token once and writing each item once; the best way of doing just that is the
-// bound.
+// for. No dispatch can avoid reading each token once and writing each item and each padding row once; the best way of
+// doing just that is the bound.
 #include "tests/bench/dispatch/dispatch_bench.h"
 #include "tests/bench/kernels.h"
 
@@ -28,16 +28,25 @@ void copyPastCache(DispatchBench &b) {
   storeFence();
 }
 
+/// What an aligned layout adds to what must be written: `align` rows of zeros at most for each expert.
+void zeroPaddingRows(DispatchBench &b, size_t stride) {
+  const std::vector<char> zeros(stride);
+  for (size_t i = 0; i < b.paddingRows; ++i)
+    copyStreaming(b.padding.data() + i * stride, zeros.data(), stride);
+}
+
 void writeOncePlain(DispatchBench &b) {
   const size_t k = b.problem.topkSize();
   for (size_t t = 0; t < b.problem.tokens(); ++t)
     replicatePlain(b.sent.data() + t * k * b.bytes, k, b.token(t), b.bytes);
+  std::memset(b.padding.data(), 0, b.paddingRows * b.bytes);
 }
 
 void writeOnceByRow(DispatchBench &b) {
   const size_t k = b.problem.topkSize();
   for (size_t i = 0; i < b.problem.options.items(); ++i)
     copyStreaming(b.sent.data() + i * b.bytes, b.token(i / k), b.bytes);
+  zeroPaddingRows(b, b.bytes);
   storeFence();
 }
 
@@ -50,6 +59,7 @@ void writeOnceByBlock(DispatchBench &b) {
       places[j] = b.sent.data() + (t * k + j) * stride;
     replicateStreaming(places, k, b.token(t), stride);
   }
+  zeroPaddingRows(b, stride);
   storeFence();
 }
 
