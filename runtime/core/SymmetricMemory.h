@@ -45,8 +45,9 @@ public:
   /// Collective when it does not fit (on no rank or on all). What the window held is lost when it grows.
   Status ensure(const std::vector<uint64_t> &bytesOfRank);
 
+  /// Null as long as no rank has needed any.
   std::byte *mine() const { return memory ? memory->mine() : nullptr; }
-  std::byte *of(uint32_t rank) const { return memory->of(rank); }
+  std::byte *of(uint32_t rank) const { return memory ? memory->of(rank) : nullptr; }
   uint64_t bytes() const { return memory ? memory->sizeOf(communicator->rank()) : 0; }
   bool contains(const void *p) const {
     const auto *b = static_cast<const std::byte *>(p);

@@ -101,7 +101,10 @@ TEST(LocalShuffles, anErrorOnOneRankReachesAll) {
   for (uint32_t rank = 0; rank < shape.ranks; ++rank)
     threads.emplace_back([&, rank] {
       auto session = Session::create((*ranks)[rank], module);
-      ASSERT_TRUE(session);
+      if (!session) { // rank 2 may be so quick that the others learn of it here
+        status[rank] = session.status();
+        return;
+      }
       const int64_t idx[] = {0, rank == 2 ? 4 : 1};
       auto program = module->only(FARO_ABI_DISPATCH);
       auto plan = (*session)->prepare(**program, {idx, 2});

@@ -10,13 +10,14 @@ using namespace faro;
 template <typename Work> static void onRanks(uint32_t count, Nanoseconds timeout, Work work) {
   auto ranks = Communicator::createLocal(count, timeout);
   ASSERT_TRUE(ranks) << ranks.status().message();
+  std::vector<std::unique_ptr<SignalBoard>> boards(count);
   std::vector<std::thread> threads;
   for (uint32_t rank = 0; rank < count; ++rank)
     threads.emplace_back([&, rank] {
       auto board = SignalBoard::create((*ranks)[rank], 3);
       ASSERT_TRUE(board) << board.status().message();
-      work(rank, **board);
-      ASSERT_TRUE((*ranks)[rank]->barrier()); // the board stays until nobody writes to it
+      boards[rank] = std::move(*board); // it stays until nobody writes to it
+      work(rank, *boards[rank]);
     });
   for (std::thread &thread : threads)
     thread.join();
