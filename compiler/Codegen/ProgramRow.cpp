@@ -7,6 +7,8 @@ namespace faro::compiler {
 
 using namespace mlir;
 
+static constexpr uint64_t PaddingLimit = 64;
+
 llvm::FailureOr<faro_abi_row> rowOf(xfer::ProgramOp program) {
   ir::TokensType rows = program.getRowsType();
   if (rows.getPlanes().size() != 1)
@@ -24,6 +26,10 @@ llvm::FailureOr<faro_abi_row> rowOf(xfer::ProgramOp program) {
   row.columns = uint64_t(plane.columns);
   row.bytes = uint64_t(plane.bytes());
   row.stride = uint64_t(program.getRowStride());
+  // Padding fills the row's last line, no more: the runtime refuses others, and kernels store all of it.
+  if (row.stride - row.bytes >= PaddingLimit)
+    return program.emitOpError() << "expects a row_stride of " << row.bytes << " to " << row.bytes + PaddingLimit - 1
+                                 << " bytes for rows of " << rows.getRowText() << ", found " << row.stride;
   return row;
 }
 

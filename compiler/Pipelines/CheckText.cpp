@@ -10,6 +10,9 @@ namespace {
 /// Nobody writes this; the parser takes a few hundred bytes of stack for each level.
 constexpr int MaxDepth = 256;
 
+/// `%x#4294967295` makes the parser set aside a place for each of so many results.
+constexpr size_t MaxResultDigits = 5;
+
 TextFault faultAt(std::string_view text, size_t offset, std::string message) {
   const std::string_view before = text.substr(0, offset);
   const size_t line = size_t(std::ranges::count(before, '\n')) + 1, start = before.rfind('\n');
@@ -26,8 +29,9 @@ std::optional<TextFault> checkBytes(std::string_view text) {
   return std::nullopt;
 }
 
-/// Brackets outside strings and comments. Angles are counted apart, since they are comparisons and arrows too.
-std::optional<TextFault> checkDepth(std::string_view text) {
+/// Brackets and result numbers outside strings and comments. Angles are counted apart, since they are comparisons and
+/// arrows too.
+std::optional<TextFault> checkStructure(std::string_view text) {
   int brackets = 0, angles = 0;
   for (size_t at = 0; at < text.size(); ++at) {
     switch (text[at]) {
@@ -38,6 +42,11 @@ std::optional<TextFault> checkDepth(std::string_view text) {
     case '/':
       if (at + 1 < text.size() && text[at + 1] == '/')
         at = std::min(text.find('\n', at), text.size());
+      break;
+    case '#':
+      if (text.find_first_not_of("0123456789", at + 1) > at + 1 + MaxResultDigits &&
+          at + 1 + MaxResultDigits < text.size())
+        return faultAt(text, at, "a number of more than " + std::to_string(MaxResultDigits) + " digits for a result");
       break;
     case '(':
     case '[':
@@ -69,7 +78,7 @@ std::optional<TextFault> checkDepth(std::string_view text) {
 std::optional<TextFault> checkText(std::string_view text) {
   if (std::optional<TextFault> fault = checkBytes(text))
     return fault;
-  return checkDepth(text);
+  return checkStructure(text);
 }
 
 } // namespace faro::compiler

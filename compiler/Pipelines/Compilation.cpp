@@ -19,6 +19,8 @@
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 
+#include <algorithm>
+
 namespace faro::compiler {
 namespace {
 
@@ -54,7 +56,10 @@ std::string placeOf(Location location) {
     auto file = dyn_cast<FileLineColLoc>(each);
     if (!file)
       return WalkResult::advance();
-    place = (file.getFilename().getValue() + ":" + Twine(file.getLine()) + ":" + Twine(file.getColumn())).str();
+    // A module that is not written out begins at 0:0; editors count from 1.
+    place = (file.getFilename().getValue() + ":" + Twine(std::max(file.getLine(), 1u)) + ":" +
+             Twine(std::max(file.getColumn(), 1u)))
+                .str();
     return WalkResult::interrupt();
   });
   return place;

@@ -15,7 +15,8 @@ constexpr unsigned LinkerSeconds = 60;
 
 llvm::Expected<std::string> findLinker() {
   if (const char *chosen = std::getenv("FARO_LINKER"); chosen && *chosen) {
-    if (llvm::ErrorOr<std::string> path = llvm::sys::findProgramByName(chosen))
+    if (llvm::ErrorOr<std::string> path = llvm::sys::findProgramByName(chosen);
+        path && llvm::sys::fs::can_execute(*path))
       return *path;
     return llvm::createStringError("FARO_LINKER names '" + llvm::StringRef(chosen) +
                                    "', which is no program that can be run");

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <csignal>
 #include <iostream>
 
 namespace {
@@ -157,7 +158,13 @@ int main(int argc, char **argv) {
       ->check(CLI::IsMember({"faro", "xfer", "kernels", "llvm", "asm", "ptx"}));
   app.add_option("--dump-phases", options.dumpDirectory, "write each phase to a file of this folder");
   app.set_version_flag("--version", producer());
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError &stop) {
+    return app.exit(stop) == 0 ? 0 : 1;
+  }
+  // A file that grows past the user's limit is a failed write with a message, not the end of the process.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   if (std::string wrong = checkOptions(options); !wrong.empty())
     return complain(wrong);

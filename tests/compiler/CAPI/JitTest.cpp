@@ -206,7 +206,8 @@ TEST_F(JitTest, GarbageIsRefusedWithAMessage) {
     deep += "(";
   for (const std::string &text :
        {std::string(), std::string("\n\n"), std::string("\xff\xfe\x00M", 4), std::string("ML\xefR\x0dgarbage"),
-        std::string("func.func\0", 10), deep, std::string("!a = !faro.tokens<"), std::string("module {}")}) {
+        std::string("func.func\0", 10), deep, std::string("\"x\"(%0#2147483647) : (i32) -> ()"),
+        std::string("!a = !faro.tokens<"), std::string("module {}")}) {
     Compiled compiled(text, folder);
     EXPECT_NE(compiled.status, 0);
     EXPECT_EQ(compiled.result, nullptr);

@@ -1,0 +1,51 @@
+// RUN: faro-opt %s -split-input-file -xfer-emit-kernels | FileCheck %s
+
+!experts = !faro.tokens<256xbf16, #faro.layout<order = [expert, source]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+
+// Two lines of each row at a time, the next token's asked for meanwhile; the product is rounded before it is added.
+// CHECK-LABEL: func.func @pull(
+// CHECK-SAME: %[[OUT:.*]]: !xfer.addr {llvm.noalias}, %{{.*}}: i64, %{{.*}}: !xfer.addr {llvm.noalias, llvm.readonly}, %[[ROWS:.*]]: !xfer.addr {llvm.noalias, llvm.readonly}, %[[WEIGHTS:.*]]: !xfer.addr {llvm.noalias, llvm.readonly}, %{{.*}}: i64, %{{.*}}: i64)
+// CHECK: scf.forall (%{{.*}}) = (0) to (512) step (128)
+// CHECK: scf.for {{.*}} iter_args
+// CHECK-COUNT-2: xfer.prefetch
+// CHECK: xfer.load %[[WEIGHTS]][{{.*}}] {alignment = 4 : i64} : f32
+// CHECK: %[[V:.*]] = xfer.load %{{.*}} : vector<16xi32>
+// CHECK: arith.shli %[[V]]
+// CHECK: arith.andi %[[V]]
+// CHECK: %[[PRODUCT:.*]] = arith.mulf %{{.*}} : vector<16xf32>
+// CHECK: arith.addf %{{.*}}, %[[PRODUCT]] : vector<16xf32>
+// CHECK-NOT: math.fma
+// CHECK-COUNT-2: xfer.store {{.*}} : vector<16xi32>
+// CHECK-LABEL: func.func @pull_streaming(
+// CHECK-COUNT-2: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
+// CHECK: xfer.fence
+xfer.program @program combine(!experts, !routes) path(direct)
+    attributes {row_stride = 512 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %pull = xfer.pull %plan on(core) kernel(@pull) streaming(@pull_streaming)
+}
+
+// -----
+
+!experts = !faro.tokens<257xf16, #faro.layout<order = [expert, source]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+
+// The padding of a row may be read, and is stored by neither form.
+// CHECK-LABEL: func.func @odd(
+// CHECK: scf.forall (%{{.*}}) in (1)
+// CHECK: xfer.load %{{.*}} : vector<32xi16>
+// CHECK: arith.extf %{{.*}} : vector<32xf16> to vector<32xf32>
+// CHECK: arith.truncf %{{.*}} : vector<32xf32> to vector<32xf16>
+// CHECK: vector.shuffle %{{.*}} [0] : vector<32xi16>, vector<32xi16>
+// CHECK: xfer.store %{{.*}} : vector<1xi16>
+// CHECK-NOT: xfer.store
+// CHECK-LABEL: func.func @odd_streaming(
+// CHECK-COUNT-2: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<32xi16>
+// CHECK: xfer.store %{{.*}} : vector<1xi16>
+// CHECK-NOT: xfer.store
+xfer.program @program combine(!experts, !routes) path(direct)
+    attributes {row_stride = 576 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %pull = xfer.pull %plan on(core) kernel(@odd) streaming(@odd_streaming)
+}
