@@ -15,7 +15,7 @@ enum class Kind {
   Part,  ///< a part of a peer, by itself
   Faro,  ///< this project
   Limit, ///< the machine: the same bytes without a shuffle
-  Bound, ///< a limit that "share of the bound" refers to: the best of them counts
+  Bound, ///< a limit that "share of the bound" refers to: the fastest of them counts
 };
 
 const char *kindName(Kind kind);

@@ -30,6 +30,9 @@ struct Options {
   std::string json;                              ///< empty: the table only
   uint64_t seed = 1;
 
+  /// Whether stores past the cache are the best way by far, so that limits with plain stores, or with shorter blocks,
+  /// are no bounds: counting the fastest of several would only pick the luckiest.
+  bool streams() const { return coldCaches && rowBytes() >= 512; }
   size_t rowBytes() const { return size_t(hidden) * elementSize(element); }
   size_t items() const { return size_t(tokens) * size_t(topk); }
 };

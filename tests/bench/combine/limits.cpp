@@ -47,7 +47,8 @@ void addCombineLimits(CombineBench &bench, Methods &methods) {
   };
   add("read k rows, write one: no arithmetic", Kind::Bound, readInOrder);
   add("read k rows, write one: weighted sum", Kind::Bound, sumInOrder);
-  add("read k rows, write one: weighted sum, plain stores", Kind::Bound, sumInOrderPlain);
+  add("read k rows, write one: weighted sum, plain stores", bench.problem.options.streams() ? Kind::Limit : Kind::Bound,
+      sumInOrderPlain);
   add("read the same bytes, nothing written", Kind::Limit, readOnly);
 }
 

@@ -73,8 +73,9 @@ void addDispatchLimits(DispatchBench &bench, Methods &methods) {
   };
   add("memcpy of the same bytes", Kind::Limit, copyPlain);
   add("non-temporal copy of the same bytes", Kind::Limit, copyPastCache);
-  add("write once, plain stores", Kind::Bound, writeOncePlain);
-  add("write once, row by row, non-temporal", Kind::Bound, writeOnceByRow);
+  const Kind other = bench.problem.options.streams() ? Kind::Limit : Kind::Bound;
+  add("write once, plain stores", other, writeOncePlain);
+  add("write once, row by row, non-temporal", other, writeOnceByRow);
   add("write once, 512-byte blocks, non-temporal", Kind::Bound, writeOnceByBlock);
   add("read the same bytes, nothing written", Kind::Limit, readOnly);
 }
