@@ -57,7 +57,8 @@ Status SymmetricMemory::map(const char *what) {
                           "ranks on one node with shared memory (is /dev/shm there and large enough?)",
                           communicator->rank(), what, rank)};
   }
-  return Status::ok();
+  // Nobody may give up and release a region that another is still about to map.
+  return communicator->barrier();
 }
 
 SymmetricMemory::~SymmetricMemory() {
