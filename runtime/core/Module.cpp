@@ -1,6 +1,7 @@
 #include "faro/module.h"
 
 #include "compiler/CAPI/faro_compiler.h"
+#include "runtime/core/ElfCheck.h"
 #include "runtime/core/ModuleCheck.h"
 #include "runtime/core/SharedLibrary.h"
 
@@ -51,6 +52,7 @@ Expected<std::shared_ptr<const Module>> Module::adopt(const faro_abi_module *abi
 Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
   if (access(path.c_str(), F_OK) != 0)
     return Status(FARO_NOT_FOUND, fmt::format("{}: no such file", path));
+  FARO_RETURN_IF_ERROR(checkElf(path));
   // A name without a slash would be looked for in the loader's path, not here.
   auto library = SharedLibrary::open(path.find('/') == std::string::npos ? "./" + path : path);
   if (!library)

@@ -20,6 +20,7 @@ struct Job {
   uint32_t ranks = 1;
   bool compiled = false;  ///< just in time; else a shared library
   bool fromCache = false; ///< compiled by an earlier run
+  double compileMs = 0;   ///< of the compiler's own work
   double loadMs = 0;      ///< compiling or loading
   bool expertFirst() const { return reference.layout.order.first() == layout::Key::Expert; }
 

@@ -32,6 +32,7 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
                    {"combine", job.combine != nullptr}};
   json["module"] = {{"source", job.compiled ? "jit" : "library"},
                     {"from_cache", job.fromCache},
+                    {"compile_ms", job.compileMs},
                     {"load_ms", job.loadMs},
                     {"target", job.module->kernels().target}};
   for (const PhaseFigures &phase : figures.phases) {

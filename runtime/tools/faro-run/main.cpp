@@ -19,17 +19,21 @@ std::string chooseTransport(const Options &options) {
   return wish && *wish ? wish : "ucx";
 }
 
-/// What was given but has no effect is said, once, before the work.
+/// What may not be as the user thinks is said, once, before the work.
 void printNotes(const Options &options) {
-  if (options.input.empty())
-    return;
-  if (options.tokensGiven || options.routingGiven || options.seedGiven)
+  if (!options.input.empty() && (options.tokensGiven || options.routingGiven || options.seedGiven))
     fmt::print(stderr, "faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n",
                options.input);
-  const auto more = std::filesystem::path(options.input) / fmt::format("rank{}.safetensors", *options.ranks);
-  std::error_code error;
-  if (std::filesystem::exists(more, error))
-    fmt::print(stderr, "faro-run: note: {} is not read: there are {} ranks\n", more.string(), *options.ranks);
+  const auto next = [&](const std::string &folder) {
+    const auto path = std::filesystem::path(folder) / fmt::format("rank{}.safetensors", *options.ranks);
+    std::error_code error;
+    return !folder.empty() && std::filesystem::exists(path, error) ? path.string() : std::string();
+  };
+  if (const std::string more = next(options.input); !more.empty())
+    fmt::print(stderr, "faro-run: note: {} is not read: there are {} ranks\n", more, *options.ranks);
+  if (const std::string old = next(options.output); !old.empty())
+    fmt::print(stderr, "faro-run: note: {} is there from an earlier run, and stays as it is: there are {} ranks\n", old,
+               *options.ranks);
 }
 
 /// Starts the ranks itself.

@@ -2,6 +2,7 @@
 
 import math
 import random
+import shutil
 import struct
 import unittest
 
@@ -13,6 +14,7 @@ class Results(RunTest):
     def check(self, batch, program, transport="ucx", scale=True, extra=()):
         spec, ranks = batch.spec, batch.ranks
         source = self.write_input([batch.tensors(r) for r in range(ranks)])
+        shutil.rmtree(self.folder / "out", ignore_errors=True)
         out = self.folder / "out"
         result = self.run_faro(program, "--ranks", ranks, "--input", source, "--output", out, "--transport", transport,
                                "--experts-fn", "scale" if scale else "identity", *extra)

@@ -1,0 +1,48 @@
+// A shared library that is cut anywhere is refused before the loader maps it.
+#include "runtime/core/ElfCheck.h"
+
+#include <cstdlib>
+#include <dlfcn.h>
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <iterator>
+#include <unistd.h>
+
+using namespace faro;
+
+namespace {
+
+/// The library that holds checkElf itself: whole, as it has been loaded.
+std::string ownLibrary() {
+  Dl_info info{};
+  dladdr(reinterpret_cast<void *>(&checkElf), &info);
+  return info.dli_fname;
+}
+
+Status checkBytes(const std::string &bytes) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("faro-elf-check-" + std::to_string(getpid()))).string();
+  std::ofstream(path, std::ios::binary) << bytes;
+  const Status status = checkElf(path);
+  std::filesystem::remove(path);
+  return status;
+}
+
+} // namespace
+
+TEST(ElfCheck, acceptsALibraryAndRefusesAnyPartOfIt) {
+  std::ifstream file(ownLibrary(), std::ios::binary);
+  const std::string whole{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  ASSERT_GT(whole.size(), 1000u);
+  EXPECT_TRUE(checkBytes(whole)) << checkBytes(whole).message();
+  for (size_t size : {size_t(4), size_t(63), size_t(64), size_t(500), size_t(4096), whole.size() / 2, whole.size() - 1})
+    EXPECT_EQ(checkBytes(whole.substr(0, size)).code(), FARO_DATA_LOSS) << size << " of " << whole.size() << " bytes";
+}
+
+TEST(ElfCheck, refusesWhatIsNoLibrary) {
+  EXPECT_EQ(checkBytes("").code(), FARO_INVALID_ARGUMENT);
+  EXPECT_EQ(checkBytes("module {}").code(), FARO_INVALID_ARGUMENT);
+  EXPECT_EQ(checkElf("/").code(), FARO_INVALID_ARGUMENT);
+  EXPECT_EQ(checkElf("/no/such/file").code(), FARO_INVALID_ARGUMENT);
+}
