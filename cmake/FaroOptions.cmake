@@ -34,13 +34,20 @@ function(faro_library name)
   target_link_libraries(${name} PUBLIC faro_options ${arg_LINK})
 endfunction()
 
-# faro_unit_test(NAME SOURCES... LINK libs...): a GoogleTest program, one ctest entry per case.
+# faro_unit_test(NAME SOURCES... LINK libs... [TIMEOUT seconds] [THREADS]): a GoogleTest program, one ctest entry per case.
+# THREADS: its ranks are threads of one process, so it is one of those that run with the thread sanitizer.
+add_custom_target(thread_tests)
 function(faro_unit_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "THREADS" "TIMEOUT" "SOURCES;LINK" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  set(properties TIMEOUT ${arg_TIMEOUT})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE faro_options ${arg_LINK} GTest::gtest_main)
-  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${arg_TIMEOUT})
+  if(arg_THREADS)
+    add_dependencies(thread_tests ${name})
+    list(APPEND properties LABELS threads)
+  endif()
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
 endfunction()

@@ -45,8 +45,8 @@ if [ "$all" = 1 ]; then
   step "tests with address and undefined-behaviour sanitizers"
   run_tests build-asan
   step "build with the thread sanitizer"
-  scripts/build.sh tsan tsan_tests
+  scripts/build.sh tsan thread_tests
   step "tests with the thread sanitizer (ranks as threads)"
-  run_tests build-tsan -L tsan
+  run_tests build-tsan -L threads
 fi
 step "all passed"
