@@ -13,20 +13,22 @@ struct Setting {
   const char *value;
 };
 
-/// What the environment says wins over each of these.
-constexpr Setting Settings[] = {
-    // Shared memory gives rkey_ptr. Shared memory alone cannot tell when a peer dies and refuses endpoints with error
-    // handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts, at a third of the speed.
-    {"TLS", "posix,sysv,tcp,self"},
-    // Each of the two shared-memory transports would take 4 MiB per rank for messages that go over tcp anyway:
-    // 64 ranks would not fit into a container's usual 64 MiB of /dev/shm.
-    {"MM_RX_BUFS_GROW", "64"},
-    {"MM_SEG_SIZE", "1024"},
-};
+// What the environment says wins over each of these.
 
-/// Where ucp_mem_map takes memory from: /dev/shm, System V segments where /dev/shm is full, private pages (that cannot
-/// be mapped by peers) last. All of these come zeroed, UCX's other allocators do not.
-constexpr Setting Allocators = {"ALLOC_PRIO", "md:posix,md:sysv,mmap"};
+/// Shared memory gives rkey_ptr. Shared memory alone cannot tell when a peer dies and refuses endpoints with error
+/// handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts, at a third of the speed.
+constexpr Setting Transports = {"TLS", "posix,sysv,tcp,self"};
+
+/// Each of the two shared-memory transports would take 4 MiB per rank for messages that go over tcp anyway: 64 ranks
+/// would not fit into a container's usual 64 MiB of /dev/shm. Only with our transports: UCX warns of settings for
+/// transports that are not there.
+constexpr Setting SmallQueues[] = {{"MM_RX_BUFS_GROW", "64"}, {"MM_SEG_SIZE", "1024"}};
+
+/// Where ucp_mem_map takes memory from. System V segments first: they are marked for removal as soon as they exist,
+/// where a file in /dev/shm has a name until UCX has filled it, and would stay if the rank were killed meanwhile; nor
+/// does a container's limit on /dev/shm apply to them. Private pages, which peers cannot map, last. All of these come
+/// zeroed, UCX's other allocators do not.
+constexpr Setting Allocators = {"ALLOC_PRIO", "md:sysv,md:posix,mmap"};
 
 struct ConfigRelease {
   void operator()(ucp_config_t *config) const { ucp_config_release(config); }
@@ -50,8 +52,10 @@ Expected<std::shared_ptr<Context>> Context::create(uint32_t worldSize, bool loop
   if (ucs_status_t status = ucp_config_read(nullptr, nullptr, &raw); status != UCS_OK)
     return toStatus(status, "reading UCX's configuration (the UCX_* variables)");
   const std::unique_ptr<ucp_config_t, ConfigRelease> config(raw);
-  for (const Setting &setting : Settings)
-    FARO_RETURN_IF_ERROR(apply(config.get(), setting));
+  FARO_RETURN_IF_ERROR(apply(config.get(), Transports));
+  if (!isSetByUser(Transports))
+    for (const Setting &setting : SmallQueues)
+      FARO_RETURN_IF_ERROR(apply(config.get(), setting));
   FARO_RETURN_IF_ERROR(apply(config.get(), Allocators));
   if (loopbackOnly)
     FARO_RETURN_IF_ERROR(apply(config.get(), {"NET_DEVICES", "lo"}));

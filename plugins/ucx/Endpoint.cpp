@@ -1,5 +1,6 @@
 #include "plugins/ucx/Endpoint.h"
 
+#include "plugins/ucx/Log.h"
 #include "plugins/ucx/UcsStatus.h"
 
 #include <fmt/format.h>
@@ -18,9 +19,11 @@ Expected<std::shared_ptr<Endpoint>> Endpoint::create(std::shared_ptr<Worker> wor
   params.err_handler.arg = endpoint.get();
   if (ucs_status_t status = ucp_ep_create(endpoint->worker_->handle(), &params, &endpoint->handle_); status != UCS_OK) {
     endpoint->handle_ = nullptr;
-    return toStatus(status, fmt::format("connecting to rank {} (UCX_TLS needs a transport that can tell when a peer "
-                                        "dies: tcp or InfiniBand beside shared memory)",
-                                        peer));
+    const bool deaf = loggedError().find("no peer failure handler") != std::string::npos;
+    return toStatus(status, fmt::format("connecting to rank {}{}", peer,
+                                        deaf ? " (UCX_TLS needs a transport that notices when a peer dies: tcp or "
+                                               "InfiniBand beside shared memory)"
+                                             : ""));
   }
   return endpoint;
 }

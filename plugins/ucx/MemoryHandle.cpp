@@ -3,14 +3,30 @@
 #include "plugins/ucx/RemoteKey.h"
 #include "plugins/ucx/UcsStatus.h"
 
+#include <cstdio>
 #include <cstring>
 #include <fmt/format.h>
+#include <fstream>
+#include <string>
 
 namespace faro::ucx {
 
 constexpr size_t Alignment = 4096; // promised by faro_transport::alloc
 
+/// What the kernel thinks can be had without swapping; no limit where it does not say.
+static uint64_t availableMemory() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string line; std::getline(file, line);)
+    if (unsigned long long kib = 0; std::sscanf(line.c_str(), "MemAvailable: %llu kB", &kib) == 1)
+      return uint64_t(kib) << 10;
+  return UINT64_MAX;
+}
+
 Expected<std::unique_ptr<MemoryHandle>> MemoryHandle::create(std::shared_ptr<Context> context, size_t size) {
+  // UCX would find out by filling /dev/shm, and with it the machine's memory.
+  if (const uint64_t available = availableMemory(); size > available)
+    return Status(FARO_OUT_OF_MEMORY,
+                  fmt::format("a region of {} bytes: this machine has {} bytes available", size, available));
   ucp_mem_map_params_t params{};
   params.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH | UCP_MEM_MAP_PARAM_FIELD_FLAGS;
   params.address = nullptr;
@@ -18,9 +34,8 @@ Expected<std::unique_ptr<MemoryHandle>> MemoryHandle::create(std::shared_ptr<Con
   params.flags = UCP_MEM_MAP_ALLOCATE;
   ucp_mem_h handle = nullptr;
   if (ucs_status_t status = ucp_mem_map(context->handle(), &params, &handle); status != UCS_OK)
-    return Status(FARO_OUT_OF_MEMORY,
-                  fmt::format("a region of {} bytes: {} (UCX {}); is there room left in /dev/shm and in memory?", size,
-                              ucs_status_string(status), int(status)));
+    return Status(FARO_OUT_OF_MEMORY, toStatus(status, fmt::format("a region of {} bytes", size)).message() +
+                                          "; is there room left in memory and in /dev/shm, and do `ipcs -l` allow it?");
   std::unique_ptr<MemoryHandle> memory(new MemoryHandle(std::move(context), handle, size));
 
   ucp_mem_attr_t attributes{};

@@ -1,6 +1,7 @@
 // The transport `ucx`: the C table in front of faro::ucx::Transport.
 #include "plugins/LastError.h"
 #include "plugins/ucx/Envelope.h"
+#include "plugins/ucx/Log.h"
 #include "plugins/ucx/Transport.h"
 
 #include <algorithm>
@@ -34,6 +35,8 @@ static std::span<const std::byte> bytesOf(const void *data, size_t size) {
 }
 
 static faro_status openContext(const faro_transport_config *config, faro_transport_context **out) {
+  const LogCapture capture;
+
   if (!config || !out || config->struct_size < sizeof(faro_transport_config) || !config->job)
     return fail(FARO_INVALID_ARGUMENT, "open needs a configuration with a job name, of this version's size");
   if (config->rank >= config->world_size)
@@ -47,6 +50,8 @@ static faro_status openContext(const faro_transport_config *config, faro_transpo
 }
 
 static void closeContext(faro_transport_context *context, int64_t timeoutNs) {
+  const LogCapture capture;
+
   if (!context)
     return;
   context->transport->close(deadlineOf(timeoutNs));
@@ -60,10 +65,14 @@ static faro_status addressOf(faro_transport_context *context, const void **data,
 }
 
 static faro_status connectPeer(faro_transport_context *context, uint32_t rank, const void *address, size_t size) {
+  const LogCapture capture;
+
   return report(context->transport->connect(rank, bytesOf(address, size)));
 }
 
 static faro_status allocRegion(faro_transport_context *context, size_t size, faro_region **out) {
+  const LogCapture capture;
+
   if (!size)
     return fail(FARO_INVALID_ARGUMENT, "a region of 0 bytes was asked for; it must have at least one");
   auto memory = MemoryHandle::create(context->transport->context(), size);
@@ -84,10 +93,15 @@ static faro_status keyOf(faro_region *region, const void **data, size_t *size) {
   return FARO_OK;
 }
 
-static void releaseRegion(faro_region *region) { delete region; }
+static void releaseRegion(faro_region *region) {
+  const LogCapture capture;
+  delete region;
+}
 
 static faro_status mapRemote(faro_transport_context *context, uint32_t rank, const void *key, size_t size,
                              faro_remote **out) {
+  const LogCapture capture;
+
   auto remote = context->transport->map(rank, bytesOf(key, size));
   if (!remote)
     return report(remote.status());
@@ -96,24 +110,38 @@ static faro_status mapRemote(faro_transport_context *context, uint32_t rank, con
 }
 
 static void *pointerOf(faro_remote *remote) { return remote->key->pointer(); }
-static void unmapRemote(faro_remote *remote) { delete remote; }
+static void unmapRemote(faro_remote *remote) {
+  const LogCapture capture;
+  delete remote;
+}
 
 static faro_status putPieces(faro_remote *remote, uint64_t offset, const faro_iov *pieces, size_t count) {
+  const LogCapture capture;
+
   return report(remote->transport->put(*remote->key, offset, {pieces, count}));
 }
 
 static faro_status flushPuts(faro_transport_context *context, int64_t timeoutNs) {
+  const LogCapture capture;
+
   return report(context->transport->flush(deadlineOf(timeoutNs)));
 }
 
 static faro_status sendMessage(faro_transport_context *context, uint32_t rank, uint32_t tag, const void *data,
                                size_t size) {
+  const LogCapture capture;
+
   return report(context->transport->send(rank, tag, bytesOf(data, size)));
 }
 
-static uint32_t makeProgress(faro_transport_context *context) { return context->transport->progress(); }
+static uint32_t makeProgress(faro_transport_context *context) {
+  const LogCapture capture;
+  return context->transport->progress();
+}
 
 static faro_status sleepFor(faro_transport_context *context, int64_t timeoutNs) {
+  const LogCapture capture;
+
   return report(context->transport->sleep(deadlineOf(timeoutNs)));
 }
 

@@ -1,5 +1,7 @@
 #include "plugins/ucx/UcsStatus.h"
 
+#include "plugins/ucx/Log.h"
+
 #include <fmt/format.h>
 
 namespace faro::ucx {
@@ -41,7 +43,9 @@ faro_status toCode(ucs_status_t status) {
 }
 
 Status toStatus(ucs_status_t status, const std::string &what) {
-  return Status(toCode(status), fmt::format("{}: {} (UCX {})", what, ucs_status_string(status), int(status)));
+  const std::string &logged = loggedError();
+  return Status(toCode(status), fmt::format("{}: {} (UCX {}{}{})", what, ucs_status_string(status), int(status),
+                                            logged.empty() ? "" : ": ", logged));
 }
 
 } // namespace faro::ucx

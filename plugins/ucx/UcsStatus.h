@@ -10,7 +10,7 @@ namespace faro::ucx {
 /// The one table from UCX's codes to ours.
 faro_status toCode(ucs_status_t status);
 
-/// "WHAT: UCX's text", under toCode's code.
+/// "WHAT: UCX's text, and what it logged", under toCode's code.
 Status toStatus(ucs_status_t status, const std::string &what);
 
 } // namespace faro::ucx

@@ -6,7 +6,8 @@
 namespace faro {
 
 HubProtocol::HubProtocol(uint32_t worldSize, std::string job, std::string where, Send send)
-    : worldSize_(worldSize), job_(std::move(job)), where_(std::move(where)), send_(std::move(send)), presence_(worldSize, Presence::Absent) {}
+    : worldSize_(worldSize), job_(std::move(job)), where_(std::move(where)), send_(std::move(send)),
+      presence_(worldSize, Presence::Absent) {}
 
 uint32_t HubProtocol::count(Presence presence) const {
   return uint32_t(std::count(presence_.begin(), presence_.end(), presence));
@@ -152,10 +153,11 @@ void HubProtocol::leave(uint32_t rank) {
 }
 
 void HubProtocol::lost(uint32_t rank, const std::string &how) {
-  const bool expected = presence_[rank] == Presence::Left;
+  // Who has left may hang up; it stays known as one that left, for whoever still waits for it.
+  if (presence_[rank] == Presence::Left)
+    return;
   presence_[rank] = Presence::Lost;
-  if (!expected)
-    fail(FARO_PEER_FAILED, fmt::format("rank {} died{}: {}", rank, complete_ ? "" : " before all ranks had come", how));
+  fail(FARO_PEER_FAILED, fmt::format("rank {} died{}: {}", rank, complete_ ? "" : " before all ranks had come", how));
 }
 
 void HubProtocol::tick(Clock::time_point now) {

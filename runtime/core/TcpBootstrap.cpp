@@ -173,6 +173,9 @@ void TcpBootstrap::leave(Nanoseconds timeout, const Idle &idle) {
     return;
   connection_->queue(FrameWriter(FrameKind::Leave).finish());
   (void)wait(Clock::now() + timeout, idle, [this] { return goodbye_; }); // goes either way
+  // Rank 0 keeps the star up until all have hung up.
+  connection_->close();
+  closed_ = true;
 }
 
 } // namespace faro

@@ -11,11 +11,14 @@ namespace faro::test {
 
 const std::vector<Candidate> &candidates() {
   static const std::vector<Candidate> all = {
-      {"local", "local", RankKind::Threads, {}},
-      {"ucx", "ucx", RankKind::Processes, {}},
+      {"local", "local", RankKind::Threads, true, {}},
+      {"ucx", "ucx", RankKind::Processes, true, {}},
       // Memory that cannot be mapped: what two nodes see of each other.
-      {"ucx_tcp", "ucx", RankKind::Processes, {{"UCX_TLS", "tcp,self"}, {"UCX_NET_DEVICES", "lo"}}},
-      {"ucx_sysv", "ucx", RankKind::Processes, {{"UCX_TLS", "sysv,tcp,self"}}},
+      {"ucx_tcp", "ucx", RankKind::Processes, false, {{"UCX_TLS", "tcp,self"}, {"UCX_NET_DEVICES", "lo"}}},
+      // What is left where System V's shared memory is switched off.
+      {"ucx_posix", "ucx", RankKind::Processes, true, {{"UCX_TLS", "posix,tcp,self"}}},
+      // Shared memory between the ranks, but not for their regions.
+      {"ucx_private", "ucx", RankKind::Processes, false, {{"UCX_ALLOC_PRIO", "mmap"}}},
   };
   return all;
 }

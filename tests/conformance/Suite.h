@@ -14,6 +14,7 @@ struct Candidate {
   const char *label;     ///< in the test's name
   const char *transport; ///< libfaro_transport_<transport>.so
   RankKind kind;
+  bool maps;                                      ///< whether `pointer` must give one: all ranks are on this machine
   std::map<std::string, std::string> environment; ///< set in the ranks' processes before the transport is loaded
 };
 std::ostream &operator<<(std::ostream &out, const Candidate &candidate);

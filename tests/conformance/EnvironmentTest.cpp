@@ -1,0 +1,165 @@
+// What launchers say, and what is said when they talk nonsense.
+#include "runtime/core/Environment.h"
+
+#include <gtest/gtest.h>
+#include <map>
+
+namespace faro {
+namespace {
+
+using Variables = std::map<std::string, std::string>;
+
+Expected<CommunicatorOptions> read(const Variables &variables) {
+  return readEnvironment([&](const char *name) -> const char * {
+    const auto found = variables.find(name);
+    return found == variables.end() ? nullptr : found->second.c_str();
+  });
+}
+
+void expectRefused(const Variables &variables, const std::vector<std::string> &words) {
+  const auto options = read(variables);
+  ASSERT_FALSE(options);
+  EXPECT_EQ(options.status().code(), FARO_INVALID_ARGUMENT);
+  for (const std::string &word : words)
+    EXPECT_NE(options.status().message().find(word), std::string::npos)
+        << word << " in: " << options.status().message();
+}
+
+TEST(Environment, NothingSetIsAWorldOfOne) {
+  const auto options = read({});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->rank, 0u);
+  EXPECT_EQ(options->worldSize, 1u);
+  EXPECT_EQ(options->transport, "ucx");
+  EXPECT_EQ(options->timeout, std::chrono::seconds(60));
+}
+
+TEST(Environment, TorchrunsVariables) {
+  const auto options = read({{"RANK", "5"},
+                             {"WORLD_SIZE", "8"},
+                             {"LOCAL_RANK", "1"},
+                             {"LOCAL_WORLD_SIZE", "4"},
+                             {"MASTER_ADDR", "10.0.0.7"},
+                             {"MASTER_PORT", "29500"}});
+  ASSERT_TRUE(options) << options.status().message();
+  EXPECT_EQ(options->rank, 5u);
+  EXPECT_EQ(options->worldSize, 8u);
+  EXPECT_EQ(options->localRank, 1u);
+  EXPECT_EQ(options->ranksPerNode, 4u);
+  EXPECT_EQ(options->masterAddress, "10.0.0.7");
+  EXPECT_EQ(options->masterPort, 29500);
+}
+
+TEST(Environment, TorchrunsAgentKeepsMasterPortForItself) {
+  Variables variables = {
+      {"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_PORT", "29500"}, {"TORCHELASTIC_USE_AGENT_STORE", "True"}};
+  EXPECT_EQ(read(variables)->masterPort, 29501);
+  variables["MASTER_PORT"] = "65535";
+  EXPECT_EQ(read(variables)->masterPort, 65534);
+  variables["FARO_MASTER_PORT"] = "4711";
+  EXPECT_EQ(read(variables)->masterPort, 4711);
+}
+
+TEST(Environment, OpenMpisVariables) {
+  Variables variables = {{"OMPI_COMM_WORLD_RANK", "3"},
+                         {"OMPI_COMM_WORLD_SIZE", "4"},
+                         {"OMPI_COMM_WORLD_LOCAL_RANK", "3"},
+                         {"OMPI_COMM_WORLD_LOCAL_SIZE", "4"},
+                         {"PMIX_NAMESPACE", "1234567"}};
+  const auto options = read(variables);
+  ASSERT_TRUE(options) << options.status().message();
+  EXPECT_EQ(options->rank, 3u);
+  EXPECT_EQ(options->worldSize, 4u);
+  EXPECT_EQ(options->localRank, 3u);
+  EXPECT_EQ(options->masterAddress, "127.0.0.1");
+  // The same for all ranks of a job, another one for another job, and never a system's own choice.
+  variables["OMPI_COMM_WORLD_RANK"] = "1";
+  EXPECT_EQ(read(variables)->masterPort, options->masterPort);
+  EXPECT_GE(options->masterPort, 20000);
+  EXPECT_LT(options->masterPort, 32768);
+  variables["PMIX_NAMESPACE"] = "1234568";
+  EXPECT_NE(read(variables)->masterPort, options->masterPort);
+  variables["OMPI_COMM_WORLD_LOCAL_SIZE"] = "2";
+  variables["OMPI_COMM_WORLD_LOCAL_RANK"] = "1";
+  expectRefused(variables, {"MASTER_ADDR"});
+}
+
+TEST(Environment, SlurmsVariables) {
+  Variables variables = {{"SLURM_PROCID", "2"},  {"SLURM_NTASKS", "4"},
+                         {"SLURM_LOCALID", "0"}, {"SLURM_NTASKS_PER_NODE", "2"},
+                         {"SLURM_JOB_ID", "77"}, {"SLURM_LAUNCH_NODE_IPADDR", "10.1.1.1"}};
+  const auto options = read(variables);
+  ASSERT_TRUE(options) << options.status().message();
+  EXPECT_EQ(options->rank, 2u);
+  EXPECT_EQ(options->worldSize, 4u);
+  EXPECT_EQ(options->localRank, 0u);
+  EXPECT_EQ(options->ranksPerNode, 2u);
+  EXPECT_EQ(options->masterAddress, "10.1.1.1");
+  variables["SLURM_NTASKS_PER_NODE"] = "4";
+  EXPECT_EQ(read(variables)->masterAddress, "127.0.0.1") << "one node has no need of the network";
+}
+
+TEST(Environment, PmisVariables) {
+  const auto options = read({{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}});
+  ASSERT_TRUE(options) << options.status().message();
+  EXPECT_EQ(options->rank, 1u);
+  EXPECT_EQ(options->worldSize, 2u);
+  EXPECT_EQ(options->localRank, 1u);
+  EXPECT_NE(options->masterPort, 0);
+}
+
+TEST(Environment, TorchrunsVariablesWinOverLaunchers) {
+  const auto options = read({{"OMPI_COMM_WORLD_RANK", "7"},
+                             {"OMPI_COMM_WORLD_SIZE", "8"},
+                             {"SLURM_PROCID", "5"},
+                             {"SLURM_NTASKS", "6"},
+                             {"RANK", "1"},
+                             {"WORLD_SIZE", "2"},
+                             {"MASTER_PORT", "1234"}});
+  ASSERT_TRUE(options) << options.status().message();
+  EXPECT_EQ(options->rank, 1u);
+  EXPECT_EQ(options->worldSize, 2u);
+}
+
+TEST(Environment, FarosOwnVariables) {
+  const auto options = read({{"FARO_TRANSPORT", "local"}, {"FARO_TIMEOUT", "2.5"}, {"FARO_JOB_SECRET", "s3cret"}});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->transport, "local");
+  EXPECT_EQ(options->timeout, std::chrono::milliseconds(2500));
+  EXPECT_EQ(options->jobSecret, "s3cret");
+}
+
+TEST(Environment, MalformedValuesAreRefusedByName) {
+  const Variables good = {{"RANK", "1"}, {"WORLD_SIZE", "4"}, {"MASTER_PORT", "29500"}};
+  const auto with = [&](const std::string &name, const std::string &value) {
+    Variables variables = good;
+    variables[name] = value;
+    return variables;
+  };
+  ASSERT_TRUE(read(good));
+  expectRefused(with("RANK", "one"), {"RANK", "'one'"});
+  expectRefused(with("RANK", "-1"), {"RANK", "'-1'"});
+  expectRefused(with("RANK", "1 "), {"RANK", "'1 '"});
+  expectRefused(with("RANK", "99999999999999999999"), {"RANK", "99999999999999999999"});
+  expectRefused(with("RANK", "4"), {"RANK=4", "WORLD_SIZE=4"});
+  expectRefused(with("WORLD_SIZE", "0"), {"WORLD_SIZE", "'0'"});
+  expectRefused(with("WORLD_SIZE", "0x4"), {"WORLD_SIZE", "'0x4'"});
+  expectRefused(with("MASTER_PORT", "65536"), {"MASTER_PORT", "'65536'"});
+  expectRefused(with("MASTER_PORT", "http"), {"MASTER_PORT", "'http'"});
+  expectRefused(with("LOCAL_RANK", "x"), {"LOCAL_RANK", "'x'"});
+  expectRefused(with("LOCAL_RANK", "4"), {"LOCAL_RANK=4"});
+  expectRefused(with("LOCAL_WORLD_SIZE", "3"), {"LOCAL_WORLD_SIZE=3", "WORLD_SIZE=4"});
+  expectRefused(with("FARO_MASTER_PORT", "0"), {"FARO_MASTER_PORT", "'0'"});
+  for (const char *timeout : {"0", "-1", "soon", "1s", "nan", "inf", "1e30"})
+    expectRefused(with("FARO_TIMEOUT", timeout), {"FARO_TIMEOUT", timeout});
+}
+
+TEST(Environment, HalfOfTorchrunsVariablesIsAnError) {
+  expectRefused({{"RANK", "0"}}, {"WORLD_SIZE is not set"});
+  expectRefused({{"WORLD_SIZE", "2"}}, {"RANK is not set"});
+  expectRefused({{"RANK", "0"}, {"WORLD_SIZE", "2"}}, {"MASTER_PORT"});
+  EXPECT_TRUE(read({{"RANK", "0"}, {"WORLD_SIZE", "1"}})) << "one rank needs no port";
+}
+
+} // namespace
+} // namespace faro
