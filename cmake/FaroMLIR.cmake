@@ -19,5 +19,17 @@ target_include_directories(faro_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLI
 separate_arguments(definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 target_compile_definitions(faro_mlir INTERFACE ${definitions})
 target_link_libraries(faro_mlir INTERFACE MLIR LLVM)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ and clang spell the names by which MLIR knows traits differently; the library says which of them compiled it.
+  get_target_property(FARO_MLIR_LIBRARY MLIR LOCATION)
+  if(NOT DEFINED FARO_MLIR_IS_GNU)
+    file(STRINGS ${FARO_MLIR_LIBRARY} gnu_names LIMIT_COUNT 1 REGEX "\\[with DesiredTypeName = mlir::")
+    set(FARO_MLIR_IS_GNU "${gnu_names}" CACHE INTERNAL "A name in libMLIR as g++ writes it; empty when clang compiled it")
+  endif()
+  if(NOT FARO_MLIR_IS_GNU)
+    target_compile_options(faro_mlir INTERFACE
+                           "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${CMAKE_SOURCE_DIR}/cmake/GccTypeNames.h>")
+  endif()
+endif()
 # Generated headers are not ours to warn about.
 include_directories(SYSTEM ${CMAKE_BINARY_DIR})

@@ -42,10 +42,10 @@ llvm::Expected<CpuTarget> hostTarget() {
   CpuTarget target;
   target.level = FARO_ABI_CPU_HOST;
   target.cpu = llvm::sys::getHostCPUName().str();
-  target.name = "host (" + target.cpu + ")";
+  target.name = (llvm::Twine("host (") + target.cpu + ")").str();
   std::vector<std::string> features;
   for (const auto &feature : llvm::sys::getHostCPUFeatures()) {
-    features.push_back((feature.second ? "+" : "-") + feature.first().str());
+    features.push_back((llvm::Twine(feature.second ? "+" : "-") + feature.first()).str());
     if (feature.first() == "f16c")
       target.hasF16c = feature.second;
   }
