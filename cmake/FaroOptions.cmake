@@ -18,9 +18,11 @@ endif()
 if(FARO_SANITIZE)
   add_compile_options(-fsanitize=${FARO_SANITIZE} -fno-omit-frame-pointer -g)
   add_link_options(-fsanitize=${FARO_SANITIZE})
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    # The static runtime of clang's ASan crashes once UCX 1.13 is loaded.
-    add_link_options(-shared-libsan)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND FARO_SANITIZE MATCHES "address")
+    # The static runtime of clang's ASan crashes once UCX 1.13 is loaded. The shared one lies where no loader looks.
+    execute_process(COMMAND ${CMAKE_CXX_COMPILER} -print-runtime-dir OUTPUT_VARIABLE runtime
+                    OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+    add_link_options(-shared-libsan "-Wl,-rpath,${runtime}")
   endif()
   if(FARO_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
