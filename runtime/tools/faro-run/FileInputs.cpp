@@ -24,6 +24,12 @@ namespace {
 using safetensors::File;
 using safetensors::Tensor;
 
+/// memcpy wants two addresses even where there is nothing to copy.
+void copyBytes(std::span<const std::byte> from, void *to) {
+  if (!from.empty())
+    std::memcpy(to, from.data(), from.size());
+}
+
 class FileInputs final : public Inputs {
 public:
   FileInputs(std::string folder, const InputShape &shape) : folder_(std::move(folder)), shape_(shape) {}
@@ -108,7 +114,7 @@ Expected<RankInput> FileInputs::read(uint32_t rank, bool) const {
   input.routing.tokens = *count;
   // Copied: the file promises no alignment. The rows are not: no kernel needs any.
   input.routing.topkIdx.resize(*count * program.topk);
-  std::memcpy(input.routing.topkIdx.data(), (*topkIdx)->data.data(), (*topkIdx)->data.size());
+  copyBytes((*topkIdx)->data, input.routing.topkIdx.data());
   if (std::string fault = reference::checkRouting(program, rank, input.routing); !fault.empty())
     return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: topk_idx: {}", (*file)->path(), fault));
   if (shape_.needsWeights || (*file)->find("topk_weights")) {
@@ -116,7 +122,7 @@ Expected<RankInput> FileInputs::read(uint32_t rank, bool) const {
     if (!weights)
       return weights.status();
     input.weights.resize(*count * program.topk);
-    std::memcpy(input.weights.data(), (*weights)->data.data(), (*weights)->data.size());
+    copyBytes((*weights)->data, input.weights.data());
   }
   input.rows = (*tokens)->data.data();
   input.keep = *file;

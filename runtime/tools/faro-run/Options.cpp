@@ -68,27 +68,40 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
 
   uint32_t ranks = 0, nodes = 1;
   std::string transport, routing = "uniform", expertsFn = "identity";
-  app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")->required();
-  auto *ranksOption = app.add_option("--ranks", ranks, "Ranks to start, 1 to 1024")->check(CLI::Range(1, 1024));
-  app.add_option("--nodes", nodes, "Nodes to split the ranks into; only 1 so far")->check(CLI::Range(1, 1024));
+  app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")
+      ->type_name("")
+      ->required();
+  auto *ranksOption =
+      app.add_option("--ranks", ranks, "Ranks to start, 1 to 1024")->type_name("N")->check(CLI::Range(1, 1024));
+  app.add_option("--nodes", nodes, "Nodes to split the ranks into; only 1 so far")
+      ->type_name("M")
+      ->check(CLI::Range(1, 1024));
   auto *transportOption = app.add_option("--transport", transport, "ucx: a process per rank (default); local: a thread")
+                              ->type_name("KIND")
                               ->check(CLI::IsMember({"ucx", "local"}));
-  app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up");
-  app.add_option("--output", options.output, "Folder to write rank<r>.safetensors to");
+  app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up")
+      ->type_name("DIR");
+  app.add_option("--output", options.output, "Folder to write rank<r>.safetensors to")->type_name("DIR");
   auto *routingOption =
-      app.add_option("--routing", routing, "Made-up routing: uniform (default), zipf:S, single-node or bimodal");
+      app.add_option("--routing", routing, "Made-up routing: uniform (default), zipf:S, single-node or bimodal")
+          ->type_name("KIND");
   auto *tokensOption = app.add_option("--tokens", options.tokens, "Made-up tokens per rank (default 1024)")
+                           ->type_name("T")
                            ->check(CLI::Range(int64_t(0), int64_t(INT32_MAX)));
   app.add_option("--experts-fn", expertsFn,
                  "What experts do: identity (default), or scale: row of expert e times (e mod 8 + 1) / 8")
+      ->type_name("KIND")
       ->check(CLI::IsMember({"identity", "scale"}));
-  app.add_option("--repeat", options.repeat, "Times to run it (default 1)")->check(CLI::Range(1, 1000000));
+  app.add_option("--repeat", options.repeat, "Times to run it (default 1)")
+      ->type_name("K")
+      ->check(CLI::Range(1, 1000000));
   app.add_flag("--verify", options.verify, "Compare every byte of every run with the reference interpreter");
-  app.add_option("--trace", options.trace, "File for a trace of all ranks (Chrome/Perfetto JSON)");
+  app.add_option("--trace", options.trace, "File for a trace of all ranks (Chrome/Perfetto JSON)")->type_name("FILE");
   app.add_option("--timeout", options.timeout, "Seconds after which everything is given up (default 300)")
+      ->type_name("S")
       ->check(CLI::Range(0.01, 1e7));
-  app.add_option("--json", options.json, "File for the figures, for machines");
-  auto *seedOption = app.add_option("--seed", options.seed, "Seed of the made-up input (default 0)");
+  app.add_option("--json", options.json, "File for the figures, for machines")->type_name("FILE");
+  auto *seedOption = app.add_option("--seed", options.seed, "Seed of the made-up input (default 0)")->type_name("S");
   app.add_option("--internal-child", options.child)->group("");
 
   const auto usage = [](const std::string &message) {

@@ -1,5 +1,6 @@
 #include "runtime/tools/faro-run/Setup.h"
 
+#include <cctype>
 #include <csignal>
 #include <filesystem>
 #include <fmt/format.h>
@@ -47,7 +48,9 @@ Status Setup::openReports() {
 Status Setup::load(uint32_t ranks) {
   Expected<Job> loaded = loadJob(options.program, ranks);
   if (!loaded) {
-    compileError_ = loaded.status().message().rfind(options.program + ":", 0) == 0;
+    const std::string &message = loaded.status().message(), place = options.program + ":";
+    compileError_ = message.rfind(place, 0) == 0 && message.size() > place.size() &&
+                    std::isdigit(static_cast<unsigned char>(message[place.size()]));
     return loaded.status();
   }
   job = std::move(*loaded);

@@ -34,10 +34,11 @@ void expectHeaderRefused(const std::string &header, size_t dataBytes, const std:
 }
 
 TEST(Safetensors, TensorsAreFoundWhereTheHeaderSays) {
-  const auto tensors = parseText(fileOf(R"({"__metadata__":{"format":"pt"},
+  const std::string file = fileOf(R"({"__metadata__":{"format":"pt"},
       "b":{"dtype":"I64","shape":[1,2],"data_offsets":[4,20]},
       "a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}  )",
-                                        "abcdefghijklmnopqrst"));
+                                  "abcdefghijklmnopqrst");
+  const auto tensors = parseText(file);
   ASSERT_TRUE(tensors) << tensors.status().message();
   ASSERT_EQ(tensors->size(), 2u);
   EXPECT_EQ((*tensors)[0].name, "a");
