@@ -1,0 +1,66 @@
+#include "tests/conformance/Communicators.h"
+
+#include <cstring>
+#include <unistd.h>
+
+namespace faro::test {
+
+static Bytes number(uint32_t value) {
+  Bytes bytes(sizeof value);
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+Status hear(Communicator &self) {
+  const auto deadline = Clock::now() + std::chrono::seconds(10);
+  Status status;
+  while ((status = self.check()) && Clock::now() < deadline)
+    usleep(1000);
+  return status;
+}
+
+void expectStatus(const Status &status, faro_status code, const std::vector<std::string> &words) {
+  EXPECT_EQ(status.code(), code) << status.message();
+  for (const std::string &word : words)
+    EXPECT_NE(status.message().find(word), std::string::npos) << "'" << word << "' in: " << status.message();
+}
+
+void expectConnected(Communicator &self) {
+  const auto all = self.allgather(number(self.rank() * 3 + 1), "numbers");
+  ASSERT_TRUE(all) << all.status().message();
+  for (uint32_t peer = 0; peer < self.size(); ++peer)
+    EXPECT_EQ((*all)[peer], number(peer * 3 + 1));
+
+  const faro_transport &transport = self.transport();
+  faro_region *region = nullptr;
+  ASSERT_EQ(transport.alloc(self.transportContext(), 4096, &region), FARO_OK) << transport.last_error();
+  const void *key = nullptr;
+  size_t size = 0;
+  ASSERT_EQ(transport.key(region, &key, &size), FARO_OK) << transport.last_error();
+  const auto *bytes = static_cast<const std::byte *>(key);
+  const auto keys = self.allgather(Bytes(bytes, bytes + size), "keys");
+  ASSERT_TRUE(keys) << keys.status().message();
+  std::vector<faro_remote *> remotes(self.size());
+  for (uint32_t peer = 0; peer < self.size(); ++peer) {
+    if (peer == self.rank())
+      continue;
+    ASSERT_EQ(transport.map(self.transportContext(), peer, (*keys)[peer].data(), (*keys)[peer].size(), &remotes[peer]),
+              FARO_OK)
+        << transport.last_error();
+    auto *theirs = static_cast<uint32_t *>(transport.pointer(remotes[peer]));
+    ASSERT_NE(theirs, nullptr) << "rank " << self.rank() << " cannot store into rank " << peer;
+    theirs[self.rank()] = 1000 + self.rank();
+  }
+  ASSERT_TRUE(self.barrier());
+  const auto *mine = static_cast<const uint32_t *>(transport.base(region));
+  for (uint32_t peer = 0; peer < self.size(); ++peer)
+    EXPECT_EQ(mine[peer], peer == self.rank() ? 0 : 1000 + peer);
+  ASSERT_TRUE(self.barrier());
+  for (faro_remote *remote : remotes)
+    if (remote)
+      transport.unmap(remote);
+  transport.release(region);
+  EXPECT_TRUE(self.check()) << self.check().message();
+}
+
+} // namespace faro::test
