@@ -14,6 +14,7 @@ struct KernelShape {
   uint32_t element = FARO_ABI_BF16; ///< faro_abi_element
   int64_t bytes = 0;                ///< of a row
   int64_t stride = 0;               ///< between rows that Faro owns; >= bytes
+  uint32_t topk = 1;                ///< the most rows a token can have
   bool streaming = false;           ///< stores go past the cache
 };
 

@@ -32,7 +32,7 @@ struct Emitted {
 
 bool sameKernel(const Emitted &a, const Emitted &b) {
   return a.isPush == b.isPush && a.shape.element == b.shape.element && a.shape.bytes == b.shape.bytes &&
-         a.shape.stride == b.shape.stride && a.shape.streaming == b.shape.streaming;
+         a.shape.stride == b.shape.stride && a.shape.topk == b.shape.topk && a.shape.streaming == b.shape.streaming;
 }
 
 class EmitKernelsPass : public PassWrapper<EmitKernelsPass, OperationPass<ModuleOp>> {
@@ -44,6 +44,7 @@ public:
     tile = options.tile;
     vector = options.vector;
     sourceAlignment = options.sourceAlignment;
+    prefetch = options.prefetch;
   }
 
   StringRef getArgument() const final { return "xfer-emit-kernels"; }
@@ -54,7 +55,7 @@ public:
   }
 
   void runOnOperation() final {
-    const EmitKernelsOptions options{tile, vector, sourceAlignment};
+    const EmitKernelsOptions options{tile, vector, sourceAlignment, prefetch};
     if (failed(checkOptions(options)))
       return signalPassFailure();
     emitted.clear();
@@ -74,7 +75,7 @@ private:
   LogicalResult checkOptions(const EmitKernelsOptions &options) {
     const auto power = [](int64_t value) { return value > 0 && std::has_single_bit(uint64_t(value)); };
     if (!power(options.vector) || options.vector < 16 || options.vector > 64 || !power(options.tile) ||
-        options.tile < options.vector || !power(options.sourceAlignment))
+        options.tile < options.vector || !power(options.sourceAlignment) || options.prefetch < 0)
       return getOperation().emitError()
              << "xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 and tile >= vector, found tile = "
              << options.tile << ", vector = " << options.vector << ", source-alignment = " << options.sourceAlignment;
@@ -95,7 +96,10 @@ private:
     FailureOr<faro_abi_row> row = rowOf(program);
     if (failed(row))
       return WalkResult::interrupt();
-    Emitted kernel{isPush, {row->element, int64_t(row->bytes), int64_t(row->stride), /*streaming=*/false}};
+    Emitted kernel{isPush,
+                   {row->element, int64_t(row->bytes), int64_t(row->stride),
+                    uint32_t(program.getRoutesType().getTopk()),
+                    /*streaming=*/false}};
     if (failed(emitOne(stage, plain, kernel, options)))
       return WalkResult::interrupt();
     kernel.shape.streaming = true;
@@ -157,6 +161,8 @@ private:
   Option<int64_t> sourceAlignment{*this, "source-alignment",
                                   llvm::cl::desc("what rows that are read are a multiple of, in bytes"),
                                   llvm::cl::init(1)};
+  Option<int64_t> prefetch{*this, "prefetch", llvm::cl::desc("how many bytes ahead a pull asks for its rows"),
+                           llvm::cl::init(1024)};
   llvm::StringMap<Emitted> emitted;
 };
 

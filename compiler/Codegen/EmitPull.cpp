@@ -4,12 +4,15 @@
 //     for each tile of the row, two lines                  threads
 //       sum = +0
 //       for each row i of t, in order
-//         prefetch the same tile of the next token's row
+//         prefetch row i, a kilobyte ahead; near its end, the start of the next token's row
 //         sum = sum + weights[i] x rows[i][tile]           f32; the product is rounded first
 //       store round(sum) to out[t][tile]
 //
-// The rows of a token lie far apart and no hardware prefetcher finds them; asking for the next token's rows while this
-// one is summed is worth a fifth of the time. Two lines are enough: more sums than registers would spill.
+// Asking for each row's lines a kilobyte ahead keeps enough of them on their way: 1.5 times faster on Zen 5 than asking
+// for the next token's row at the same offset, which comes too early (a token's rows are larger than the first cache),
+// and 1.25 times faster than leaving it to the hardware, which has to find k streams anew in each page. Two lines are
+// enough: more sums than registers would spill. A token that kept all of its choices, as nearly all do, has its rows
+// and weights in registers and no inner loop: another tenth.
 #include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/KernelBuilder.h"
 #include "compiler/Codegen/Numeric.h"
@@ -38,44 +41,92 @@ public:
   Value out, rows, weights, lo, hi;
 
   void emitToken() {
+    count = arith::SubIOp::create(kernel.builder, kernel.loc, hi, lo);
+    if (shape.topk > MaxUnrolled)
+      return emitRow();
+    Value whole = arith::CmpIOp::create(kernel.builder, kernel.loc, arith::CmpIPredicate::eq, count,
+                                        kernel.constant(int64_t(shape.topk)));
+    auto both = scf::IfOp::create(kernel.builder, kernel.loc, whole, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(kernel.builder);
+    kernel.builder.setInsertionPointToStart(both.thenBlock());
+    for (uint32_t k = 0; k < shape.topk; ++k)
+      terms.push_back(term(kernel.add(lo, int64_t(k))));
+    emitRow();
+    terms.clear();
+    kernel.builder.setInsertionPointToStart(both.elseBlock());
+    emitRow();
+  }
+
+private:
+  /// Weights and addresses of so many rows stay in registers beside the sums.
+  static constexpr uint32_t MaxUnrolled = 8;
+
+  /// One row of the token, and the row of the next token in the same place of its list.
+  struct Term {
+    Value row, next, weight;
+  };
+
+  Term term(Value i) {
+    return {kernel.elementAddr(rows, i), kernel.elementAddr(rows, kernel.add(i, count)),
+            kernel.element(weights, i, kernel.builder.getF32Type())};
+  }
+
+  /// sums = body(term, sums) for every row of the token, in order.
+  ValueRange overTerms(ArrayRef<Value> zeros, llvm::function_ref<SmallVector<Value>(const Term &, ValueRange)> body) {
+    if (terms.empty())
+      return kernel.fold(lo, hi, zeros, [&](Value i, ValueRange sums) { return body(term(i), sums); });
+    unrolled.assign(zeros.begin(), zeros.end());
+    for (const Term &each : terms)
+      unrolled = body(each, unrolled);
+    return unrolled;
+  }
+
+  void emitRow() {
     // The bytes between rows of `out` are the caller's: no form stores to them, and the streaming one stores a last,
     // partial line plainly.
     const int64_t end = shape.bytes;
     const int64_t tile = tileBytes(), body = end / tile * tile;
-    if (body > 0)
-      kernel.overThreads(body, tile, [&](Value at) { emitTile(at, {piecesOf(0, tile, options.vector), tile}); });
+    const int64_t ahead = body > options.prefetch ? options.prefetch / tile * tile : 0;
+    const Tile whole{piecesOf(0, tile, options.vector), tile};
+    if (body > ahead)
+      kernel.overThreads(body - ahead, tile, [&](Value at) {
+        emitTile(at, whole, [&](const Term &each) {
+          ahead ? prefetch(each.row, kernel.add(at, ahead), whole) : prefetch(each.next, at, whole);
+        });
+      });
+    if (ahead > 0)
+      kernel.overThreads(ahead, tile, [&](Value start) {
+        emitTile(kernel.add(start, body - ahead), whole, [&](const Term &each) { prefetch(each.next, start, whole); });
+      });
     if (body == end)
       return;
     // Rows may be read up to their stride, so the last partial vector is summed whole where the padding allows it.
     const int64_t readable = (end + options.vector - 1) / options.vector * options.vector;
+    const Tile rest{piecesOf(body, readable <= shape.stride ? readable : end, options.vector), end - body};
     kernel.overThreads(1, 1, [&](Value) {
-      emitTile(kernel.constant(0),
-               {piecesOf(body, readable <= shape.stride ? readable : end, options.vector), end - body});
+      Value zero = kernel.constant(0);
+      emitTile(zero, rest, [&](const Term &each) { prefetch(each.next, zero, rest); });
     });
   }
 
-private:
   int64_t tileBytes() const { return std::min(options.tile, 2 * options.vector); }
 
-  void emitTile(Value at, const Tile &tile) {
+  void emitTile(Value at, const Tile &tile, llvm::function_ref<void(const Term &)> prefetches) {
     OpBuilder &b = kernel.builder;
     const Location loc = kernel.loc;
     SmallVector<Value> zeros;
     for (const Piece &piece : tile.pieces) {
       VectorType type = numeric.partType(piece.bytes);
-      zeros.append(numeric.parts(piece.bytes), kernel.zero(type));
+      zeros.append(numeric.parts(piece.bytes), kernel.constant(b.getZeroAttr(type)));
     }
-    Value count = arith::SubIOp::create(b, loc, hi, lo);
-    ValueRange sums = kernel.fold(lo, hi, zeros, [&](Value i, ValueRange values) {
-      prefetchNext(kernel.add(i, count), at, tile);
-      Value row = kernel.elementAddr(rows, i);
-      Value weight = kernel.element(weights, i, b.getF32Type());
+    ValueRange sums = overTerms(zeros, [&](const Term &each, ValueRange values) {
+      prefetches(each);
       SmallVector<Value> next;
       for (const Piece &piece : tile.pieces) {
-        Value loaded = kernel.load(row, kernel.add(at, piece.offset), numeric.loadType(piece.bytes),
+        Value loaded = kernel.load(each.row, kernel.add(at, piece.offset), numeric.loadType(piece.bytes),
                                    alignmentOf({options.sourceAlignment, piece.offset}));
         for (Value part : numeric.widen(loaded, piece.bytes)) {
-          Value factor = vector::BroadcastOp::create(b, loc, part.getType(), weight);
+          Value factor = vector::BroadcastOp::create(b, loc, part.getType(), each.weight);
           // Two roundings, as the contract says: no fastmath flag lets these become one.
           Value product = arith::MulFOp::create(b, loc, factor, part);
           next.push_back(arith::AddFOp::create(b, loc, values[next.size()], product));
@@ -87,8 +138,7 @@ private:
   }
 
   /// One prefetch a line.
-  void prefetchNext(Value i, Value at, const Tile &tile) {
-    Value row = kernel.elementAddr(rows, i);
+  void prefetch(Value row, Value at, const Tile &tile) {
     const int64_t begin = tile.pieces.front().offset, end = tile.pieces.back().offset + tile.pieces.back().bytes;
     for (int64_t line = begin; line < end; line += 64)
       xfer::PrefetchOp::create(kernel.builder, kernel.loc, row, kernel.add(at, line));
@@ -130,6 +180,9 @@ private:
   Numeric numeric;
   const KernelShape &shape;
   const EmitKernelsOptions &options;
+  Value count;
+  SmallVector<Term> terms; ///< all of the token's, where their number is known
+  SmallVector<Value> unrolled;
 };
 
 } // namespace

@@ -33,6 +33,7 @@ EmitKernelsOptions cudaKernelOptions() {
   EmitKernelsOptions options;
   // One 128-bit access of a thread at a time: neighbours take neighbouring pieces, so that a warp's are whole lines.
   options.tile = options.vector = options.sourceAlignment = 16;
+  options.prefetch = 0;
   return options;
 }
 

@@ -14,7 +14,7 @@ func.func @leaves(%a: !xfer.addr, %n: i64) attributes {xfer.kernel} {
   // CHECK: llvm.store %[[V]], %{{.*}} {alignment = 64 : i64} : vector<16xi32>, !llvm.ptr
   xfer.store %v, %b[%n] {alignment = 64 : i64} : vector<16xi32>
   // To the second level, for reading.
-  // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+  // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
   xfer.prefetch %b[%n]
   // CHECK: llvm.call_intrinsic "llvm.x86.sse.sfence"()
   xfer.fence

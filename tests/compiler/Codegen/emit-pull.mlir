@@ -3,13 +3,15 @@
 !experts = !faro.tokens<256xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 2, experts = 4>
 
-// Two lines of each row at a time, the next token's asked for meanwhile; the product is rounded before it is added.
+// A token with all its rows: weights and addresses are loaded once. Two lines of each row at a time, the next token's asked
+// for meanwhile; the product is rounded before it is added.
 // CHECK-LABEL: func.func @pull(
 // CHECK-SAME: %[[OUT:.*]]: !xfer.addr {llvm.noalias}, %{{.*}}: i64, %{{.*}}: !xfer.addr {llvm.noalias, llvm.readonly}, %[[ROWS:.*]]: !xfer.addr {llvm.noalias, llvm.readonly}, %[[WEIGHTS:.*]]: !xfer.addr {llvm.noalias, llvm.readonly}, %{{.*}}: i64, %{{.*}}: i64)
+// CHECK: scf.if
+// CHECK-COUNT-2: xfer.load %[[WEIGHTS]][{{.*}}] {alignment = 4 : i64} : f32
 // CHECK: scf.forall (%{{.*}}) = (0) to (512) step (128)
-// CHECK: scf.for {{.*}} iter_args
+// CHECK-NOT: scf.for %
 // CHECK-COUNT-2: xfer.prefetch
-// CHECK: xfer.load %[[WEIGHTS]][{{.*}}] {alignment = 4 : i64} : f32
 // CHECK: %[[V:.*]] = xfer.load %{{.*}} : vector<16xi32>
 // CHECK: arith.shli %[[V]]
 // CHECK: arith.andi %[[V]]
@@ -17,6 +19,12 @@
 // CHECK: arith.addf %{{.*}}, %[[PRODUCT]] : vector<16xf32>
 // CHECK-NOT: math.fma
 // CHECK-COUNT-2: xfer.store {{.*}} : vector<16xi32>
+// A token that dropped some: a loop over those it kept.
+// CHECK: } else {
+// CHECK: scf.for {{.*}} iter_args
+// CHECK: xfer.load %[[WEIGHTS]][{{.*}}] {alignment = 4 : i64} : f32
+// CHECK: %[[LOOPED:.*]] = arith.mulf %{{.*}} : vector<16xf32>
+// CHECK: arith.addf %{{.*}}, %[[LOOPED]] : vector<16xf32>
 // CHECK-LABEL: func.func @pull_streaming(
 // CHECK-COUNT-2: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
 // CHECK: xfer.fence
@@ -29,7 +37,7 @@ xfer.program @program combine(!experts, !routes) path(direct)
 // -----
 
 !experts = !faro.tokens<257xf16, #faro.layout<order = [expert, source]>>
-!routes = !faro.routes<topk = 2, experts = 4>
+!routes = !faro.routes<topk = 9, experts = 9>
 
 // The padding of a row may be read, and is stored by neither form.
 // CHECK-LABEL: func.func @odd(
@@ -48,4 +56,24 @@ xfer.program @program combine(!experts, !routes) path(direct)
     attributes {row_stride = 576 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
   %pull = xfer.pull %plan on(core) kernel(@odd) streaming(@odd_streaming)
+}
+
+// -----
+
+!experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert, source]>>
+!routes = !faro.routes<topk = 9, experts = 9>
+
+// More rows than registers: the loop alone. A kilobyte ahead within the row; for its last kilobyte, the next token's row.
+// CHECK-LABEL: func.func @long(
+// CHECK-NOT: scf.if
+// CHECK: scf.forall (%{{.*}}) = (0) to (13312) step (128)
+// CHECK: %[[AHEAD:.*]] = arith.addi %{{.*}}, %c1024_i64
+// CHECK: xfer.prefetch %[[ROW:.*]][%[[AHEAD]]]
+// CHECK: xfer.load %[[ROW]][
+// CHECK: scf.forall (%{{.*}}) = (0) to (1024) step (128)
+// CHECK: xfer.prefetch
+xfer.program @program combine(!experts, !routes) path(direct)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %pull = xfer.pull %plan on(core) kernel(@long)
 }
