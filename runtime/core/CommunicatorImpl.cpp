@@ -80,7 +80,8 @@ Status CommunicatorImpl::connect(const std::vector<Bytes> &introductions) {
   // Beginning behind oneself, so that not all ranks knock at rank 0 first.
   for (uint32_t step = 1; step < size(); ++step) {
     const uint32_t peer = (rank() + step) % size();
-    FrameReader reader(std::span(introductions[peer]).subspan(std::min(FrameHeader, introductions[peer].size())));
+    const std::span<const std::byte> bytes(introductions[peer]);
+    FrameReader reader(bytes.subspan(std::min(FrameHeader, bytes.size())));
     const std::string transport = reader.text();
     ProcessPlace place;
     place.process = reader.number<int64_t>();

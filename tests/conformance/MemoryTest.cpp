@@ -95,8 +95,9 @@ TEST_P(Mapping, PointersWriteThroughBothWays) {
       if (!remotes[peer])
         continue;
       const auto *theirs = static_cast<const uint32_t *>(rank->pointer(remotes[peer]));
-      if (GetParam().maps)
+      if (GetParam().maps) {
         EXPECT_NE(theirs, nullptr) << "rank " << rank.rank << " cannot map rank " << peer;
+      }
       if (!theirs)
         continue;
       EXPECT_EQ(theirs[peer], 100 + peer);
@@ -124,8 +125,9 @@ TEST_P(Mapping, MappedMemoryOutlivesItsOwnersRelease) {
     rank.barrier();
     rank->release(region);
     rank.barrier();
-    if (const auto *theirs = static_cast<const unsigned char *>(rank->pointer(remote)))
+    if (const auto *theirs = static_cast<const unsigned char *>(rank->pointer(remote))) {
       EXPECT_EQ(theirs[(1 << 16) - 1], 1 + peer);
+    }
     rank->unmap(remote);
     rank.barrier();
   });

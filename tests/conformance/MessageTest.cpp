@@ -86,8 +86,9 @@ TEST_P(Messages, AHandlerMaySend) {
     config.on_message = [](void *user, uint32_t from, uint32_t tag, const void *data, size_t size) {
       auto &echo = *static_cast<Echo *>(user);
       ++echo.rounds;
-      if (tag < Rounds)
+      if (tag < Rounds) {
         EXPECT_EQ(echo.table->send(echo.context, from, tag + 1, data, size), FARO_OK) << echo.table->last_error();
+      }
     };
     ASSERT_FARO_OK(rank, rank->open(&config, &echo.context));
     const void *address = nullptr;
