@@ -64,7 +64,7 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
                         {"combined", findings.combined / options.repeat},
                         {"differences", findings.differences}};
     if (findings.differences)
-      json["verified"]["first_difference"] = findings.first;
+      json["verified"]["first_difference"] = findings.first();
   } else {
     json["verified"] = nullptr;
   }

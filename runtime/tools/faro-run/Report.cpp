@@ -68,8 +68,9 @@ Figures figuresOf(const Job &job, const std::vector<RankResult> &results) {
     figures.mostRows = std::max(figures.mostRows, uint64_t(result.rows));
     figures.windowBytes = std::max(figures.windowBytes, result.windowBytes);
     figures.stagedBytes += result.stagedBytes;
-    if (figures.findings.first.empty())
-      figures.findings.first = result.findings.first;
+    for (auto first : {&Findings::firstReceived, &Findings::firstCombined})
+      if ((figures.findings.*first).empty())
+        figures.findings.*first = result.findings.*first;
     figures.findings.rows += result.findings.rows;
     figures.findings.padding += result.findings.padding;
     figures.findings.combined += result.findings.combined;

@@ -24,7 +24,8 @@ Json toJson(const RankResult &result) {
           {"verified_padding", result.findings.padding},
           {"verified_combined", result.findings.combined},
           {"differences", result.findings.differences},
-          {"first_difference", result.findings.first},
+          {"first_received", result.findings.firstReceived},
+          {"first_combined", result.findings.firstCombined},
           {"trace", std::move(trace)}};
 }
 
@@ -48,7 +49,8 @@ RankResult fromJson(const Json &json) {
   json.at("verified_padding").get_to(result.findings.padding);
   json.at("verified_combined").get_to(result.findings.combined);
   json.at("differences").get_to(result.findings.differences);
-  json.at("first_difference").get_to(result.findings.first);
+  json.at("first_received").get_to(result.findings.firstReceived);
+  json.at("first_combined").get_to(result.findings.firstCombined);
   for (const Json &event : json.at("trace"))
     result.trace.push_back({event.at(0).get<std::string>(), event.at(1).get<uint32_t>(), event.at(2).get<uint64_t>(),
                             event.at(3).get<uint64_t>()});

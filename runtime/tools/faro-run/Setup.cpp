@@ -100,7 +100,7 @@ int Setup::report(const std::vector<RankResult> &results, const std::string &tra
     return 1;
   }
   if (figures.findings.differences) {
-    fmt::print(stderr, "faro-run: {}{}\n", figures.findings.first,
+    fmt::print(stderr, "faro-run: {}{}\n", figures.findings.first(),
                options.output.empty() ? "" : "; no output was written");
     return 1;
   }

@@ -60,37 +60,42 @@ void Verifier::expectCombined(const RankInput &own, const ExpertsFunction &exper
   }
 }
 
-void Verifier::note(Findings &findings, uint64_t differences, const std::string &first) const {
-  if (findings.differences == 0)
-    findings.first = fmt::format("rank {}: {}", rank_, first);
-  findings.differences += differences;
+void Verifier::note(Findings &findings, First first, const std::string &what) const {
+  if ((findings.*first).empty())
+    findings.*first = fmt::format("rank {}: {}", rank_, what);
+  ++findings.differences;
 }
 
 template <typename Where>
-void Verifier::checkRow(const std::byte *expected, const std::byte *found, Where where, Findings &findings) const {
+void Verifier::checkRow(const std::byte *expected, const std::byte *found, First first, Where where,
+                        Findings &findings) const {
   const reference::Element element = job_->reference.element;
   const uint64_t size = reference::bytesOf(element);
   if (std::memcmp(expected, found, job_->reference.rowBytes()) == 0)
     return;
   for (uint64_t column = 0; column < job_->reference.columns; ++column) {
     const std::byte *want = expected + column * size, *got = found + column * size;
-    if (std::memcmp(want, got, size) != 0)
-      note(findings, 1,
-           findings.differences ? std::string()
-                                : fmt::format("{}, column {}: expected {}, found {}", where(), column,
-                                              elementText(element, want), elementText(element, got)));
+    if (std::memcmp(want, got, size) == 0)
+      continue;
+    // Where everything is wrong, only the first message is worth its making.
+    note(findings, first,
+         (findings.*first).empty() ? fmt::format("{}, column {}: expected {}, found {}", where(), column,
+                                                 elementText(element, want), elementText(element, got))
+                                   : std::string());
   }
 }
 
 void Verifier::checkNumbers(const char *what, std::span<const int64_t> found, const std::vector<int64_t> &expected,
                             Findings &findings) const {
   if (found.size() != expected.size()) {
-    note(findings, 1, fmt::format("{} has {} entries, expected {}", what, found.size(), expected.size()));
+    note(findings, &Findings::firstReceived,
+         fmt::format("{} has {} entries, expected {}", what, found.size(), expected.size()));
     return;
   }
   for (size_t i = 0; i < expected.size(); ++i)
     if (found[i] != expected[i])
-      note(findings, 1, fmt::format("{}[{}]: expected {}, found {}", what, i, expected[i], found[i]));
+      note(findings, &Findings::firstReceived,
+           fmt::format("{}[{}]: expected {}, found {}", what, i, expected[i], found[i]));
 }
 
 void Verifier::checkReceived(const Received &received, Findings &findings) const {
@@ -98,7 +103,8 @@ void Verifier::checkReceived(const Received &received, Findings &findings) const
   checkNumbers("expert_offsets", received.expertOffsets, expected_.expertOffsets, findings);
   checkNumbers("expert_counts", received.expertCounts, expected_.expertCounts, findings);
   if (received.rows.rows != int64_t(rows.size())) {
-    note(findings, 1, fmt::format("recv has {} rows, expected {}", received.rows.rows, rows.size()));
+    note(findings, &Findings::firstReceived,
+         fmt::format("recv has {} rows, expected {}", received.rows.rows, rows.size()));
     return;
   }
   const uint64_t rowBytes = job_->reference.rowBytes();
@@ -113,14 +119,17 @@ void Verifier::checkReceived(const Received &received, Findings &findings) const
     } else {
       ++findings.padding;
     }
-    checkRow(expected, found, [&] { return fmt::format("recv row {} ({})", row, itemText(rows[row])); }, findings);
+    checkRow(
+        expected, found, &Findings::firstReceived,
+        [&] { return fmt::format("recv row {} ({})", row, itemText(rows[row])); }, findings);
   }
 }
 
 void Verifier::checkSources(std::span<const Source> sources, Findings &findings) const {
   const auto &rows = expected_.rows.rows;
   if (sources.size() != rows.size()) {
-    note(findings, 1, fmt::format("recv_source has {} rows, expected {}", sources.size(), rows.size()));
+    note(findings, &Findings::firstReceived,
+         fmt::format("recv_source has {} rows, expected {}", sources.size(), rows.size()));
     return;
   }
   for (size_t row = 0; row < rows.size(); ++row) {
@@ -129,7 +138,7 @@ void Verifier::checkSources(std::span<const Source> sources, Findings &findings)
       expected = {item->source, item->token, item->choice};
     const Source &found = sources[row];
     if (found.rank != expected.rank || found.token != expected.token || found.choice != expected.choice)
-      note(findings, 1,
+      note(findings, &Findings::firstReceived,
            fmt::format("recv_source row {}: expected ({}, {}, {}), found ({}, {}, {})", row, expected.rank,
                        expected.token, expected.choice, found.rank, found.token, found.choice));
   }
@@ -137,14 +146,15 @@ void Verifier::checkSources(std::span<const Source> sources, Findings &findings)
 
 void Verifier::checkCombined(ConstRows combined, Findings &findings) const {
   if (combined.rows != int64_t(combinedTokens_)) {
-    note(findings, 1, fmt::format("combined has {} rows, expected {}", combined.rows, combinedTokens_));
+    note(findings, &Findings::firstCombined,
+         fmt::format("combined has {} rows, expected {}", combined.rows, combinedTokens_));
     return;
   }
   const uint64_t rowBytes = job_->reference.rowBytes();
   for (uint64_t token = 0; token < combinedTokens_; ++token)
     checkRow(
         combined_.data() + token * rowBytes,
-        static_cast<const std::byte *>(combined.data) + int64_t(token) * combined.stride,
+        static_cast<const std::byte *>(combined.data) + int64_t(token) * combined.stride, &Findings::firstCombined,
         [&] { return fmt::format("combined token {}", token); }, findings);
   findings.combined += combinedTokens_;
 }

@@ -18,7 +18,10 @@ struct Findings {
   uint64_t padding = 0;     ///< padding rows compared (with zeros)
   uint64_t combined = 0;    ///< combined tokens compared
   uint64_t differences = 0; ///< wrong elements, offsets, counts and sources
-  std::string first;        ///< where the first difference is: expected and found
+  /// Where the first difference is, in what was received and in what was combined: expected and found.
+  std::string firstReceived, firstCombined;
+  /// A wrong row explains a wrong sum.
+  const std::string &first() const { return firstReceived.empty() ? firstCombined : firstReceived; }
 };
 
 /// One rank's expectations. They are computed once, from the inputs of all ranks, for any number of repeats.
@@ -40,10 +43,11 @@ private:
   void expectCombined(const RankInput &own, const ExpertsFunction &experts);
   void checkNumbers(const char *what, std::span<const int64_t> found, const std::vector<int64_t> &expected,
                     Findings &findings) const;
-  void note(Findings &findings, uint64_t differences, const std::string &first) const;
+  using First = std::string Findings::*;
+  void note(Findings &findings, First first, const std::string &what) const;
   /// Compares one row; `where` says which one it is.
   template <typename Where>
-  void checkRow(const std::byte *expected, const std::byte *found, Where where, Findings &findings) const;
+  void checkRow(const std::byte *expected, const std::byte *found, First first, Where where, Findings &findings) const;
 
   const Job *job_;
   uint32_t rank_;

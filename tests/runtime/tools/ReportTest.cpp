@@ -38,7 +38,7 @@ TEST(Report, ResultsSurviveTheWire) {
   result.rows = 7;
   result.prepareNs = {1, UINT64_MAX};
   result.findings.differences = 2;
-  result.findings.first = "x \xff\n";
+  result.findings.firstReceived = "x \xff\n";
   result.trace = {{"dispatch", 1, 2, 3}};
   const std::string line = encodeResult(result);
   EXPECT_EQ(line.find('\n'), std::string::npos);

@@ -59,8 +59,8 @@ protected:
   void expectFound(const std::string &words, uint64_t differences = 1) {
     const Findings findings = check();
     EXPECT_EQ(findings.differences, differences);
-    EXPECT_NE(findings.first.find(words), std::string::npos) << findings.first;
-    EXPECT_EQ(findings.first.rfind("rank 0: ", 0), 0u) << findings.first;
+    EXPECT_NE(findings.first().find(words), std::string::npos) << findings.first();
+    EXPECT_EQ(findings.first().rfind("rank 0: ", 0), 0u) << findings.first();
   }
 
   TwoRanks inputs;
@@ -81,7 +81,7 @@ protected:
 
 TEST_F(VerifyTest, RightResultsAreRight) {
   const Findings findings = check();
-  EXPECT_EQ(findings.differences, 0u) << findings.first;
+  EXPECT_EQ(findings.differences, 0u) << findings.first();
   EXPECT_EQ(findings.rows, 4u);
   EXPECT_EQ(findings.padding, 4u);
   EXPECT_EQ(findings.combined, 2u);
@@ -107,7 +107,7 @@ TEST_F(VerifyTest, RowMissing) {
   Received less = received();
   less.rows.rows = 7;
   verifier->checkReceived(less, findings);
-  EXPECT_EQ(findings.first, "rank 0: recv has 7 rows, expected 8");
+  EXPECT_EQ(findings.first(), "rank 0: recv has 7 rows, expected 8");
 }
 
 TEST_F(VerifyTest, WrongOffset) {
