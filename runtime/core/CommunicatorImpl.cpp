@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <thread>
 
 namespace faro {
 
@@ -190,6 +191,12 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
   if (!introductions)
     return introductions.status();
   if (Status connected = (*self)->connect(*introductions); !connected) {
+    // A rank that cannot be connected has often just died; then its death is what people need to hear of.
+    const auto until = Clock::now() + ReasonMayTake;
+    while (Clock::now() < until) {
+      FARO_RETURN_IF_ERROR((*self)->check());
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
     (*self)->abort(connected);
     return connected;
   }

@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <thread>
 #include <unistd.h>
 
 namespace faro {
@@ -47,21 +48,33 @@ Expected<SocketAddress> resolve(const std::string &host, uint16_t port) {
   return address;
 }
 
-Expected<FileDescriptor> listenAt(const SocketAddress &address) {
+/// 0, or why it did not work.
+static int tryToListen(const SocketAddress &address, FileDescriptor &out) {
   FileDescriptor fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1; // a job may start where the last one has just ended
   if (!fd || setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-      bind(fd.get(), address.get(), address.size) != 0 || listen(fd.get(), SOMAXCONN) != 0) {
-    const int error = errno;
-    const char *advice = error == EADDRINUSE ? "; another program has it: choose another MASTER_PORT"
-                         : error == EADDRNOTAVAIL
-                             ? "; MASTER_ADDR must be an address of the machine on which rank 0 runs"
-                         : error == EACCES ? "; choose a MASTER_PORT above 1023"
-                                           : "";
-    return Status(FARO_UNAVAILABLE,
-                  fmt::format("rank 0 cannot listen at {}: {}{}", address.text, std::strerror(error), advice));
+      bind(fd.get(), address.get(), address.size) != 0 || listen(fd.get(), SOMAXCONN) != 0)
+    return errno;
+  out = std::move(fd);
+  return 0;
+}
+
+Expected<FileDescriptor> listenAt(const SocketAddress &address, std::chrono::nanoseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  FileDescriptor fd;
+  int error = tryToListen(address, fd);
+  while (error == EADDRINUSE && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    error = tryToListen(address, fd);
   }
-  return fd;
+  if (!error)
+    return fd;
+  const char *advice = error == EADDRINUSE      ? "; another program has it: choose another MASTER_PORT"
+                       : error == EADDRNOTAVAIL ? "; MASTER_ADDR must be an address of the machine on which rank 0 runs"
+                       : error == EACCES        ? "; choose a MASTER_PORT above 1023"
+                                                : "";
+  return Status(FARO_UNAVAILABLE,
+                fmt::format("rank 0 cannot listen at {}: {}{}", address.text, std::strerror(error), advice));
 }
 
 Expected<FileDescriptor> startConnect(const SocketAddress &address) {

@@ -3,6 +3,7 @@
 
 #include "faro/status.h"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -41,8 +42,9 @@ struct SocketAddress {
 
 Expected<SocketAddress> resolve(const std::string &host, uint16_t port);
 
-/// Listens there, and nowhere else. Non-blocking.
-Expected<FileDescriptor> listenAt(const SocketAddress &address);
+/// Listens there, and nowhere else. Non-blocking. While somebody else has the port, tries again until `patience` is
+/// over.
+Expected<FileDescriptor> listenAt(const SocketAddress &address, std::chrono::nanoseconds patience = {});
 
 /// Starts to connect; the socket becomes writable once it is decided.
 Expected<FileDescriptor> startConnect(const SocketAddress &address);

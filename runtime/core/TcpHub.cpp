@@ -15,23 +15,19 @@ constexpr size_t MaxStrangers = 256;
 
 TcpHub::TcpHub(const JoinRequest &rank0, std::string job, FileDescriptor listener, FileDescriptor stop)
     : key_(rank0.key), listener_(std::move(listener)), stop_(std::move(stop)),
-      protocol_(rank0.worldSize, std::move(job), rank0.address.text, [this](uint32_t rank, std::shared_ptr<const Bytes> frame) {
-        const auto found = ranks_.find(rank);
-        if (found == ranks_.end())
-          return;
-        found->second->queue(std::move(frame));
-        // At once, where the socket takes it. A broken connection is found out by the next read.
-        (void)found->second->flush();
-      }) {}
+      protocol_(rank0.worldSize, std::move(job), rank0.address.text,
+                [this](uint32_t rank, std::shared_ptr<const Bytes> frame) {
+                  const auto found = ranks_.find(rank);
+                  if (found == ranks_.end())
+                    return;
+                  found->second->queue(std::move(frame));
+                  // At once, where the socket takes it. A broken connection is found out by the next read.
+                  (void)found->second->flush();
+                }) {}
 
 Expected<std::unique_ptr<TcpHub>> TcpHub::start(const JoinRequest &rank0) {
   // The last job's rank 0 may still be on its way out.
-  const auto patience = Clock::now() + std::min<Nanoseconds>(rank0.timeout, std::chrono::seconds(2));
-  auto listener = listenAt(rank0.address);
-  while (!listener && errno == EADDRINUSE && Clock::now() < patience) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    listener = listenAt(rank0.address);
-  }
+  auto listener = listenAt(rank0.address, std::min<Nanoseconds>(rank0.timeout, std::chrono::seconds(2)));
   if (!listener)
     return listener.status();
   // The name is what keeps strangers out of the transports, so it is not made of anything they could know.
