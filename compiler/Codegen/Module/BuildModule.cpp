@@ -23,6 +23,8 @@ using namespace mlir;
 LogicalResult lowerFor(const CpuTarget &target, ModuleOp kernels, ModuleOp all) {
   OwningOpRef<ModuleOp> copy(kernels.clone());
   PassManager passes(copy->getContext());
+  // LLVM verifies what comes out; once more behind each pass is a tenth of a JIT's time.
+  passes.enableVerifier(false);
   buildCpuLowering(passes, target.hasF16c);
   if (failed(passes.run(*copy)))
     return failure();
