@@ -69,8 +69,10 @@ private:
   std::vector<char *> pointers_;
 };
 
-constexpr std::array Overridden = {"RANK",        "WORLD_SIZE",  "LOCAL_RANK",      "LOCAL_WORLD_SIZE", "GROUP_RANK",
-                                   "MASTER_ADDR", "MASTER_PORT", "FARO_JOB_SECRET", "FARO_TRANSPORT",   "FARO_TIMEOUT"};
+// FARO_MASTER_PORT would win over the MASTER_PORT that is chosen here.
+constexpr std::array Overridden = {
+    "RANK",        "WORLD_SIZE",       "LOCAL_RANK",      "LOCAL_WORLD_SIZE", "GROUP_RANK",  "MASTER_ADDR",
+    "MASTER_PORT", "FARO_MASTER_PORT", "FARO_JOB_SECRET", "FARO_TRANSPORT",   "FARO_TIMEOUT"};
 
 bool isOverridden(const char *entry) {
   for (const char *name : Overridden)
