@@ -61,8 +61,7 @@ void KernelBuilder::forall(OpFoldResult begin, OpFoldResult end, int64_t step, A
 void KernelBuilder::overBlocks(Value begin, Value end, const Body &body) {
   // One after the other: compilers differ in the order of arguments, and the same spec is to give the same bytes.
   Value first = toIndex(begin), last = toIndex(end);
-  forall(first, last, 1, gpu::GPUBlockMappingAttr::get(builder.getContext(), gpu::MappingId::DimX),
-         body);
+  forall(first, last, 1, gpu::GPUBlockMappingAttr::get(builder.getContext(), gpu::MappingId::DimX), body);
 }
 void KernelBuilder::overThreads(int64_t end, int64_t step, const Body &body) {
   forall(builder.getIndexAttr(0), builder.getIndexAttr(end), step,
