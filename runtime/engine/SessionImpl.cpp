@@ -116,7 +116,7 @@ template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work w
 }
 
 uint16_t SessionImpl::activityOf(const faro_abi_program &program, uint16_t call) const {
-  return uint16_t(call << 8 | (&program - module->abi().programs & 0xff));
+  return uint16_t(call << 8 | ((&program - module->abi().programs) & 0xff));
 }
 
 /// What every call asks first.

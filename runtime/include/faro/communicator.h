@@ -29,8 +29,8 @@ struct CommunicatorOptions {
 
   /// torchrun's RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT; Open MPI's
   /// OMPI_COMM_WORLD_*; Slurm's SLURM_*; PMI_*. Explicit torchrun variables win. FARO_TRANSPORT, FARO_TIMEOUT (seconds)
-  /// and FARO_JOB_SECRET are read too, and FARO_MASTER_PORT, for where MASTER_PORT is taken (torchrun's agent keeps it for
-  /// itself; then the port beside it is used). With none of them set: a world of one rank.
+  /// and FARO_JOB_SECRET are read too, and FARO_MASTER_PORT, for where MASTER_PORT is taken (torchrun's agent keeps it
+  /// for itself; then the port beside it is used). With none of them set: a world of one rank.
   static Expected<CommunicatorOptions> fromEnvironment();
 };
 
