@@ -61,8 +61,7 @@ TEST(Rows, ascendInTheOrder) {
     const Item *last = nullptr;
     for (const auto &row : rows.rows)
       if (row) {
-        if (last)
-          EXPECT_TRUE(layout.order.less(*last, *row));
+        EXPECT_TRUE(!last || layout.order.less(*last, *row));
         last = &*row;
       }
   });
@@ -75,8 +74,8 @@ TEST(Rows, groupsStartAlignedAndHoldOneValueEach) {
     for (size_t g = 0; g + 1 < rows.groupStarts.size(); ++g) {
       EXPECT_EQ(rows.groupStarts[g] % layout.align, 0u);
       for (uint64_t r = rows.groupStarts[g] + 1; r < rows.groupStarts[g + 1]; ++r)
-        if (rows.rows[r] && rows.rows[r - 1])
-          EXPECT_EQ(valueOf(*rows.rows[r], layout.order.first()), valueOf(*rows.rows[r - 1], layout.order.first()));
+        EXPECT_TRUE(!rows.rows[r] || !rows.rows[r - 1] ||
+                    valueOf(*rows.rows[r], layout.order.first()) == valueOf(*rows.rows[r - 1], layout.order.first()));
     }
   });
 }
