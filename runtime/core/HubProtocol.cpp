@@ -42,7 +42,8 @@ void HubProtocol::fail(faro_status code, const std::string &message, std::option
 }
 
 Status HubProtocol::admit(uint32_t rank, uint32_t worldSize) {
-  FARO_RETURN_IF_ERROR(failure_);
+  if (!failure_)
+    return turnAway(rank, failure_);
   Status status;
   if (worldSize != worldSize_)
     status = Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} came to {} with a world size of {}, rank 0 has {}",
@@ -55,7 +56,13 @@ Status HubProtocol::admit(uint32_t rank, uint32_t worldSize) {
                     fmt::format("a second process came to {} as rank {} of {}", where_, rank, worldSize_));
   if (!status && !complete_)
     fail(status.code(), status.message());
-  return status;
+  return status ? status : turnAway(rank, status);
+}
+
+Status HubProtocol::turnAway(uint32_t rank, const Status &why) {
+  if (rank < worldSize_ && presence_[rank] == Presence::Absent)
+    presence_[rank] = Presence::Lost; // nobody has to wait for it: it knows why
+  return why;
 }
 
 Nanoseconds boundedTimeout(uint64_t ns) {
@@ -158,6 +165,10 @@ void HubProtocol::lost(uint32_t rank, const std::string &how) {
     return;
   presence_[rank] = Presence::Lost;
   fail(FARO_PEER_FAILED, fmt::format("rank {} died{}: {}", rank, complete_ ? "" : " before all ranks had come", how));
+}
+
+bool HubProtocol::owesAnswers() const {
+  return !failure_ && failure_.code() != FARO_DEADLINE_EXCEEDED && count(Presence::Absent) > 0;
 }
 
 void HubProtocol::tick(Clock::time_point now) {

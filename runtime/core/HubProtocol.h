@@ -25,6 +25,9 @@ public:
   /// The rank's connection ended.
   void lost(uint32_t rank, const std::string &how);
 
+  /// Whether the job failed before all ranks came, and there may be some on their way who should hear of it.
+  bool owesAnswers() const;
+
   /// When `tick` has something to do.
   Clock::time_point nextDeadline() const { return deadline_; }
   void tick(Clock::time_point now);
@@ -40,6 +43,7 @@ private:
     uint32_t missing = 0;
   };
 
+  Status turnAway(uint32_t rank, const Status &why);
   void gather(uint32_t rank, const Frame &frame, Clock::time_point now);
   void leave(uint32_t rank);
   void fail(faro_status code, const std::string &message, std::optional<uint32_t> last = std::nullopt);

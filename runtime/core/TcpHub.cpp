@@ -12,6 +12,8 @@ namespace faro {
 constexpr auto HandshakeTime = std::chrono::seconds(10);
 /// More strangers than this at a time push out the oldest, so that they cannot use up our descriptors.
 constexpr size_t MaxStrangers = 256;
+/// How long rank 0 stays to tell late ranks that the job has failed.
+constexpr auto AnswerTime = std::chrono::seconds(2);
 
 TcpHub::TcpHub(const JoinRequest &rank0, std::string job, FileDescriptor listener, FileDescriptor stop)
     : key_(rank0.key), listener_(std::move(listener)), stop_(std::move(stop)),
@@ -55,14 +57,19 @@ TcpHub::~TcpHub() {
 void TcpHub::run(Nanoseconds timeout) {
   protocol_.joined(0, timeout, Clock::now());
   while (!stopping_) {
-    poll();
+    poll(std::chrono::minutes(1));
     protocol_.tick(Clock::now());
   }
+  // Ranks that are still on their way would look for rank 0 until their time is over.
+  const auto deadline = Clock::now() + AnswerTime;
+  while (protocol_.owesAnswers() && Clock::now() < deadline)
+    poll(std::chrono::milliseconds(50));
   drain();
 }
 
-void TcpHub::poll() {
-  std::vector<pollfd> fds = {{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
+void TcpHub::poll(std::chrono::milliseconds longest) {
+  // Once it has been told to stop, that is no event any more.
+  std::vector<pollfd> fds = {{stopping_ ? -1 : stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
   auto wake = protocol_.nextDeadline();
   for (const Stranger &stranger : strangers_) {
     fds.push_back({stranger.connection.fd(), POLLIN, 0});
@@ -74,15 +81,14 @@ void TcpHub::poll() {
     fds.push_back({connection->fd(), short(POLLIN | (connection->hasQueued() ? POLLOUT : 0)), 0});
     order.push_back(rank);
   }
-  int wait = -1;
-  if (wake != Clock::time_point::max()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(wake - Clock::now()).count();
-    wait = int(std::clamp<int64_t>(left, 0, 60'000));
-  }
-  if (::poll(fds.data(), nfds_t(fds.size()), wait) < 0)
+  auto wait = longest;
+  if (wake != Clock::time_point::max()) // whose difference to now would overflow
+    wait = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(wake - Clock::now()), std::chrono::milliseconds(0),
+                      longest);
+  if (::poll(fds.data(), nfds_t(fds.size()), int(wait.count())) < 0)
     return; // EINTR; anything else would be an error of this very function
 
-  stopping_ = fds[0].revents != 0;
+  stopping_ |= fds[0].revents != 0;
   for (size_t i = 0; i < order.size(); ++i)
     if (fds[firstRank + i].revents)
       serve(order[i]);

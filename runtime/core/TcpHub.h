@@ -16,7 +16,8 @@ class TcpHub {
 public:
   /// Listens at the address; rank 0 has joined.
   static Expected<std::unique_ptr<TcpHub>> start(const JoinRequest &rank0);
-  /// Sends what is queued and waits for the ranks to hang up, for a second at most.
+  /// Sends what is queued and waits for the ranks to hang up, for a second at most; two more when ranks that are on
+  /// their way have to be told of a failure.
   ~TcpHub();
   TcpHub(const TcpHub &) = delete;
   TcpHub &operator=(const TcpHub &) = delete;
@@ -35,7 +36,7 @@ private:
 
   TcpHub(const JoinRequest &rank0, std::string job, FileDescriptor listener, FileDescriptor stop);
   void run(Nanoseconds timeout);
-  void poll();
+  void poll(std::chrono::milliseconds longest);
   void accept();
   Verdict examine(Stranger &stranger);
   void serve(uint32_t rank);

@@ -256,6 +256,16 @@ TEST_F(TcpMeeting, AnotherWorldSizeIsAnErrorOfAll) {
     expectStatus(answer, FARO_INVALID_ARGUMENT, {"rank 2", "world size of 4", "rank 0 has 3"});
 }
 
+TEST_F(TcpMeeting, ARankThatComesAfterTheFailureHearsOfItToo) {
+  std::vector<Status> first;
+  std::thread early([&] { first = come({optionsOf(0, 3), optionsOf(2, 4)}); });
+  usleep(300'000);
+  const auto start = Clock::now();
+  expectStatus(come({optionsOf(1, 3)})[0], FARO_INVALID_ARGUMENT, {"rank 2", "world size of 4"});
+  EXPECT_LT(Clock::now() - start, seconds(5));
+  early.join();
+}
+
 TEST_F(TcpMeeting, AJobThatIsCompleteTurnsLateComersAwayAndGoesOn) {
   meet(2, [&](TcpBootstrap &self, uint32_t rank) {
     if (rank == 1)
@@ -320,6 +330,7 @@ TEST_F(TcpMeeting, AnAbortReachesAllWithItsReason) {
 }
 
 TEST_F(TcpMeeting, LeavingIsNoFailureButAGatherWithoutThatRankIs) {
+  std::atomic<int> checked{0};
   meet(3, [&](TcpBootstrap &self, uint32_t rank) {
     if (rank == 2) {
       self.leave(milliseconds(1), nullptr);
@@ -333,6 +344,9 @@ TEST_F(TcpMeeting, LeavingIsNoFailureButAGatherWithoutThatRankIs) {
     EXPECT_TRUE(self.hasLeft(2));
     usleep(50'000); // its connection closes meanwhile
     EXPECT_TRUE(self.check()) << self.check().message();
+    ++checked;
+    while (checked < 2) // the other one's gather would be the failure
+      usleep(1000);
     const auto all = self.allgather({}, "without", seconds(20), nullptr);
     ASSERT_FALSE(all);
     expectStatus(all.status(), FARO_PEER_FAILED, {"rank 2 left the job", "'without'"});
@@ -340,12 +354,16 @@ TEST_F(TcpMeeting, LeavingIsNoFailureButAGatherWithoutThatRankIs) {
 }
 
 TEST_F(TcpMeeting, AnErrorOfIdleEndsTheWait) {
+  std::atomic<bool> done{false};
   meet(2, [&](TcpBootstrap &self, uint32_t rank) {
     if (rank == 0) {
       const auto all = self.allgather({}, "alone", seconds(60), [] { return Status(FARO_UNAVAILABLE, "no more"); });
       ASSERT_FALSE(all);
       expectStatus(all.status(), FARO_UNAVAILABLE, {"no more"});
+      done = true;
     }
+    while (!done) // or its end would be the error
+      usleep(1000);
   });
 }
 
