@@ -3,8 +3,22 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 namespace faro {
+
+/// Makes the pages of a mapping, in order, before rows are stored all over it. The owner does so first: pages that were
+/// made in the order of first touch by all ranks at once lie scattered in physical memory, and a push into them was a
+/// quarter slower. The others then fill in their page tables, so that the first batch runs like the next ones.
+static void populate(std::byte *base, uint64_t size) {
+#ifdef MADV_POPULATE_WRITE
+  if (madvise(base, size, MADV_POPULATE_WRITE) == 0)
+    return;
+#endif
+  // An older kernel: touching is as good. The memory is zero, and nobody else writes to it yet.
+  for (uint64_t at = 0; at < size; at += 4096)
+    reinterpret_cast<volatile std::byte *>(base)[at] = std::byte(0);
+}
 
 Expected<std::unique_ptr<SymmetricMemory>> SymmetricMemory::create(std::shared_ptr<Communicator> communicator,
                                                                    const std::vector<uint64_t> &sizeOfRank,
@@ -21,6 +35,7 @@ Expected<std::unique_ptr<SymmetricMemory>> SymmetricMemory::create(std::shared_p
   if (const faro_status code = transport.alloc(communicator->transportContext(), mine, &memory->region))
     return Status(code, fmt::format("rank {}: {} bytes for the {}: {}", communicator->rank(), mine, what,
                                     transport.last_error()));
+  populate(static_cast<std::byte *>(transport.base(memory->region)), mine);
   FARO_RETURN_IF_ERROR(memory->map(what));
   return memory;
 }
@@ -56,6 +71,7 @@ Status SymmetricMemory::map(const char *what) {
               fmt::format("rank {}: the {} of rank {} cannot be mapped; the direct path needs all "
                           "ranks on one node with shared memory (is /dev/shm there and large enough?)",
                           communicator->rank(), what, rank)};
+    populate(bases[rank], sizes[rank]);
   }
   // Nobody may give up and release a region that another is still about to map.
   return communicator->barrier();
