@@ -102,6 +102,15 @@ Status CommunicatorImpl::connect(const std::vector<Bytes> &introductions) {
   return Status::ok();
 }
 
+Status CommunicatorImpl::settle() {
+  // A flush has to travel, so it ends when the connections stand. UCX 1.13 does not survive a peer that leaves while
+  // its side of a connection is still being made (an assertion in wireup_ep.c), as the ranks of a very short job would.
+  if (transport_->capabilities & FARO_CAN_PUT)
+    if (faro_status code = transport_->flush(context_, timeout().count()))
+      return transportError(*transport_, code, fmt::format("rank {} waited for its connections", rank()));
+  return barrier();
+}
+
 void CommunicatorImpl::onMessage(void *user, uint32_t rank, uint32_t tag, const void *, size_t size) {
   auto *self = static_cast<CommunicatorImpl *>(user);
   if (self->failure_)
@@ -190,7 +199,10 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
   auto introductions = (*self)->allgather((*self)->introduction(), "communicator: transport addresses");
   if (!introductions)
     return introductions.status();
-  if (Status connected = (*self)->connect(*introductions); !connected) {
+  Status connected = (*self)->connect(*introductions);
+  if (connected)
+    connected = (*self)->settle();
+  if (!connected) {
     // A rank that cannot be connected has often just died; then its death is what people need to hear of.
     const auto until = Clock::now() + ReasonMayTake;
     while (Clock::now() < until) {

@@ -36,6 +36,8 @@ public:
   Bytes introduction() const;
   /// Connects to all others. `introductions` by rank.
   Status connect(const std::vector<Bytes> &introductions);
+  /// Returns when all connections of all ranks stand.
+  Status settle();
 
   Expected<std::vector<Bytes>> allgather(const Bytes &mine, const char *what) override;
   Status barrier() override;

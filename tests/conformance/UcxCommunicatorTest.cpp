@@ -80,8 +80,10 @@ TEST(UcxCommunicator, RankZerosDeathIsReportedToAll) {
   runProcesses(3,
                [](std::shared_ptr<Communicator> self) {
                  ASSERT_TRUE(self->barrier());
-                 if (self->rank() == 0)
+                 if (self->rank() == 0) {
+                   usleep(200'000); // the others hear of the barrier's end from this very process
                    raise(SIGKILL);
+                 }
                  expectStatus(hear(*self), FARO_PEER_FAILED, {"rank 0"});
                },
                {0});
