@@ -210,6 +210,13 @@ Status SessionImpl::wait() {
 
 //===--------------------------------------------------------- dispatch ---===//
 
+Status SessionImpl::reserve(const std::shared_ptr<const Plan> &plan) {
+  return guarded(nullptr, [&]() -> Status {
+    FARO_RETURN_IF_ERROR(checkPlan(*plan, "reserve"));
+    return receivedWindow.ensure(windowBytes(*plan, plan->program->row.stride));
+  });
+}
+
 Status SessionImpl::postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
   return guarded(&stats.dispatchNs, [&] { return beginDispatch(plan, x); });
 }

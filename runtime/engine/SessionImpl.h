@@ -16,6 +16,7 @@ public:
                                                    std::shared_ptr<const Module> module);
 
   Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) override;
+  Status reserve(const std::shared_ptr<const Plan> &plan) override;
   Status postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) override;
   Status postCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                      const float *weights, Rows out) override;

@@ -69,6 +69,10 @@ public:
   /// `program` is a dispatch of the module. Errors: INVALID_ARGUMENT for an expert outside [-1, experts).
   virtual Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) = 0;
 
+  /// Collective. Makes the shared memory that dispatches of this plan need, unless it is there already. A dispatch does
+  /// so by itself; this is for callers who want the cost of new memory elsewhere.
+  virtual Status reserve(const std::shared_ptr<const Plan> &plan) = 0;
+
   /// Collective. Moves the tokens to the ranks of their experts. x.rows must be the plan's tokens.
   Expected<Received> dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x);
 

@@ -51,6 +51,7 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
                   {"routed_rows", result.items}, {"prepare_ns", result.prepareNs}, {"dispatch_ns", result.dispatchNs}};
     if (job.combine)
       entry["combine_ns"] = result.combineNs;
+    entry["reserve_ns"] = result.reserveNs;
     entry["window_bytes"] = result.windowBytes;
     entry["window_growths"] = result.windowGrowths;
     entry["staged_bytes"] = result.stagedBytes;

@@ -67,6 +67,7 @@ Figures figuresOf(const Job &job, const std::vector<RankResult> &results) {
     figures.fewestRows = std::min(figures.fewestRows, uint64_t(result.rows));
     figures.mostRows = std::max(figures.mostRows, uint64_t(result.rows));
     figures.windowBytes = std::max(figures.windowBytes, result.windowBytes);
+    figures.reserveNs = std::max(figures.reserveNs, result.reserveNs);
     figures.stagedBytes += result.stagedBytes;
     for (auto first : {&Findings::firstReceived, &Findings::firstCombined})
       if ((figures.findings.*first).empty())
@@ -113,7 +114,8 @@ std::string formatTable(const RunFacts &facts, const Figures &figures) {
   text += fmt::format("rows of a rank: {} to {}", figures.fewestRows, figures.mostRows);
   if (figures.rows > figures.items)
     text += fmt::format(" (with {} padding rows on all ranks together)", figures.rows - figures.items);
-  text += fmt::format("\nshared memory of a rank: {}\n", bytesText(figures.windowBytes));
+  text += fmt::format("\nshared memory of a rank: {}, made once in {}\n", bytesText(figures.windowBytes),
+                      timeText(double(figures.reserveNs) * 1e-6));
   if (figures.stagedBytes)
     text += fmt::format("copied once more because it was not in shared memory: {}\n", bytesText(figures.stagedBytes));
   if (!options.output.empty() && figures.findings.differences == 0)

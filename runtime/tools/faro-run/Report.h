@@ -25,6 +25,7 @@ struct Figures {
   uint64_t tokens = 0, items = 0, rows = 0;
   uint64_t fewestRows = 0, mostRows = 0; ///< of one rank, padding included
   uint64_t windowBytes = 0;              ///< of the rank that holds most
+  uint64_t reserveNs = 0;                ///< for making it, on the slowest rank
   uint64_t stagedBytes = 0;              ///< of all ranks
   Findings findings;                     ///< of all ranks; the first differences of the lowest rank that has some
 };

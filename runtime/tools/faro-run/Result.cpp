@@ -17,6 +17,7 @@ Json toJson(const RankResult &result) {
           {"prepare_ns", result.prepareNs},
           {"dispatch_ns", result.dispatchNs},
           {"combine_ns", result.combineNs},
+          {"reserve_ns", result.reserveNs},
           {"window_bytes", result.windowBytes},
           {"staged_bytes", result.stagedBytes},
           {"window_growths", result.windowGrowths},
@@ -42,6 +43,7 @@ RankResult fromJson(const Json &json) {
   json.at("prepare_ns").get_to(result.prepareNs);
   json.at("dispatch_ns").get_to(result.dispatchNs);
   json.at("combine_ns").get_to(result.combineNs);
+  json.at("reserve_ns").get_to(result.reserveNs);
   json.at("window_bytes").get_to(result.windowBytes);
   json.at("staged_bytes").get_to(result.stagedBytes);
   json.at("window_growths").get_to(result.windowGrowths);

@@ -4,6 +4,7 @@
  */
 #include "runtime/abi/faro_abi.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,7 +25,7 @@ static void push(const void *src, int64_t stride, const uint32_t *offsets, const
       if (FAULT == FAULT_ROW && t == 2 && i == offsets[t])
         to[9] ^= 1;
       if (FAULT == FAULT_CRASH)
-        *(volatile char *)(uintptr_t)1 = 0;
+        raise(SIGSEGV);
       while (FAULT == FAULT_HANG)
         pause();
     }
