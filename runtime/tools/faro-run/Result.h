@@ -23,7 +23,7 @@ struct RankResult {
   int64_t rows = 0;                                       ///< received, padding included
   int64_t items = 0;                                      ///< received, without padding
   std::vector<uint64_t> prepareNs, dispatchNs, combineNs; ///< per repeat
-  uint64_t reserveNs = 0; ///< for making shared memory before the first dispatch
+  uint64_t reserveNs = 0;                                 ///< for making shared memory before the first dispatch
   uint64_t windowBytes = 0, stagedBytes = 0, windowGrowths = 0;
   Findings findings;
   std::vector<TraceEvent> trace; ///< empty unless asked for
