@@ -137,17 +137,64 @@ int64_t faro_plan_tokens(const faro_plan *plan) { return plan ? planTokens(*plan
 int64_t faro_plan_rows(const faro_plan *plan) { return plan ? planRows(*plan->plan) : 0; }
 void faro_plan_destroy(faro_plan *plan) { delete plan; }
 
+faro_status faro_reserve(faro_session *session, const faro_plan *plan) {
+  return guarded([&]() -> Status {
+    if (!session || !plan)
+      return missing("faro_reserve", session ? "plan" : "session");
+    return session->session->reserve(plan->plan);
+  });
+}
+
+static void describe(const Received &received, faro_received *out) {
+  *out = {received.rows.data,           received.rows.rows,
+          received.rows.stride,         received.expertOffsets.empty() ? nullptr : received.expertOffsets.data(),
+          received.expertCounts.data(), int64_t(received.expertCounts.size())};
+}
+
+static Status postDispatch(const char *call, faro_session *session, const faro_plan *plan, const void *x,
+                           int64_t x_stride) {
+  if (!session || !plan)
+    return missing(call, session ? "plan" : "session");
+  return session->session->postDispatch(plan->plan, {x, planTokens(*plan->plan), x_stride});
+}
+
+faro_status faro_post_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride) {
+  return guarded([&] { return postDispatch("faro_post_dispatch", session, plan, x, x_stride); });
+}
+
+faro_status faro_test(faro_session *session, int *over) {
+  return guarded([&]() -> Status {
+    if (!session || !over)
+      return missing("faro_test", session ? "over" : "session");
+    auto tested = session->session->test();
+    if (!tested)
+      return tested.status();
+    *over = *tested;
+    return Status::ok();
+  });
+}
+
+faro_status faro_wait(faro_session *session) {
+  return guarded([&] { return session ? session->session->wait() : missing("faro_wait", "session"); });
+}
+
+faro_status faro_received_of(faro_session *session, const faro_plan *plan, faro_received *out) {
+  return guarded([&]() -> Status {
+    if (!session || !plan || !out)
+      return missing("faro_received_of", !session ? "session" : !plan ? "plan" : "out");
+    describe(session->session->received(*plan->plan), out);
+    return Status::ok();
+  });
+}
+
 faro_status faro_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride,
                           faro_received *out) {
   return guarded([&]() -> Status {
-    if (!session || !plan || !out)
-      return missing("faro_dispatch", !session ? "session" : !plan ? "plan" : "out");
-    auto received = session->session->dispatch(plan->plan, {x, planTokens(*plan->plan), x_stride});
-    if (!received)
-      return received.status();
-    *out = {received->rows.data,           received->rows.rows,
-            received->rows.stride,         received->expertOffsets.empty() ? nullptr : received->expertOffsets.data(),
-            received->expertCounts.data(), int64_t(received->expertCounts.size())};
+    if (!out)
+      return missing("faro_dispatch", "out");
+    FARO_RETURN_IF_ERROR(postDispatch("faro_dispatch", session, plan, x, x_stride));
+    FARO_RETURN_IF_ERROR(session->session->wait());
+    describe(session->session->received(*plan->plan), out);
     return Status::ok();
   });
 }
@@ -165,15 +212,27 @@ faro_status faro_expert_rows(faro_session *session, const faro_plan *plan, void 
   });
 }
 
+static Status postCombine(const char *call, faro_session *session, const char *program, const faro_plan *plan,
+                          const void *y, int64_t y_stride, const float *weights, void *out, int64_t out_stride) {
+  if (!session || !plan)
+    return missing(call, session ? "plan" : "session");
+  auto found = programOf(*session->module, program, FARO_ABI_COMBINE);
+  if (!found)
+    return found.status();
+  return session->session->postCombine(**found, plan->plan, {y, planRows(*plan->plan), y_stride}, weights,
+                                       {out, planTokens(*plan->plan), out_stride});
+}
+
+faro_status faro_post_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
+                              int64_t y_stride, const float *weights, void *out, int64_t out_stride) {
+  return guarded(
+      [&] { return postCombine("faro_post_combine", session, program, plan, y, y_stride, weights, out, out_stride); });
+}
+
 faro_status faro_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
                          int64_t y_stride, const float *weights, void *out, int64_t out_stride) {
   return guarded([&]() -> Status {
-    if (!session || !plan)
-      return missing("faro_combine", session ? "plan" : "session");
-    auto found = programOf(*session->module, program, FARO_ABI_COMBINE);
-    if (!found)
-      return found.status();
-    return session->session->combine(**found, plan->plan, {y, planRows(*plan->plan), y_stride}, weights,
-                                     {out, planTokens(*plan->plan), out_stride});
+    FARO_RETURN_IF_ERROR(postCombine("faro_combine", session, program, plan, y, y_stride, weights, out, out_stride));
+    return session->session->wait();
   });
 }

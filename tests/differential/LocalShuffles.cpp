@@ -1,6 +1,8 @@
 // Shuffles between threads of this process, over random shapes, against the reference, bit by bit.
 #include "tests/differential/Job.h"
 
+#include <atomic>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -83,6 +85,60 @@ TEST(LocalShuffles, fewerExpertsThanRanks) {
   shape.topk = 2;
   shape.columns = 32;
   runShape(shape, 2);
+}
+
+/// Calls in halves: nothing is over before all have posted, a second call is refused while one is under way.
+TEST(LocalShuffles, postedCallsAreOverWhenAllHaveCome) {
+  Shape shape;
+  shape.ranks = 3;
+  shape.experts = 3;
+  shape.topk = 1;
+  shape.columns = 16;
+  auto module = compiled(shape);
+  ASSERT_TRUE(module);
+  auto ranks = Communicator::createLocal(shape.ranks, std::chrono::seconds(60));
+  ASSERT_TRUE(ranks);
+  std::atomic<bool> lastHasPosted = false;
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < shape.ranks; ++rank)
+    threads.emplace_back([&, rank] {
+      auto session = Session::create((*ranks)[rank], module);
+      ASSERT_TRUE(session) << session.status().message();
+      const std::vector<int64_t> idx = {(rank + 1) % 3, (rank + 2) % 3};
+      const std::vector<uint16_t> x(32, uint16_t(0x3f80 + rank));
+      auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {idx.data(), 2});
+      ASSERT_TRUE(plan);
+      ASSERT_TRUE((*session)->reserve(*plan));
+      if (rank == 2) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        lastHasPosted = true;
+      }
+      ASSERT_TRUE((*session)->postDispatch(*plan, {x.data(), 2, 32}));
+      while (true) {
+        auto over = (*session)->test();
+        ASSERT_TRUE(over);
+        EXPECT_TRUE(!*over || lastHasPosted);
+        if (*over)
+          break;
+        std::this_thread::yield();
+      }
+      const Received received = (*session)->received(**plan);
+      ASSERT_EQ(received.rows.rows, 2);
+      for (int row = 0; row < 2; ++row) { // expert e gets a row from each of the two other ranks
+        const uint32_t from = row == 0 ? (rank == 0 ? 1 : 0) : (rank == 2 ? 1 : 2);
+        uint16_t value;
+        std::memcpy(&value, static_cast<const std::byte *>(received.rows.data) + row * received.rows.stride, 2);
+        EXPECT_EQ(value, 0x3f80 + from);
+      }
+      ASSERT_TRUE((*session)->wait()) << "nothing under way";
+      ASSERT_TRUE((*ranks)[rank]->barrier());
+      if (rank == 0) {
+        ASSERT_TRUE((*session)->postDispatch(*plan, {x.data(), 2, 32}));
+        EXPECT_EQ((*session)->reserve(*plan).code(), FARO_INVALID_ARGUMENT);
+      }
+    });
+  for (std::thread &thread : threads)
+    thread.join();
 }
 
 /// A rank that fails ends everybody's call with its message, at once.

@@ -87,6 +87,22 @@ FARO_API faro_status faro_expert_rows(faro_session *session, const faro_plan *pl
 FARO_API faro_status faro_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
                                   int64_t y_stride, const float *weights, void *out, int64_t out_stride);
 
+/*
+ * The same in halves, so that the caller can compute in between. A posted call is under way until faro_wait returns, or
+ * faro_test says that it is over; until then nothing else of the session may be called, and x, y, weights and out must
+ * stay as they are. A posted dispatch leaves its rows in faro_received_of.
+ */
+FARO_API faro_status faro_post_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride);
+FARO_API faro_status faro_post_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
+                                       int64_t y_stride, const float *weights, void *out, int64_t out_stride);
+/* Does what has become possible without waiting for anybody; *over is 1 when the call is over. */
+FARO_API faro_status faro_test(faro_session *session, int *over);
+FARO_API faro_status faro_wait(faro_session *session);
+FARO_API faro_status faro_received_of(faro_session *session, const faro_plan *plan, faro_received *out);
+
+/* Collective. Makes the shared memory that dispatches of this plan need, which the first would make otherwise. */
+FARO_API faro_status faro_reserve(faro_session *session, const faro_plan *plan);
+
 #ifdef __cplusplus
 }
 #endif

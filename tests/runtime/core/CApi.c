@@ -67,7 +67,7 @@ int main(void) {
   void *rows = NULL;
   int64_t stride = 0;
   if (faro_prepare(session, "dispatch", &idx[0][0], TOKENS, &plan) != FARO_OK ||
-      faro_dispatch(session, plan, x, sizeof x[0], &got) != FARO_OK ||
+      faro_reserve(session, plan) != FARO_OK || faro_dispatch(session, plan, x, sizeof x[0], &got) != FARO_OK ||
       faro_expert_rows(session, plan, &rows, &stride) != FARO_OK) {
     printf("FAILED: %s\n", faro_last_error());
     return 1;
@@ -93,6 +93,22 @@ int main(void) {
           sum += weights[t][k] * (2 * x[t][c]);
       expect(out[t][c] == sum, "combined tokens");
     }
+
+  /* The same in halves. */
+  faro_received again;
+  int over = 0;
+  memset(out, 0, sizeof out);
+  expect(faro_post_dispatch(session, plan, x, sizeof x[0]) == FARO_OK, "post a dispatch");
+  while (!over)
+    expect(faro_test(session, &over) == FARO_OK, "test it");
+  expect(faro_received_of(session, plan, &again) == FARO_OK && again.data == got.data && again.rows == got.rows,
+         "its rows");
+  expect(faro_post_combine(session, NULL, plan, again.data, again.stride, &weights[0][0], out, sizeof out[0]) ==
+             FARO_OK,
+         "post a combine");
+  expect(faro_wait(session) == FARO_OK, "wait for it");
+  expect(out[1][3] == weights[1][0] * x[1][3], "its result");
+
   expect(faro_prepare(session, "no such program", &idx[0][0], TOKENS, &plan) == FARO_NOT_FOUND, "unknown program");
 
   faro_plan_destroy(plan);
