@@ -26,7 +26,7 @@ export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 run_tests() { # preset folder, ctest arguments
   local folder=$1
   shift
-  ctest --test-dir "$folder" --output-on-failure --timeout 300 -j 2 "$@"
+  ctest --test-dir "$folder" --output-on-failure --no-tests=error --timeout 300 -j 2 "$@"
 }
 
 scripts/setup.sh
