@@ -161,8 +161,8 @@ private:
   Option<int64_t> sourceAlignment{*this, "source-alignment",
                                   llvm::cl::desc("what rows that are read are a multiple of, in bytes"),
                                   llvm::cl::init(1)};
-  Option<int64_t> prefetch{*this, "prefetch", llvm::cl::desc("how many bytes ahead a pull asks for its rows"),
-                           llvm::cl::init(1024)};
+  Option<int64_t> prefetch{*this, "prefetch", llvm::cl::desc("how many bytes of its rows a pull asks for ahead"),
+                           llvm::cl::init(8192)};
   llvm::StringMap<Emitted> emitted;
 };
 

@@ -22,9 +22,9 @@ struct EmitKernelsOptions {
   int64_t vector = 64;
   /// What the rows that a kernel reads, and the distances between them, are a multiple of. 1 costs a CPU nothing.
   int64_t sourceAlignment = 1;
-  /// How many bytes ahead a pull asks for the lines of its rows. Less than 512 or more than 2048 was slower on Zen 5.
-  /// 0: the next token's rows are asked for instead.
-  int64_t prefetch = 1024;
+  /// How many bytes a pull asks for before it needs them, of all rows of a token together: bandwidth times latency of a
+  /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead.
+  int64_t prefetch = 8192;
 };
 
 std::unique_ptr<mlir::Pass> createEmitKernelsPass(const EmitKernelsOptions &options = {});

@@ -37,7 +37,7 @@ xfer.program @program combine(!experts, !routes) path(direct)
 // -----
 
 !experts = !faro.tokens<257xf16, #faro.layout<order = [expert, source]>>
-!routes = !faro.routes<topk = 9, experts = 9>
+!routes = !faro.routes<topk = 17, experts = 17>
 
 // The padding of a row may be read, and is stored by neither form.
 // CHECK-LABEL: func.func @odd(
@@ -61,7 +61,7 @@ xfer.program @program combine(!experts, !routes) path(direct)
 // -----
 
 !experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert, source]>>
-!routes = !faro.routes<topk = 9, experts = 9>
+!routes = !faro.routes<topk = 17, experts = 17>
 
 // More rows than registers: the loop alone. A kilobyte ahead within the row; for its last kilobyte, the next token's row.
 // CHECK-LABEL: func.func @long(
