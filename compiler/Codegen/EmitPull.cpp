@@ -8,11 +8,10 @@
 //         sum = sum + weights[i] x rows[i][tile]           f32; the product is rounded first
 //       store round(sum) to out[t][tile]
 //
-// Asking for each row's lines ahead, a kilobyte for eight rows, keeps enough of them on their way: 1.5 times faster on
-// Zen 5 than asking for the next token's row at the same offset, which comes too early (a token's rows are larger than
-// the first cache), and 1.25 times faster than leaving it to the hardware, which has to find k streams anew in each
-// page. Two lines are enough: more sums than registers would spill. A token that kept all of its choices, as nearly all
-// do, has its rows and weights in registers and no inner loop: another tenth.
+// Asking for each row's lines ahead keeps enough of them on their way. The next token's row at the same offset would be
+// too early (a token's rows are larger than the first cache), and the hardware would have to find k streams anew in
+// each page. Two lines are enough: more sums than registers would spill. A token that kept all of its choices, as
+// nearly all do, has its rows and weights in registers and no inner loop.
 #include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/KernelBuilder.h"
 #include "compiler/Codegen/Numeric.h"

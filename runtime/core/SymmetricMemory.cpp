@@ -8,8 +8,7 @@
 namespace faro {
 
 /// Makes the pages of a mapping before rows are stored all over it: the owner first, in order, so that they lie
-/// together; the others then fill in their page tables. So the first batch runs like the next ones, and not ten times
-/// slower.
+/// together; the others then fill in their page tables. So the first batch does not pay for it.
 static void populate(std::byte *base, uint64_t size) {
 #ifdef MADV_POPULATE_WRITE
   if (madvise(base, size, MADV_POPULATE_WRITE) == 0)

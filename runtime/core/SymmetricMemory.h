@@ -49,10 +49,6 @@ public:
   std::byte *mine() const { return memory ? memory->mine() : nullptr; }
   std::byte *of(uint32_t rank) const { return memory ? memory->of(rank) : nullptr; }
   uint64_t bytes() const { return memory ? memory->sizeOf(communicator->rank()) : 0; }
-  bool contains(const void *p) const {
-    const auto *b = static_cast<const std::byte *>(p);
-    return memory && b >= mine() && b < mine() + bytes();
-  }
   uint64_t growths() const { return grown; }
 
 private:
