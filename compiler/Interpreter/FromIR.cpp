@@ -30,7 +30,7 @@ template <typename Op> static FailureOr<reference::Program> programOf(func::Func
   reference::Program program;
   program.name = function.getName().str();
   program.isDispatch = std::is_same_v<Op, ir::DispatchOp>;
-  program.element = *element;
+  program.element = program.partial = *element;
   program.columns = uint64_t(experts.getPlanes().front().columns);
   program.layout = experts.getLayout().toLayout();
   program.placement = routes.getPlacement();

@@ -2,6 +2,7 @@
 
 #include "compiler/Interpreter/Number.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -13,7 +14,7 @@ Program fromAbi(const faro_abi_program &program) {
   Program result;
   result.name = program.name;
   result.isDispatch = program.op == FARO_ABI_DISPATCH;
-  result.element = Element(program.row.element);
+  result.element = result.partial = Element(program.row.element);
   result.columns = program.row.columns;
   result.topk = program.routes.topk;
 
@@ -94,19 +95,63 @@ void fromFloat(Element element, float value, std::byte *out) {
   std::memcpy(out, &bits, sizeof bits);
 }
 
+/// The sum of one column over the rows that are not null.
+static float weightedSum(const Program &program, const std::vector<const std::byte *> &rows, const float *weights,
+                         uint64_t column) {
+  float sum = 0;
+  for (size_t k = 0; k < rows.size(); ++k) {
+    if (!rows[k])
+      continue;
+    // volatile: the product is rounded before it is added, whatever the compiler may contract.
+    const volatile float product = weights[k] * toFloat(program.element, rows[k] + column * bytesOf(program.element));
+    sum += product;
+  }
+  return sum;
+}
+
 void combineRow(const Program &program, const std::vector<const std::byte *> &rows, const float *weights,
                 std::byte *out) {
-  const uint64_t size = bytesOf(program.element);
+  for (uint64_t column = 0; column < program.columns; ++column)
+    fromFloat(program.element, weightedSum(program, rows, weights, column), out + column * bytesOf(program.element));
+}
+
+/// 0, 1, ... in the order of the nodes' smallest ranks.
+static std::vector<size_t> numbered(const NodeOfRank &nodeOfRank) {
+  std::vector<size_t> numbers;
+  std::vector<uint32_t> labels;
+  for (uint32_t label : nodeOfRank) {
+    const auto known = std::find(labels.begin(), labels.end(), label);
+    numbers.push_back(size_t(known - labels.begin()));
+    if (known == labels.end())
+      labels.push_back(label);
+  }
+  return numbers;
+}
+
+void combineRow(const Program &program, const NodeOfRank &nodeOfRank, const int64_t *experts,
+                const std::vector<const std::byte *> &rows, const float *weights, std::byte *out) {
+  const std::vector<size_t> nodeOf = numbered(nodeOfRank);
+  const size_t nodes = *std::max_element(nodeOf.begin(), nodeOf.end()) + 1;
+  if (nodes == 1)
+    return combineRow(program, rows, weights, out);
+  // The rows of each node that has some, at the places of their choices.
+  std::vector<std::vector<const std::byte *>> rowsOf(nodes);
+  for (size_t k = 0; k < rows.size(); ++k)
+    if (rows[k]) {
+      auto &there = rowsOf[nodeOf[program.placement.owner(uint32_t(experts[k]), uint32_t(nodeOfRank.size()))]];
+      there.resize(rows.size());
+      there[k] = rows[k];
+    }
   for (uint64_t column = 0; column < program.columns; ++column) {
     float sum = 0;
-    for (size_t k = 0; k < rows.size(); ++k) {
-      if (!rows[k])
+    for (const auto &there : rowsOf) {
+      if (there.empty())
         continue;
-      // volatile: the product is rounded before it is added, whatever the compiler may contract.
-      const volatile float product = weights[k] * toFloat(program.element, rows[k] + column * size);
-      sum += product;
+      std::byte share[sizeof(float)];
+      fromFloat(program.partial, weightedSum(program, there, weights, column), share);
+      sum += toFloat(program.partial, share);
     }
-    fromFloat(program.element, sum, out + column * size);
+    fromFloat(program.element, sum, out + column * bytesOf(program.element));
   }
 }
 

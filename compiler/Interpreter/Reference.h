@@ -25,6 +25,7 @@ struct Program {
   std::string name;
   bool isDispatch = true;
   Element element = Element::BF16;
+  Element partial = Element::BF16; ///< of a node's share of a sum; combines only, a dispatch has its element here
   uint64_t columns = 0;
   layout::Layout layout;
   layout::Placement placement = layout::Placement::block(1);
@@ -58,6 +59,17 @@ Dispatched dispatch(const Program &program, uint32_t rank, const std::vector<Rou
 /// starting from +0; a NaN becomes the one quiet NaN. Null rows are dropped choices, whose weights are not looked at.
 void combineRow(const Program &program, const std::vector<const std::byte *> &rows, const float *weights,
                 std::byte *out);
+
+/// Which node each of the job's ranks is on, any labels; at least one rank. Nodes stand in the order of their smallest
+/// ranks.
+using NodeOfRank = std::vector<uint32_t>;
+
+/// The same for a job that may have several nodes. `experts[k]` is choice k, or -1; it says on which node rows[k] lies.
+/// The rows of each node that has some are summed as above and rounded once to program.partial; these shares are then
+/// added in the order of the nodes, from +0, and rounded once to the element. When all ranks are on one node, there are
+/// no shares: the definition above.
+void combineRow(const Program &program, const NodeOfRank &nodeOfRank, const int64_t *experts,
+                const std::vector<const std::byte *> &rows, const float *weights, std::byte *out);
 
 /// Single values, for experts' functions and tests: to f32 exactly; from f32 to nearest even, NaN to the quiet NaN.
 float toFloat(Element element, const std::byte *value);

@@ -149,3 +149,92 @@ TEST(Combine, theWeightOfADroppedChoiceIsIgnored) {
   combineRow(p, {nullptr, reinterpret_cast<const std::byte *>(&row)}, weights, reinterpret_cast<std::byte *>(&out));
   EXPECT_EQ(out, 0x3f80);
 }
+
+//===---------------------------------------------- combine across nodes ---===//
+
+/// Four experts, expert e on rank e, one column; all choices used.
+static float acrossNodes(Element element, Element partial, const NodeOfRank &nodes, const std::vector<int64_t> &experts,
+                         const std::vector<float> &values) {
+  Program p = program(element, 1, uint32_t(experts.size()), 4, 1);
+  p.partial = partial;
+  std::vector<std::array<std::byte, 4>> memory(values.size());
+  std::vector<const std::byte *> rows;
+  for (size_t k = 0; k < values.size(); ++k) {
+    fromFloat(element, values[k], memory[k].data());
+    rows.push_back(experts[k] < 0 ? nullptr : memory[k].data());
+  }
+  const std::vector<float> weights(experts.size(), 1);
+  std::byte out[4];
+  combineRow(p, nodes, experts.data(), rows, weights.data(), out);
+  return toFloat(element, out);
+}
+
+// bf16 has 8 bits: the number after 256 is 258, and 257 is a tie that goes to 256.
+TEST(CombineAcrossNodes, eachNodesShareIsRoundedOnceToTheTypeOfPartials) {
+  const NodeOfRank two{0, 0, 1, 1};
+  // 256 + 1 on the first node becomes 256; 1 on the second; 257 becomes 256. In f32: 258.
+  EXPECT_EQ(acrossNodes(Element::BF16, Element::BF16, two, {0, 1, 2}, {256, 1, 1}), 256.0f);
+  EXPECT_EQ(acrossNodes(Element::BF16, Element::F32, two, {0, 1, 2}, {256, 1, 1}), 258.0f);
+  // The share is rounded once, not at each step: 256 + 1 + 1 is 258.
+  EXPECT_EQ(acrossNodes(Element::BF16, Element::BF16, two, {0, 1, 1, 2}, {256, 1, 1, 0}), 258.0f);
+  // And the sum of shares once: 256 + 1 + 1 over three nodes.
+  EXPECT_EQ(acrossNodes(Element::BF16, Element::BF16, {0, 1, 2, 2}, {0, 1, 2}, {256, 1, 1}), 258.0f);
+}
+
+TEST(CombineAcrossNodes, sharesAreAddedInTheOrderOfNodes) {
+  const NodeOfRank four{0, 1, 2, 3};
+  const std::vector<int64_t> upwards{0, 1, 2}, downwards{2, 1, 0};
+  // Whatever the order of choices, node 0 comes first.
+  EXPECT_EQ(acrossNodes(Element::F32, Element::F32, four, upwards, {1e30f, -1e30f, 1}), 1.0f);
+  EXPECT_EQ(acrossNodes(Element::F32, Element::F32, four, downwards, {1, -1e30f, 1e30f}), 1.0f);
+  EXPECT_EQ(acrossNodes(Element::F32, Element::F32, four, upwards, {1, 1e30f, -1e30f}), 0.0f);
+  // On one node the choices alone say.
+  EXPECT_EQ(acrossNodes(Element::F32, Element::F32, {0, 0, 0, 0}, downwards, {1, -1e30f, 1e30f}), 0.0f);
+}
+
+TEST(CombineAcrossNodes, withinANodeTheOrderOfChoicesCounts) {
+  // Experts 0 and 3 share the first node. Its share is 1e30 + 1 - 1e30 = 0 or 1e30 - 1e30 + 1 = 1.
+  const NodeOfRank nodes{0, 1, 1, 0};
+  EXPECT_EQ(acrossNodes(Element::F32, Element::F32, nodes, {0, 3, 0, 1}, {1e30f, 1, -1e30f, 8}), 8.0f);
+  EXPECT_EQ(acrossNodes(Element::F32, Element::F32, nodes, {0, 0, 1, 3}, {1e30f, -1e30f, 8, 1}), 9.0f);
+}
+
+TEST(CombineAcrossNodes, nodesStandInTheOrderOfTheirSmallestRanks) {
+  // The labels 7 and 2 say nothing about order: rank 0's node is the first.
+  const NodeOfRank labels{7, 2, 7, 2};
+  EXPECT_EQ(acrossNodes(Element::BF16, Element::BF16, labels, {1, 3, 0, 2}, {1, 1, 256, 1}),
+            acrossNodes(Element::BF16, Element::BF16, {0, 1, 0, 1}, {1, 3, 0, 2}, {1, 1, 256, 1}));
+  EXPECT_EQ(acrossNodes(Element::F32, Element::F32, {7, 2, 5, 5}, {2, 1, 0}, {1, -1e30f, 1e30f}), 1.0f);
+}
+
+TEST(CombineAcrossNodes, aNodeWithoutRowsAddsNothing) {
+  const NodeOfRank two{0, 0, 1, 1};
+  EXPECT_EQ(acrossNodes(Element::BF16, Element::BF16, two, {-1, 3, -1}, {256, 3, 1}), 3.0f);
+  EXPECT_EQ(std::bit_cast<uint32_t>(acrossNodes(Element::F32, Element::F32, two, {-1, -1}, {5, 6})), 0u);
+}
+
+TEST(CombineAcrossNodes, aShareThatRoundsToMinusZeroIsAddedToPlusZero) {
+  // -2^-24 is the least f16, so that half of it, weighted, is a tie that becomes -0: the result on one node. As a share
+  // it is added to +0.
+  Program p = program(Element::F16, 1, 1, 4, 1);
+  p.partial = Element::F16;
+  const uint16_t least = 0x8001;
+  const float half = 0.5f;
+  const int64_t expert = 0;
+  const std::vector<const std::byte *> rows{reinterpret_cast<const std::byte *>(&least)};
+  uint16_t out;
+  combineRow(p, {0, 0}, &expert, rows, &half, reinterpret_cast<std::byte *>(&out));
+  EXPECT_EQ(out, 0x8000);
+  combineRow(p, {0, 1}, &expert, rows, &half, reinterpret_cast<std::byte *>(&out));
+  EXPECT_EQ(out, 0x0000);
+}
+
+TEST(CombineAcrossNodes, overflowAndNaNOfAShareTravel) {
+  const NodeOfRank two{0, 0, 1, 1};
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  // 65504 + 65504 overflows f16 on the first node, and nothing brings it back; as f32 it is brought back.
+  EXPECT_EQ(acrossNodes(Element::F16, Element::F16, two, {0, 1, 2}, {65504, 65504, -65504}), inf);
+  EXPECT_EQ(acrossNodes(Element::F16, Element::F32, two, {0, 1, 2}, {65504, 65504, -65504}), 65504.0f);
+  EXPECT_EQ(std::bit_cast<uint32_t>(acrossNodes(Element::F32, Element::F32, two, {0, 2}, {-nan, 1})), 0x7fc00000u);
+  EXPECT_EQ(std::bit_cast<uint32_t>(acrossNodes(Element::F32, Element::F32, two, {0, 2}, {inf, -inf})), 0x7fc00000u);
+}
