@@ -1,0 +1,67 @@
+#include "runtime/plan/Balancer.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fmt/format.h>
+
+namespace faro {
+
+Balancer findBalancer(std::string_view name) {
+  if (name == "static")
+    return staticRails;
+  if (name == "fusco")
+    return fuscoRails;
+  return name == "blend" ? cappedBlend : nullptr;
+}
+
+Expected<std::string_view> balancerFromEnvironment() {
+  const char *name = std::getenv("FARO_BALANCER");
+  if (!name || !*name)
+    return std::string_view("blend");
+  if (!findBalancer(name))
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("FARO_BALANCER is \"{}\", expected static, fusco or blend, the same on all ranks", name));
+  return std::string_view(name);
+}
+
+uint64_t Loads::most() const {
+  uint64_t most = 0;
+  for (const auto *side : {&sent, &received})
+    for (uint64_t rows : *side)
+      most = std::max(most, rows);
+  return most;
+}
+
+Loads loadsOf(const Topology &topology, const Rails &rails) {
+  Loads loads{std::vector<uint64_t>(topology.ranks()), std::vector<uint64_t>(topology.ranks())};
+  for (const Flow &flow : rails.flows) {
+    loads.sent[flow.rail] += flow.rows;
+    loads.received[flow.forwarder] += flow.rows;
+  }
+  return loads;
+}
+
+double lowerBound(const Topology &topology, const NodeRows &rows) {
+  std::vector<uint64_t> received(topology.nodes());
+  double bound = 0;
+  for (uint32_t n = 0; n < topology.nodes(); ++n) {
+    uint64_t sent = 0;
+    for (uint32_t rank : topology.ranksOf(n))
+      for (uint32_t m = 0; m < topology.nodes(); ++m)
+        if (m != n) {
+          sent += rows.of(rank, m);
+          received[m] += rows.of(rank, m);
+        }
+    bound = std::max(bound, double(sent) / double(topology.ranksOf(n).size()));
+  }
+  for (uint32_t m = 0; m < topology.nodes(); ++m)
+    bound = std::max(bound, double(received[m]) / double(topology.ranksOf(m).size()));
+  return bound;
+}
+
+double overLowerBound(const Topology &topology, const NodeRows &rows, const Rails &rails) {
+  const double bound = lowerBound(topology, rows);
+  return bound > 0 ? double(loadsOf(topology, rails).most()) / bound : 1.0;
+}
+
+} // namespace faro
