@@ -15,6 +15,9 @@ Program fromAbi(const faro_abi_program &program) {
   result.name = program.name;
   result.isDispatch = program.op == FARO_ABI_DISPATCH;
   result.element = result.partial = Element(program.row.element);
+  for (uint32_t i = 0; i < program.schedule_count; ++i)
+    if (program.schedules[i].partial)
+      result.partial = Element(program.schedules[i].partial);
   result.columns = program.row.columns;
   result.topk = program.routes.topk;
 

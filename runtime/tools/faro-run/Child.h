@@ -26,7 +26,7 @@ struct ChildOrders {
 class ChildFactory {
 public:
   /// `argv` of this process. Errors: UNAVAILABLE when no free port is found.
-  static Expected<ChildFactory> create(int argc, char **argv, uint32_t ranks, const std::string &transport);
+  static Expected<ChildFactory> create(int argc, char **argv, const Topology &topology, const std::string &transport);
 
   /// Starts rank `rank`. It dies with this process, by whatever this one ends. Must be called from the main thread:
   /// children die with the thread that made them.
@@ -34,7 +34,7 @@ public:
 
 private:
   std::vector<std::string> arguments_;
-  uint32_t ranks_ = 0;
+  Topology topology_ = Topology::oneNode(1);
   std::string transport_, port_, secret_;
 };
 

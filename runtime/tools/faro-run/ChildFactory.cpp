@@ -69,10 +69,11 @@ private:
   std::vector<char *> pointers_;
 };
 
-// FARO_MASTER_PORT would win over the MASTER_PORT that is chosen here.
-constexpr std::array Overridden = {
-    "RANK",        "WORLD_SIZE",       "LOCAL_RANK",      "LOCAL_WORLD_SIZE", "GROUP_RANK",  "MASTER_ADDR",
-    "MASTER_PORT", "FARO_MASTER_PORT", "FARO_JOB_SECRET", "FARO_TRANSPORT",   "FARO_TIMEOUT"};
+// FARO_MASTER_PORT and FARO_NODE would win over the MASTER_PORT and GROUP_RANK that are chosen here.
+constexpr std::array Overridden = {"RANK",        "WORLD_SIZE",       "LOCAL_RANK",      "LOCAL_WORLD_SIZE",
+                                   "GROUP_RANK",  "GROUP_WORLD_SIZE", "FARO_NODE",       "MASTER_ADDR",
+                                   "MASTER_PORT", "FARO_MASTER_PORT", "FARO_JOB_SECRET", "FARO_TRANSPORT",
+                                   "FARO_TIMEOUT"};
 
 bool isOverridden(const char *entry) {
   for (const char *name : Overridden)
@@ -99,10 +100,11 @@ bool ChildOrders::decode(const std::string &text, ChildOrders &orders) {
   return true;
 }
 
-Expected<ChildFactory> ChildFactory::create(int argc, char **argv, uint32_t ranks, const std::string &transport) {
+Expected<ChildFactory> ChildFactory::create(int argc, char **argv, const Topology &topology,
+                                            const std::string &transport) {
   ChildFactory factory;
   factory.arguments_.assign(argv, argv + argc);
-  factory.ranks_ = ranks;
+  factory.topology_ = topology;
   factory.transport_ = transport;
   Expected<uint16_t> port = freePort();
   if (!port)
@@ -126,10 +128,12 @@ Expected<pid_t> ChildFactory::start(uint32_t rank, const ChildOrders &orders) co
     environment.push_back(fmt::format("{}={}", name, value));
   };
   set("RANK", std::to_string(rank));
-  set("WORLD_SIZE", std::to_string(ranks_));
-  set("LOCAL_RANK", std::to_string(rank));
-  set("LOCAL_WORLD_SIZE", std::to_string(ranks_));
-  set("GROUP_RANK", "0");
+  set("WORLD_SIZE", std::to_string(topology_.ranks()));
+  const uint32_t node = topology_.nodeOf(rank);
+  set("LOCAL_RANK", std::to_string(topology_.localIndex(rank)));
+  set("LOCAL_WORLD_SIZE", std::to_string(topology_.ranksOf(node).size()));
+  set("GROUP_RANK", std::to_string(node));
+  set("GROUP_WORLD_SIZE", std::to_string(topology_.nodes()));
   set("MASTER_ADDR", "127.0.0.1");
   set("MASTER_PORT", port_);
   set("FARO_JOB_SECRET", secret_);

@@ -24,7 +24,7 @@ Expected<RankResult> runChild(const Options &options, const ChildOrders &orders)
   progress.enter(Phase::Loading);
   // The parent watches the clock.
   Setup setup(options, Deadline(1e7));
-  FARO_RETURN_IF_ERROR(setup.load(place->worldSize));
+  FARO_RETURN_IF_ERROR(setup.load(Topology::blocks(place->worldSize, options.nodes)));
   progress.enter(Phase::Connecting);
   Expected<std::shared_ptr<Communicator>> communicator = Communicator::create(*place);
   if (!communicator)

@@ -38,7 +38,7 @@ public:
     std::error_code error;
     if (!std::filesystem::is_directory(folder_, error))
       return {FARO_NOT_FOUND, fmt::format("{}: no such folder (--input)", folder_)};
-    for (uint32_t rank = 0; rank < shape_.ranks; ++rank)
+    for (uint32_t rank = 0; rank < shape_.ranks(); ++rank)
       if (Expected<RankInput> input = read(rank, false); !input)
         return input.status();
     return Status::ok();
@@ -98,7 +98,7 @@ Expected<RankInput> FileInputs::read(uint32_t rank, bool) const {
       return Status(FARO_NOT_FOUND,
                     fmt::format("{}: no such file; with {} ranks, rank{}.safetensors to rank{}.safetensors "
                                 "are needed",
-                                pathOf(rank), shape_.ranks, 0, shape_.ranks - 1));
+                                pathOf(rank), shape_.ranks(), 0, shape_.ranks() - 1));
     return Status(file.status().code(), fmt::format("rank {}: {}", rank, file.status().message()));
   }
   const reference::Program &program = shape_.program;

@@ -28,15 +28,15 @@ struct Lanes {
 
 class GeneratedInputs final : public Inputs {
 public:
-  GeneratedInputs(int64_t tokens, RoutingKind routing, uint64_t seed, const InputShape &shape, uint32_t nodes)
-      : tokens_(uint64_t(tokens)), routing_(routing), seed_(seed), shape_(shape), nodes_(nodes) {}
+  GeneratedInputs(int64_t tokens, RoutingKind routing, uint64_t seed, const InputShape &shape)
+      : tokens_(uint64_t(tokens)), routing_(routing), seed_(seed), shape_(shape) {}
 
   Status check() const override;
 
   Expected<RankInput> read(uint32_t rank, bool withRows) const override {
     RankInput input;
     input.routing.tokens = tokens_;
-    input.routing.topkIdx = generateRouting(int64_t(tokens_), routing_, seed_, rank, shape_, nodes_);
+    input.routing.topkIdx = generateRouting(int64_t(tokens_), routing_, seed_, rank, shape_);
     if (shape_.needsWeights)
       input.weights = makeWeights(rank);
     if (withRows) {
@@ -91,29 +91,27 @@ private:
   RoutingKind routing_;
   uint64_t seed_;
   InputShape shape_;
-  uint32_t nodes_;
 };
 
 Status GeneratedInputs::check() const {
   // Each rank holds its tokens and their sums, and as many rows as all of its choices bring (twice, with the experts'
   // outputs). A machine without that memory would end this job by a signal, which explains nothing.
   const double row = double(shape_.program.rowBytes());
-  const double needed = double(shape_.ranks) * double(tokens_) * row * (2 + 2 * double(shape_.program.topk));
+  const double needed = double(shape_.ranks()) * double(tokens_) * row * (2 + 2 * double(shape_.program.topk));
   const double there = double(::sysconf(_SC_PHYS_PAGES)) * double(::sysconf(_SC_PAGESIZE));
   if (needed > there)
     return {FARO_OUT_OF_MEMORY,
             fmt::format(
                 "{} ranks with {} tokens of {} bytes and top-{} need about {:.1f} GB of memory, this machine has "
                 "{:.1f} GB; give fewer --tokens",
-                shape_.ranks, tokens_, shape_.program.rowBytes(), shape_.program.topk, needed * 1e-9, there * 1e-9)};
+                shape_.ranks(), tokens_, shape_.program.rowBytes(), shape_.program.topk, needed * 1e-9, there * 1e-9)};
   return Status::ok();
 }
 
 } // namespace
 
-std::unique_ptr<Inputs> generatedInputs(int64_t tokens, RoutingKind routing, uint64_t seed, const InputShape &shape,
-                                        uint32_t nodes) {
-  return std::make_unique<GeneratedInputs>(tokens, routing, seed, shape, nodes);
+std::unique_ptr<Inputs> generatedInputs(int64_t tokens, RoutingKind routing, uint64_t seed, const InputShape &shape) {
+  return std::make_unique<GeneratedInputs>(tokens, routing, seed, shape);
 }
 
 } // namespace faro::run

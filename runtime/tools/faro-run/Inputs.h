@@ -5,6 +5,7 @@
 
 #include "compiler/Interpreter/Reference.h"
 #include "faro/status.h"
+#include "faro/topology.h"
 #include "runtime/tools/faro-run/Options.h"
 
 #include <cstddef>
@@ -18,8 +19,9 @@ namespace faro::run {
 /// What a program expects of an input.
 struct InputShape {
   reference::Program program; ///< the dispatch
-  uint32_t ranks = 1;
+  Topology topology = Topology::oneNode(1);
   bool needsWeights = true; ///< there is a combine
+  uint32_t ranks() const { return topology.ranks(); }
 };
 
 /// One rank's input.
@@ -54,12 +56,11 @@ std::unique_ptr<Inputs> fileInputs(const std::string &folder, const InputShape &
 
 /// A function of (seed, rank): tokens are random finite numbers with magnitudes from 2^-8 to 1, weights are positive
 /// and sum to 1, experts of one token differ.
-std::unique_ptr<Inputs> generatedInputs(int64_t tokens, RoutingKind routing, uint64_t seed, const InputShape &shape,
-                                        uint32_t nodes);
+std::unique_ptr<Inputs> generatedInputs(int64_t tokens, RoutingKind routing, uint64_t seed, const InputShape &shape);
 
 /// Made-up topk_idx of one rank (Routing.cpp).
 std::vector<int64_t> generateRouting(int64_t tokens, RoutingKind routing, uint64_t seed, uint32_t rank,
-                                     const InputShape &shape, uint32_t nodes);
+                                     const InputShape &shape);
 
 /// "BF16", "F16" or "F32", as safetensors writes it.
 const char *dtypeName(reference::Element element);

@@ -56,19 +56,37 @@ std::string orderName(const layout::Order &order) {
 
 std::string sizeName(uint32_t size) { return size ? std::to_string(size) : "?"; }
 
-/// One node for now: the mesh may leave both sizes open, or must name this job's.
-Status checkMesh(const faro_abi_mesh &mesh, const std::string &path, uint32_t ranks) {
-  if ((mesh.nodes == 0 || mesh.nodes == 1) && (mesh.ranks_per_node == 0 || mesh.ranks_per_node == ranks))
+std::string plural(uint32_t n, const char *what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
+
+/// "2 nodes x 4 ranks", or "2 nodes of 3 and 2 ranks" where they differ.
+std::string topologyName(const Topology &topology) {
+  const std::string nodes = plural(topology.nodes(), "node");
+  if (topology.regular())
+    return fmt::format("{} x {}", nodes, plural(topology.ranks() / topology.nodes(), "rank"));
+  std::string sizes;
+  for (uint32_t node = 0; node < topology.nodes(); ++node)
+    sizes += fmt::format("{}{}",
+                         node == 0                      ? ""
+                         : node + 1 == topology.nodes() ? " and "
+                                                        : ", ",
+                         topology.ranksOf(node).size());
+  return fmt::format("{} of {} ranks", nodes, sizes);
+}
+
+/// The mesh may leave both sizes open, or must name this job's.
+Status checkMesh(const faro_abi_mesh &mesh, const std::string &path, const Topology &topology) {
+  bool fits = mesh.nodes == 0 || mesh.nodes == topology.nodes();
+  for (uint32_t node = 0; node < topology.nodes(); ++node)
+    fits = fits && (mesh.ranks_per_node == 0 || mesh.ranks_per_node == topology.ranksOf(node).size());
+  if (fits)
     return Status::ok();
-  std::string advice;
-  if (mesh.nodes > 1)
-    advice = "this version runs on one node only";
-  else
-    advice = fmt::format("give --ranks {}, or leave the mesh open with ranks_per_node = ?", mesh.ranks_per_node);
-  return {FARO_INVALID_ARGUMENT,
-          fmt::format(
-              "{}: the program is for a mesh of {} nodes x {} ranks per node, but this job has 1 node x {} ranks; {}",
-              path, sizeName(mesh.nodes), sizeName(mesh.ranks_per_node), ranks, advice)};
+  const uint32_t nodes = mesh.nodes ? mesh.nodes : topology.nodes();
+  const std::string ranks = mesh.ranks_per_node ? fmt::format("--ranks {} ", nodes * mesh.ranks_per_node) : "";
+  return {
+      FARO_INVALID_ARGUMENT,
+      fmt::format("{}: the program is for a mesh of {} nodes x {} ranks per node, but this job has {}; give {}--nodes "
+                  "{}, or leave the mesh open with ?",
+                  path, sizeName(mesh.nodes), sizeName(mesh.ranks_per_node), topologyName(topology), ranks, nodes)};
 }
 
 } // namespace
@@ -89,10 +107,11 @@ std::string Job::describeModule() const {
   return fmt::format("{}, loaded in {:.1f} ms, kernels for {}", module->name(), loadMs, module->kernels().target);
 }
 
-Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, uint32_t ranks) {
+Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, const Topology &topology) {
   Job job;
   job.module = std::move(module);
-  job.ranks = ranks;
+  job.topology = topology;
+  const uint32_t ranks = topology.ranks();
   Expected<const faro_abi_program *> dispatch = job.module->only(FARO_ABI_DISPATCH);
   if (!dispatch)
     return Status(dispatch.status().code(), fmt::format("{}: {}", path, dispatch.status().message()));
@@ -103,7 +122,7 @@ Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &p
   else if (combine.status().code() != FARO_NOT_FOUND)
     return Status(combine.status().code(), fmt::format("{}: {}", path, combine.status().message()));
 
-  FARO_RETURN_IF_ERROR(checkMesh(job.module->abi().mesh, path, ranks));
+  FARO_RETURN_IF_ERROR(checkMesh(job.module->abi().mesh, path, topology));
   job.reference = reference::fromAbi(*job.dispatch);
   if (!job.reference.placement.fits(ranks))
     return Status(
@@ -122,7 +141,7 @@ Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &p
   return job;
 }
 
-Expected<Job> loadJob(const std::string &path, uint32_t ranks) {
+Expected<Job> loadJob(const std::string &path, const Topology &topology) {
   bool isLibrary = false;
   Expected<std::string> text = readProgram(path, isLibrary);
   if (!text)
@@ -134,7 +153,7 @@ Expected<Job> loadJob(const std::string &path, uint32_t ranks) {
   if (!module)
     return module.status();
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
-  Expected<Job> job = makeJob(std::move(*module), path, ranks);
+  Expected<Job> job = makeJob(std::move(*module), path, topology);
   if (job) {
     job->compiled = !isLibrary;
     job->fromCache = !isLibrary && report.fromCache;

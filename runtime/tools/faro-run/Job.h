@@ -3,6 +3,7 @@
 
 #include "compiler/Interpreter/Reference.h"
 #include "faro/module.h"
+#include "faro/topology.h"
 #include "runtime/tools/faro-run/Options.h"
 
 #include <memory>
@@ -17,11 +18,12 @@ struct Job {
   const faro_abi_program *combine = nullptr; ///< null: the module only dispatches
   reference::Program reference;              ///< of the dispatch
   std::optional<reference::Program> combineReference;
-  uint32_t ranks = 1;
+  Topology topology = Topology::oneNode(1);
   bool compiled = false;  ///< just in time; else a shared library
   bool fromCache = false; ///< compiled by an earlier run
   double compileMs = 0;   ///< of the compiler's own work
   double loadMs = 0;      ///< compiling or loading
+  uint32_t ranks() const { return topology.ranks(); }
   bool expertFirst() const { return reference.layout.order.first() == layout::Key::Expert; }
 
   /// For people: "dispatch + combine, 7168 x bf16, top-8 of 256 experts, order [expert, source, token], align 128".
@@ -30,10 +32,10 @@ struct Job {
   std::string describeModule() const;
 };
 
-/// Loads PROGRAM (what it is, its first bytes say, not its name) and checks it against the number of ranks.
-Expected<Job> loadJob(const std::string &path, uint32_t ranks);
+/// Loads PROGRAM (what it is, its first bytes say, not its name) and checks it against the ranks and their nodes.
+Expected<Job> loadJob(const std::string &path, const Topology &topology);
 
 /// The same for a module that is there already.
-Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, uint32_t ranks);
+Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, const Topology &topology);
 
 } // namespace faro::run

@@ -18,7 +18,7 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
   Json json;
   json["ok"] = figures.findings.differences == 0;
   json["program"] = options.program;
-  json["ranks"] = job.ranks;
+  json["ranks"] = job.ranks();
   json["nodes"] = 1;
   json["transport"] = facts.transport;
   json["input"] = facts.input;
@@ -59,7 +59,7 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
   }
   if (options.verify) {
     const Findings &findings = figures.findings;
-    json["verified"] = {{"ranks", job.ranks},
+    json["verified"] = {{"ranks", job.ranks()},
                         {"rows", findings.rows / options.repeat},
                         {"padding_rows", findings.padding / options.repeat},
                         {"combined", findings.combined / options.repeat},

@@ -97,11 +97,7 @@ private:
 
   Status prepare(const Communicator &communicator) {
     const uint32_t rank = communicator.rank();
-    if (communicator.ranksPerNode() != communicator.size())
-      return {FARO_UNAVAILABLE,
-              fmt::format("the launcher put {} ranks on nodes of {}: this version runs on one node only",
-                          communicator.size(), communicator.ranksPerNode())};
-    FARO_RETURN_IF_ERROR(setup_.load(communicator.size()));
+    FARO_RETURN_IF_ERROR(setup_.load(communicator.topology()));
     return setup_.openFiles(rank, rank + 1, /*checkInputs=*/rank == 0);
   }
 

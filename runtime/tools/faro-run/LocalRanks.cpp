@@ -13,11 +13,11 @@ namespace faro::run {
 
 Outcome runThreads(const Setup &setup) {
   const auto failed = [](const Status &status) { return Outcome{status, 1, {}}; };
-  const uint32_t ranks = setup.job.ranks;
+  const uint32_t ranks = setup.job.ranks();
   Expected<ProgressBoard> board = ProgressBoard::create(ranks);
   if (!board)
     return failed(board.status());
-  auto communicators = Communicator::createLocal(ranks, setup.deadline.forWaits());
+  auto communicators = Communicator::createLocal(ranks, setup.deadline.forWaits(), setup.job.topology.nodes());
   if (!communicators)
     return failed(communicators.status());
 

@@ -66,16 +66,17 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   app.set_version_flag("--version", Version);
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 
-  uint32_t ranks = 0, nodes = 1;
+  uint32_t ranks = 0;
   std::string transport, routing = "uniform", expertsFn = "identity";
   app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")
       ->type_name("")
       ->required();
   auto *ranksOption =
       app.add_option("--ranks", ranks, "Ranks to start, 1 to 1024")->type_name("N")->check(CLI::Range(1, 1024));
-  app.add_option("--nodes", nodes, "Nodes to split the ranks into; only 1 so far")
-      ->type_name("M")
-      ->check(CLI::Range(1, 1024));
+  auto *nodesOption =
+      app.add_option("--nodes", options.nodes, "Nodes to split the ranks into, which share no memory (default 1)")
+          ->type_name("M")
+          ->check(CLI::Range(1, 1024));
   auto *transportOption = app.add_option("--transport", transport, "ucx: a process per rank (default); local: a thread")
                               ->type_name("KIND")
                               ->check(CLI::IsMember({"ucx", "local"}));
@@ -133,9 +134,10 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   else
     return usage(
         fmt::format("--routing: '{}' is none of uniform, zipf:S (S a number >= 0), single-node, bimodal", routing));
-  if (nodes > 1)
-    return usage(
-        fmt::format("--nodes {}: this version runs on one node only; leave --nodes out, or give --nodes 1", nodes));
+  if (options.ranks && options.nodes > *options.ranks)
+    return usage(fmt::format("--nodes {}: there are only {} ranks (--ranks) to split", options.nodes, *options.ranks));
+  if (!options.ranks && nodesOption->count())
+    return usage("--nodes splits the ranks of --ranks, which is missing; under a launcher, its own nodes are used");
   if (std::isnan(options.timeout))
     return usage("--timeout: expected a number of seconds");
   return options;

@@ -23,6 +23,7 @@ enum class ExpertsFn : uint8_t { Identity, Scale };
 struct Options {
   std::string program;
   std::optional<uint32_t> ranks; ///< nothing: one rank of a job that a launcher started
+  uint32_t nodes = 1;            ///< at most `ranks`; only with them
   std::optional<std::string> transport;
   std::string input, output;
   RoutingKind routing;

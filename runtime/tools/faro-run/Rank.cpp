@@ -173,7 +173,7 @@ Status RankRun::playExperts(uint32_t repeat) {
 
 Status RankRun::findExpertOfRows() {
   expertOfRow_.assign(size_t(received_.rows.rows), -1);
-  const std::vector<uint32_t> local = work_.job.reference.placement.expertsOf(result_.rank, work_.job.ranks);
+  const std::vector<uint32_t> local = work_.job.reference.placement.expertsOf(result_.rank, work_.job.ranks());
   if (work_.job.expertFirst()) {
     if (received_.expertOffsets.size() != local.size() + 1 || received_.expertCounts.size() != local.size())
       return {FARO_INTERNAL, fmt::format("rank {}: got {} expert offsets and {} counts for {} experts", result_.rank,
@@ -188,7 +188,7 @@ Status RankRun::findExpertOfRows() {
   if (!sources)
     return sources.status();
   std::vector<reference::Routing> routings;
-  for (uint32_t source = 0; source < work_.job.ranks; ++source) {
+  for (uint32_t source = 0; source < work_.job.ranks(); ++source) {
     Expected<RankInput> input = work_.inputs.read(source, /*withRows=*/false);
     if (!input)
       return input.status();

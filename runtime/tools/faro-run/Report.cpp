@@ -47,7 +47,7 @@ PhaseFigures phase(const char *name, const std::vector<RankResult> &results, std
 std::string verdict(const Options &options, const Job &job, const Findings &findings) {
   const uint64_t repeats = options.repeat;
   std::string text = fmt::format("{}: {}, {}", findings.differences ? "VERIFICATION FAILED" : "verified",
-                                 count(job.ranks, "rank"), count(findings.rows / repeats, "row"));
+                                 count(job.ranks(), "rank"), count(findings.rows / repeats, "row"));
   if (job.combine)
     text += ", " + count(findings.combined / repeats, "combined token");
   if (repeats > 1)
@@ -92,7 +92,7 @@ std::string formatTable(const RunFacts &facts, const Figures &figures) {
   const Job &job = facts.job;
   std::string text;
   text += fmt::format("{}: {}\n", options.program, job.describe());
-  text += fmt::format("{} on one node over {}; {}{}\n", count(job.ranks, "rank"), facts.transport, facts.input,
+  text += fmt::format("{} on one node over {}; {}{}\n", count(job.ranks(), "rank"), facts.transport, facts.input,
                       job.combine ? options.expertsFn == ExpertsFn::Scale ? "; experts scale their rows"
                                                                           : "; experts change nothing"
                                   : "");
@@ -119,7 +119,7 @@ std::string formatTable(const RunFacts &facts, const Figures &figures) {
   if (figures.stagedBytes)
     text += fmt::format("copied once more because it was not in shared memory: {}\n", bytesText(figures.stagedBytes));
   if (!options.output.empty() && figures.findings.differences == 0)
-    text += fmt::format("output: {}/rank<0 to {}>.safetensors\n", options.output, job.ranks - 1);
+    text += fmt::format("output: {}/rank<0 to {}>.safetensors\n", options.output, job.ranks() - 1);
   text += options.verify ? verdict(options, job, figures.findings) : "not verified (--verify compares every byte)\n";
   return text;
 }

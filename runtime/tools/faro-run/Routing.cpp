@@ -47,19 +47,21 @@ std::vector<uint32_t> allExperts(uint32_t experts) {
   return list;
 }
 
-/// The experts of ranks [begin, end).
-std::vector<uint32_t> expertsOfRanks(const InputShape &shape, uint32_t begin, uint32_t end) {
+/// The experts of the ranks for which `chosen(rank)`, by rank.
+template <typename Chosen> std::vector<uint32_t> expertsOfRanks(const InputShape &shape, Chosen chosen) {
   std::vector<uint32_t> list;
-  for (uint32_t rank = begin; rank < end; ++rank)
-    for (uint32_t expert : shape.program.placement.expertsOf(rank, shape.ranks))
-      list.push_back(expert);
+  for (uint32_t rank = 0; rank < shape.ranks(); ++rank)
+    if (chosen(rank))
+      for (uint32_t expert : shape.program.placement.expertsOf(rank, shape.ranks()))
+        list.push_back(expert);
   return list;
 }
 
 } // namespace
 
 std::vector<int64_t> generateRouting(int64_t tokens, RoutingKind routing, uint64_t seed, uint32_t rank,
-                                     const InputShape &shape, uint32_t nodes) {
+                                     const InputShape &shape) {
+  const Topology &topology = shape.topology;
   const uint32_t experts = shape.program.placement.experts(), topk = shape.program.topk;
   std::vector<int64_t> result(size_t(tokens) * topk);
   Chooser chooser(experts, topk);
@@ -101,17 +103,20 @@ std::vector<int64_t> generateRouting(int64_t tokens, RoutingKind routing, uint64
   case RoutingKind::SingleNode: {
     // All experts of a token are on one node, chosen at random. Nodes without experts are left out.
     std::vector<std::vector<uint32_t>> ofNode;
-    for (uint32_t node = 0; node < nodes; ++node)
-      if (auto list = expertsOfRanks(shape, shape.ranks * node / nodes, shape.ranks * (node + 1) / nodes);
-          !list.empty())
+    for (uint32_t node = 0; node < topology.nodes(); ++node)
+      if (auto list = expertsOfRanks(shape, [&](uint32_t r) { return topology.nodeOf(r) == node; }); !list.empty())
         ofNode.push_back(std::move(list));
     each([&](Random &random, int64_t *out) { uniform(ofNode[random.below(ofNode.size())], random, out); });
     break;
   }
   case RoutingKind::Bimodal: {
-    // Four tokens of five go to the experts of the first quarter of the ranks, the others to the rest.
-    const uint32_t quarter = std::max(1u, shape.ranks / 4);
-    std::vector<uint32_t> hot = expertsOfRanks(shape, 0, quarter), cold = expertsOfRanks(shape, quarter, shape.ranks);
+    // Four tokens of five go to the experts of the first quarter of the nodes (of the ranks, when there is one node),
+    // the others to the rest.
+    const bool byNode = topology.nodes() > 1;
+    const uint32_t quarter = std::max(1u, (byNode ? topology.nodes() : topology.ranks()) / 4);
+    const auto isHot = [&](uint32_t r) { return (byNode ? topology.nodeOf(r) : r) < quarter; };
+    std::vector<uint32_t> hot = expertsOfRanks(shape, isHot),
+                          cold = expertsOfRanks(shape, [&](uint32_t r) { return !isHot(r); });
     if (hot.size() < topk || cold.size() < topk)
       hot = cold = allExperts(experts);
     each([&](Random &random, int64_t *out) { uniform(random.unit() < 0.8 ? hot : cold, random, out); });

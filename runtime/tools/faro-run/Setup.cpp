@@ -45,8 +45,8 @@ Status Setup::openReports() {
   return Status::ok();
 }
 
-Status Setup::load(uint32_t ranks) {
-  Expected<Job> loaded = loadJob(options.program, ranks);
+Status Setup::load(const Topology &topology) {
+  Expected<Job> loaded = loadJob(options.program, topology);
   if (!loaded) {
     const std::string &message = loaded.status().message(), place = options.program + ":";
     compileError_ = message.rfind(place, 0) == 0 && message.size() > place.size() &&
@@ -56,9 +56,9 @@ Status Setup::load(uint32_t ranks) {
   job = std::move(*loaded);
   InputShape shape;
   shape.program = job.reference;
-  shape.ranks = ranks;
+  shape.topology = topology;
   shape.needsWeights = job.combine != nullptr;
-  inputs = options.input.empty() ? generatedInputs(options.tokens, options.routing, options.seed, shape, /*nodes=*/1)
+  inputs = options.input.empty() ? generatedInputs(options.tokens, options.routing, options.seed, shape)
                                  : fileInputs(options.input, shape);
   return Status::ok();
 }

@@ -33,8 +33,8 @@ public:
 
   /// Opens the files of --json and --trace: first of all, so that the JSON can tell of every other fault.
   Status openReports();
-  /// Loads the program for `ranks` ranks and makes the inputs ready to be read.
-  Status load(uint32_t ranks);
+  /// Loads the program for these ranks and makes the inputs ready to be read.
+  Status load(const Topology &topology);
   /// Checks all inputs, then opens the output files of ranks [begin, end).
   Status openFiles(uint32_t begin, uint32_t end, bool checkInputs);
 

@@ -44,7 +44,7 @@ struct Child {
 class Supervision {
 public:
   Supervision(const Setup &setup, const ProgressBoard &board)
-      : setup_(setup), board_(board), children_(setup.job.ranks), line_(board, setup.options.repeat) {
+      : setup_(setup), board_(board), children_(setup.job.ranks()), line_(board, setup.options.repeat) {
     sigset_t watched;
     sigemptyset(&watched);
     for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD})
@@ -310,10 +310,10 @@ Outcome Supervision::outcome() const {
 
 Outcome runProcesses(const Setup &setup, int argc, char **argv, const std::string &transport) {
   const auto failed = [](const Status &status) { return Outcome{status, 1, {}}; };
-  Expected<ChildFactory> factory = ChildFactory::create(argc, argv, setup.job.ranks, transport);
+  Expected<ChildFactory> factory = ChildFactory::create(argc, argv, setup.job.topology, transport);
   if (!factory)
     return failed(factory.status());
-  Expected<ProgressBoard> board = ProgressBoard::create(setup.job.ranks);
+  Expected<ProgressBoard> board = ProgressBoard::create(setup.job.ranks());
   if (!board)
     return failed(board.status());
   Supervision supervision(setup, *board);

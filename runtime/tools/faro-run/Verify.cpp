@@ -27,7 +27,7 @@ Expected<Verifier> Verifier::create(const Job &job, uint32_t rank, const Inputs 
                                     const ExpertsFunction &experts) {
   Verifier verifier(job, rank, inputs);
   std::vector<reference::Routing> routings;
-  for (uint32_t source = 0; source < job.ranks; ++source) {
+  for (uint32_t source = 0; source < job.ranks(); ++source) {
     Expected<RankInput> input = inputs.read(source, /*withRows=*/false);
     if (!input)
       return input.status();
@@ -48,15 +48,19 @@ void Verifier::expectCombined(const RankInput &own, const ExpertsFunction &exper
   combined_.resize(combinedTokens_ * rowBytes);
   std::vector<std::byte> scratch(rowBytes), outputs(topk * rowBytes);
   std::vector<const std::byte *> rows(topk);
+  const auto nodes = job_->topology.nodeOfRanks();
+  const reference::NodeOfRank nodeOfRank(nodes.begin(), nodes.end());
   for (uint64_t token = 0; token < combinedTokens_; ++token) {
     const std::byte *x = inputs_->row(rank_, own, token, scratch.data());
+    const int64_t *chosen = own.routing.topkIdx.data() + token * topk;
     for (uint32_t choice = 0; choice < topk; ++choice) {
-      const int64_t expert = own.routing.topkIdx[token * topk + choice];
+      const int64_t expert = chosen[choice];
       rows[choice] = expert < 0 ? nullptr : outputs.data() + choice * rowBytes;
       if (expert >= 0)
         experts.apply(uint32_t(expert), x, outputs.data() + choice * rowBytes);
     }
-    reference::combineRow(program, rows, own.weights.data() + token * topk, combined_.data() + token * rowBytes);
+    reference::combineRow(program, nodeOfRank, chosen, rows, own.weights.data() + token * topk,
+                          combined_.data() + token * rowBytes);
   }
 }
 

@@ -50,7 +50,7 @@ int runJob(const Options &options, int argc, char **argv) {
     });
     Status status = setup.openReports();
     if (status)
-      status = setup.load(*options.ranks);
+      status = setup.load(Topology::blocks(*options.ranks, options.nodes));
     if (status)
       status = setup.openFiles(0, *options.ranks, /*checkInputs=*/true);
     if (!status)

@@ -15,13 +15,14 @@
 namespace faro::run {
 namespace {
 
-InputShape shapeOf(reference::Element element, uint64_t columns, uint32_t topk, uint32_t experts, uint32_t ranks) {
+InputShape shapeOf(reference::Element element, uint64_t columns, uint32_t topk, uint32_t experts, uint32_t ranks,
+                   uint32_t nodes = 1) {
   InputShape shape;
   shape.program.element = element;
   shape.program.columns = columns;
   shape.program.topk = topk;
   shape.program.placement = layout::Placement::block(experts);
-  shape.ranks = ranks;
+  shape.topology = Topology::blocks(ranks, nodes);
   return shape;
 }
 
@@ -29,8 +30,8 @@ InputShape shapeOf(reference::Element element, uint64_t columns, uint32_t topk, 
 
 TEST(GeneratedInputs, AreAFunctionOfSeedAndRank) {
   const InputShape shape = shapeOf(reference::Element::BF16, 7, 2, 8, 2);
-  const auto inputs = generatedInputs(5, {}, 3, shape, 1), again = generatedInputs(5, {}, 3, shape, 1),
-             other = generatedInputs(5, {}, 4, shape, 1);
+  const auto inputs = generatedInputs(5, {}, 3, shape), again = generatedInputs(5, {}, 3, shape),
+             other = generatedInputs(5, {}, 4, shape);
   const auto a = inputs->read(1, true), b = again->read(1, true), c = other->read(1, true), d = inputs->read(0, true);
   ASSERT_TRUE(a && b && c && d);
   const auto rows = [&](const RankInput &input) {
@@ -53,7 +54,7 @@ TEST(GeneratedInputs, AreAFunctionOfSeedAndRank) {
 TEST(GeneratedInputs, TokensAreFiniteAndWeightsSumToOne) {
   for (auto element : {reference::Element::BF16, reference::Element::F16, reference::Element::F32}) {
     const InputShape shape = shapeOf(element, 129, 3, 8, 1);
-    const auto input = generatedInputs(64, {}, 0, shape, 1)->read(0, true);
+    const auto input = generatedInputs(64, {}, 0, shape)->read(0, true);
     ASSERT_TRUE(input);
     double sum = 0, squares = 0;
     for (uint64_t i = 0; i < 64 * 129; ++i) {
@@ -80,7 +81,7 @@ TEST(GeneratedInputs, ATokensExpertsDiffer) {
     for (const auto &[topk, experts] :
          {std::pair(1u, 1u), std::pair(8u, 8u), std::pair(64u, 64u), std::pair(6u, 160u)}) {
       const InputShape shape = shapeOf(reference::Element::F32, 1, topk, experts, 4);
-      const std::vector<int64_t> idx = generateRouting(50, *RoutingKind::parse(kind), 1, 0, shape, 1);
+      const std::vector<int64_t> idx = generateRouting(50, *RoutingKind::parse(kind), 1, 0, shape);
       ASSERT_EQ(idx.size(), 50u * topk);
       EXPECT_EQ(reference::checkRouting(shape.program, 0, {idx, 50}), "") << kind;
       for (uint64_t token = 0; token < 50; ++token) {
@@ -92,36 +93,46 @@ TEST(GeneratedInputs, ATokensExpertsDiffer) {
     }
 }
 
-std::vector<uint64_t> loads(const char *kind, uint32_t nodes, const InputShape &shape) {
+std::vector<uint64_t> loads(const char *kind, const InputShape &shape) {
   std::vector<uint64_t> load(shape.program.placement.experts());
-  for (int64_t e : generateRouting(4000, *RoutingKind::parse(kind), 1, 0, shape, nodes))
+  for (int64_t e : generateRouting(4000, *RoutingKind::parse(kind), 1, 0, shape))
     ++load[size_t(e)];
   return load;
 }
 
 TEST(GeneratedInputs, RoutingsAreWhatTheirNamesSay) {
   const InputShape shape = shapeOf(reference::Element::F32, 1, 2, 16, 4);
-  const auto uniform = loads("uniform", 1, shape);
+  const auto uniform = loads("uniform", shape);
   EXPECT_GT(*std::min_element(uniform.begin(), uniform.end()), 400u);
   EXPECT_LT(*std::max_element(uniform.begin(), uniform.end()), 600u);
-  const auto zipf = loads("zipf:1.5", 1, shape);
+  const auto zipf = loads("zipf:1.5", shape);
   EXPECT_GT(*std::max_element(zipf.begin(), zipf.end()), 5 * *std::min_element(zipf.begin(), zipf.end()));
   // Rank 0 holds four of the experts and gets four fifths of the tokens.
-  const auto bimodal = loads("bimodal", 1, shape);
+  const auto bimodal = loads("bimodal", shape);
   EXPECT_NEAR(double(std::accumulate(bimodal.begin(), bimodal.begin() + 4, uint64_t(0))) / 8000, 0.8, 0.05);
+}
+
+TEST(GeneratedInputs, RoutingsKnowTheJobsNodes) {
   // Both experts of a token on one node of two.
-  const std::vector<int64_t> idx = generateRouting(1000, *RoutingKind::parse("single-node"), 1, 0, shape, 2);
+  const InputShape two = shapeOf(reference::Element::F32, 1, 2, 16, 4, 2);
+  const std::vector<int64_t> idx = generateRouting(1000, *RoutingKind::parse("single-node"), 1, 0, two);
   std::map<bool, int> nodes;
   for (size_t i = 0; i < idx.size(); i += 2) {
     EXPECT_EQ(idx[i] < 8, idx[i + 1] < 8);
     ++nodes[idx[i] < 8];
   }
   EXPECT_EQ(nodes.size(), 2u);
+  // The first node is the hot quarter, with the eight experts of its two ranks.
+  const auto bimodal = loads("bimodal", two);
+  EXPECT_NEAR(double(std::accumulate(bimodal.begin(), bimodal.begin() + 8, uint64_t(0))) / 8000, 0.8, 0.05);
+  EXPECT_GT(*std::min_element(bimodal.begin(), bimodal.begin() + 8), 600u);
+  // What nodes do not touch is the same on any number of them.
+  EXPECT_EQ(loads("uniform", two), loads("uniform", shapeOf(reference::Element::F32, 1, 2, 16, 4)));
 }
 
 TEST(GeneratedInputs, MoreThanTheMachineHoldsIsRefused) {
   const InputShape shape = shapeOf(reference::Element::F32, 1 << 20, 8, 8, 8);
-  const Status status = generatedInputs(1 << 30, {}, 0, shape, 1)->check();
+  const Status status = generatedInputs(1 << 30, {}, 0, shape)->check();
   EXPECT_EQ(status.code(), FARO_OUT_OF_MEMORY);
 }
 

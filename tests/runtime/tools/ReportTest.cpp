@@ -11,7 +11,7 @@ namespace {
 
 TEST(Report, ARepeatTakesAsLongAsItsSlowestRank) {
   Job job;
-  job.ranks = 2;
+  job.topology = Topology::oneNode(2);
   job.reference.columns = 500;
   RankResult a, b;
   a.items = 3;

@@ -28,7 +28,7 @@ public:
     return input.rows + token * Columns * sizeof(float);
   }
   std::string describe() const override { return "by hand"; }
-  const float zero[2 * Columns] = {1, 2, 3, 11, 12, 13};
+  float zero[2 * Columns] = {1, 2, 3, 11, 12, 13};
   const float one[Columns] = {101, 102, 103};
 };
 
@@ -36,7 +36,7 @@ public:
 class VerifyTest : public ::testing::Test {
 protected:
   VerifyTest() {
-    job.ranks = 2;
+    job.topology = Topology::oneNode(2);
     job.reference.element = reference::Element::F32;
     job.reference.columns = Columns;
     job.reference.topk = Topk;
@@ -45,6 +45,9 @@ protected:
     job.reference.layout = {*layout::Order::complete(keys), 4};
     job.combineReference = job.reference;
     job.combine = &combineProgram;
+    expect();
+  }
+  void expect() {
     auto made = Verifier::create(job, 0, inputs, *inputs.read(0, true), experts);
     verifier.emplace(std::move(*made));
   }
@@ -128,6 +131,20 @@ TEST_F(VerifyTest, WrongSource) {
 TEST_F(VerifyTest, WrongSum) {
   combined[1][0] = 1.3750001f;
   expectFound("combined token 1, column 0");
+}
+
+TEST_F(VerifyTest, AcrossNodesSharesAreRounded) {
+  // Half of 258/8 = 16.125 is a bf16, half of 3 x 258/8 = 48.375 is a tie between two, of which 48.5 is even.
+  inputs.zero[0] = recv[0][0] = 258;
+  job.combineReference->partial = reference::Element::BF16;
+  expect();
+  combined[0][0] = 64.5f;
+  EXPECT_EQ(check().differences, 0u) << check().first();
+  job.topology = Topology::blocks(2, 2);
+  expect();
+  expectFound("combined token 0, column 0: expected 64.625");
+  combined[0][0] = 64.625f;
+  EXPECT_EQ(check().differences, 0u) << check().first();
 }
 
 TEST_F(VerifyTest, CombinedTokenMissing) {

@@ -123,6 +123,8 @@ class BadInput(RunTest):
     def test_ranks_that_do_not_fit_the_mesh(self):
         program = self.library(Spec(mesh=("1", "4")), "four")
         self.check_refused(self.run_faro(program, "--ranks", 3, "--tokens", 2), "mesh", "1 nodes x 4", "3 ranks")
+        self.check_refused(self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 2), "mesh", "1 nodes x 4",
+                           "2 nodes x 2 ranks", "--ranks 4 --nodes 1")
         self.assertEqual(self.run_faro(program, "--ranks", 4, "--tokens", 2, "--verify").status, 0)
 
     def test_output_that_cannot_be_written(self):
@@ -152,7 +154,10 @@ class BadInput(RunTest):
             ([], "--ranks"),
             (["--ranks", 0], "--ranks"),
             (["--ranks", "x"], "--ranks"),
-            (["--ranks", 2, "--nodes", 2], "--nodes"),
+            (["--ranks", 2, "--nodes", 0], "--nodes"),
+            (["--ranks", 2, "--nodes", 3], "--nodes 3: there are only 2 ranks"),
+            (["--ranks", 2, "--nodes", "all"], "--nodes"),
+            (["--nodes", 2], "--nodes"),
             (["--ranks", 2, "--routing", "zipf"], "zipf"),
             (["--ranks", 2, "--routing", "zipf:-1"], "zipf:-1"),
             (["--ranks", 2, "--transport", "rdma"], "--transport"),
