@@ -71,6 +71,8 @@ struct Loads {
   uint64_t most() const;                ///< the largest of all
 };
 Loads loadsOf(const Topology &, const Rails &);
+/// Those of staticRails over the whole job, without listing its flows.
+Loads staticLoads(const Topology &, const NodeRows &);
 
 /// What no balancer can undercut: the most rows a rank that any node's rows make, spread evenly over its ranks, sent or
 /// received. A real number; 0 when nothing crosses nodes.

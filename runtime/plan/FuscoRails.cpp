@@ -18,7 +18,8 @@ Rails fuscoRails(const Topology &topology, const NodeRows &rows, std::optional<u
       for (uint32_t m = 0; m < topology.nodes(); ++m)
         load[rank] += m == n ? 0 : rows.of(rank, m);
     std::vector<uint32_t> sorted(ranks.begin(), ranks.end());
-    std::stable_sort(sorted.begin(), sorted.end(), [&](uint32_t a, uint32_t b) { return load[a] > load[b]; });
+    std::sort(sorted.begin(), sorted.end(),
+              [&](uint32_t a, uint32_t b) { return load[a] != load[b] ? load[a] > load[b] : a < b; });
     rankAt[n].resize(sorted.size());
     for (uint32_t i = 0; i < sorted.size(); ++i) {
       position[sorted[i]] = uint32_t((i + n) % sorted.size());
