@@ -40,7 +40,9 @@ Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirec
     return {};
   }
   const ObjectCache cache(cacheDirectory);
-  const std::string key = ObjectCache::key({text, producer(), host->cpu, host->features});
+  // What an earlier release left must not be found: its tables have another shape.
+  const std::string moduleAbi = "module ABI " + std::to_string(FARO_ABI_VERSION);
+  const std::string key = ObjectCache::key({text, producer(), moduleAbi, host->cpu, host->features});
   if (std::unique_ptr<llvm::MemoryBuffer> object = cache.find(key)) {
     if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer()))
       return {std::move(*module), true};
