@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 #define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
-#define FARO_ABI_VERSION 1u
+#define FARO_ABI_VERSION 2u
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* The largest top-k a program may have. */
@@ -74,32 +74,84 @@ typedef struct faro_abi_mesh {
   uint32_t ranks_per_node;
 } faro_abi_mesh;
 
-/* What a stage does. The engine knows these and nothing else. */
+/* Which way rows go. A program holds one schedule for each path that it can take. */
+typedef enum faro_abi_path {
+  FARO_ABI_DIRECT = 0,      /* all ranks map each other's memory */
+  FARO_ABI_HIERARCHICAL = 1 /* ranks of a node do; between nodes, rows travel in slices */
+} faro_abi_path;
+
+/* What a stage does. The engine knows these and nothing else. A flow is the rows that one rank of a node (their rail)
+ * sends to one rank of another node (their forwarder), in slices. */
 typedef enum faro_abi_stage_op {
-  FARO_ABI_STAGE_NOTIFY = 0, /* raise `flag` at every rank; all that this rank wrote before is visible with it */
-  FARO_ABI_STAGE_AWAIT = 1,  /* done when every rank has raised `flag` here */
+  FARO_ABI_STAGE_NOTIFY = 0, /* raise `flag` at every rank of this node; all written before is visible with it */
+  FARO_ABI_STAGE_AWAIT = 1,  /* done when every rank of this node has raised `flag` here */
   FARO_ABI_STAGE_PAD = 2,    /* zero the padding rows of this rank's window */
-  FARO_ABI_STAGE_PUSH = 3,   /* run a push kernel over this rank's tokens */
-  FARO_ABI_STAGE_PULL = 4    /* run a pull kernel over this rank's tokens */
+  FARO_ABI_STAGE_PUSH = 3,   /* push kernel: items of this rank's tokens whose experts are on this node */
+  FARO_ABI_STAGE_PULL = 4,   /* pull kernel: direct, the result rows of this rank's tokens; hierarchical, the partial
+                              * rows of this rank's tokens in the order of nodes, weights 1 */
+  FARO_ABI_STAGE_HAND = 5,   /* push kernel: tokens that leave by another rank's rail, to that rank's transit window */
+  FARO_ABI_STAGE_ASK = 6,    /* send forwarders the places, weights and return places of this rank's rows */
+  FARO_ABI_STAGE_SHARE = 7,  /* pull kernel: this node's share of this rank's tokens, into its partial window */
+  /* Once a slice of each flow: */
+  FARO_ABI_STAGE_GATHER = 8,  /* push kernel: rows of one flow's next slice into a slot of ring `into` */
+  FARO_ABI_STAGE_REDUCE = 9,  /* pull kernel: sums of one flow's next slice into a slot of ring `into` */
+  FARO_ABI_STAGE_WIRE = 10,   /* a slot of ring `from` to a slot of the receiver's ring `into` */
+  FARO_ABI_STAGE_FAN_OUT = 11 /* push kernel: a slot of ring `from` to the rows' places on this node */
 } faro_abi_stage_op;
 
-typedef enum faro_abi_resource { FARO_ABI_ON_CORE = 0, FARO_ABI_ON_LINK = 1 } faro_abi_resource;
+typedef enum faro_abi_resource { FARO_ABI_ON_CORE = 0, FARO_ABI_ON_LINK = 1, FARO_ABI_ON_NIC = 2 } faro_abi_resource;
 
 #define FARO_ABI_FLAGS 4u /* flags a program may use: 0 .. FARO_ABI_FLAGS - 1 */
 #define FARO_ABI_NO_KERNEL 0xffffffffu
+#define FARO_ABI_MAX_STAGES 64u /* of a schedule: a bit each */
+#define FARO_ABI_MAX_RINGS 8u   /* of a schedule */
+#define FARO_ABI_NO_RING 0xffffffffu
 
-/* One actor of the schedule. It fires once, when all stages of `after` (indices of this program's stages, each smaller
- * than its own) are done. */
+/* Slots for slices. The ring that a wire writes into exists once for each flow that arrives at a rank; any other once a
+ * rank. A slice larger than a slot takes as many adjacent slots as it needs. */
+typedef struct faro_abi_ring {
+  const char *name;
+  uint64_t slot_bytes; /* a multiple of 64 */
+  uint32_t slots;
+  uint32_t reserved;
+} faro_abi_ring;
+
+typedef enum faro_abi_gather {
+  FARO_ABI_BY_COPY = 0,
+  FARO_ABI_BY_REFERENCE = 1 /* the slot holds header and descriptors; the wire takes rows from where they lie */
+} faro_abi_gather;
+
+/* One actor of the schedule. It fires when all stages of `after` (indices of this schedule's stages, each smaller than
+ * its own) are done and the rings that it acquires have a slot: waiting comes before `resource` is taken. GATHER,
+ * REDUCE, WIRE and FAN_OUT fire once for each slice of each flow, the others once. The n-th firing of the former waits
+ * for the n-th firing, in the same flow, of those of its `after` that are once a slice too; a stage that fires once
+ * waits for all slices of all flows. */
 typedef struct faro_abi_stage {
   const char *name;
   uint32_t op;               /* faro_abi_stage_op */
   uint32_t resource;         /* faro_abi_resource */
   uint32_t flag;             /* NOTIFY, AWAIT */
-  uint32_t kernel;           /* PUSH, PULL: index into each kernel set; plain stores */
+  uint32_t kernel;           /* of stages that run one: index into each kernel set; plain stores */
   uint32_t streaming_kernel; /* the same with stores past the cache, or FARO_ABI_NO_KERNEL */
+  uint32_t gather;           /* GATHER: faro_abi_gather */
+  uint32_t from, into;       /* rings, or FARO_ABI_NO_RING */
+  uint32_t acquires;         /* bit r: a slot of ring r is taken before it fires */
+  uint32_t releases;         /* bit r: a slot of ring r is free when it is done */
   uint32_t after_count;
   const uint32_t *after;
 } faro_abi_stage;
+
+/* How one program runs on one path. */
+typedef struct faro_abi_schedule {
+  const char *name; /* of the xfer.program */
+  uint32_t path;    /* faro_abi_path */
+  uint32_t partial; /* faro_abi_element of partial rows; hierarchical combines only, else 0 */
+  /* Bytes between rows of a partial window and of a slot of partial rows; 0 where there are none. */
+  uint64_t partial_stride;
+  uint32_t stage_count, ring_count;
+  const faro_abi_stage *stages;
+  const faro_abi_ring *rings;
+} faro_abi_schedule;
 
 typedef enum faro_abi_op { FARO_ABI_DISPATCH = 0, FARO_ABI_COMBINE = 1 } faro_abi_op;
 
@@ -107,21 +159,21 @@ typedef enum faro_abi_op { FARO_ABI_DISPATCH = 0, FARO_ABI_COMBINE = 1 } faro_ab
  * with the same row. */
 typedef struct faro_abi_program {
   const char *name;
-  uint32_t op; /* faro_abi_op */
-  uint32_t stage_count;
+  uint32_t op;             /* faro_abi_op */
+  uint32_t schedule_count; /* at most one a path */
   faro_abi_row row;
   faro_abi_layout layout;
   faro_abi_routes routes;
   /* Stores go past the cache when this rank's output has at least so many bytes (and its rows are 64-byte aligned). */
   uint64_t streaming_threshold;
-  const faro_abi_stage *stages;
+  const faro_abi_schedule *schedules;
 } faro_abi_program;
 
 /*
  * Push: for each token t of [begin, end), reads the row at src + t x src_stride once and stores it to the rows at
- * dst[offsets[t]] .. dst[offsets[t + 1] - 1] (addresses). A padded row (row.stride > row.bytes) is stored with zeros in
- * its padding. dst rows are aligned to 64 bytes when row.stride is a multiple of 64; src needs no alignment. The
- * streaming form ends with a store fence.
+ * dst[offsets[t]] .. dst[offsets[t + 1] - 1] (addresses). row.stride bytes are stored for each: a padded row
+ * (row.stride > row.bytes) has zeros in its padding. dst rows are aligned to 64 bytes when row.stride is a multiple of
+ * 64; src needs no alignment. The streaming form ends with a store fence.
  */
 typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint32_t *offsets, const uint64_t *dst,
                                  int64_t begin, int64_t end);
@@ -162,7 +214,7 @@ typedef struct faro_abi_module {
   uint32_t magic;
   uint32_t version;
   /* sizeof of the structures as the compiler knew them. */
-  uint32_t module_size, program_size, stage_size, kernel_set_size;
+  uint32_t module_size, program_size, schedule_size, ring_size, stage_size, kernel_set_size;
   const char *producer; /* "faroc 0.1.0, LLVM 22.1.8" */
   /* The program as it was written, and the SHA-256 of these bytes. */
   const char *spec_text;

@@ -35,6 +35,13 @@ uint64_t elementBytes(uint32_t element) {
   }
 }
 
+const faro_abi_schedule *scheduleOf(const faro_abi_program &program, uint32_t path) {
+  for (uint32_t s = 0; s < program.schedule_count; ++s)
+    if (program.schedules[s].path == path)
+      return &program.schedules[s];
+  return nullptr;
+}
+
 Expected<std::shared_ptr<const Module>> Module::adopt(const faro_abi_module *abi, std::shared_ptr<void> keep,
                                                       const std::string &name) {
   FARO_RETURN_IF_ERROR(checkModule(*abi, name));

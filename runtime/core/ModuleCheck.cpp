@@ -30,7 +30,9 @@ static Status checkHeader(const faro_abi_module &m, const std::string &name) {
   };
   for (const Size &size :
        {Size{"module", m.module_size, sizeof(faro_abi_module)},
-        Size{"program", m.program_size, sizeof(faro_abi_program)}, Size{"stage", m.stage_size, sizeof(faro_abi_stage)},
+        Size{"program", m.program_size, sizeof(faro_abi_program)},
+        Size{"schedule", m.schedule_size, sizeof(faro_abi_schedule)}, Size{"ring", m.ring_size, sizeof(faro_abi_ring)},
+        Size{"stage", m.stage_size, sizeof(faro_abi_stage)},
         Size{"kernel set", m.kernel_set_size, sizeof(faro_abi_kernel_set)}})
     if (size.found != size.expected)
       return {FARO_VERSION_MISMATCH, fmt::format("{}: a {} table of {} bytes, this runtime reads {}", name, size.what,
@@ -80,9 +82,10 @@ static std::string checkLayout(const faro_abi_layout &layout) {
   return {};
 }
 
-static std::string checkStage(const faro_abi_program &program, uint32_t index, uint32_t kernels) {
-  const faro_abi_stage &stage = program.stages[index];
-  if (!stage.name || stage.op > FARO_ABI_STAGE_PULL)
+static std::string checkStage(const faro_abi_program &program, const faro_abi_schedule &schedule, uint32_t index,
+                              uint32_t kernels) {
+  const faro_abi_stage &stage = schedule.stages[index];
+  if (!stage.name || stage.op > FARO_ABI_STAGE_FAN_OUT)
     return fmt::format("stage {} has unknown operation {}", index, stage.op);
   const bool flags = stage.op == FARO_ABI_STAGE_NOTIFY || stage.op == FARO_ABI_STAGE_AWAIT;
   if (flags && stage.flag >= FARO_ABI_FLAGS)
@@ -97,11 +100,22 @@ static std::string checkStage(const faro_abi_program &program, uint32_t index, u
   for (uint32_t i = 0; i < stage.after_count; ++i) {
     if (!stage.after || stage.after[i] >= index)
       return fmt::format("stage {} waits for a later one", index);
-    awaits |= program.stages[stage.after[i]].op == FARO_ABI_STAGE_AWAIT;
+    awaits |= schedule.stages[stage.after[i]].op == FARO_ABI_STAGE_AWAIT;
   }
   if (moves && !awaits)
     return fmt::format("stage {} moves rows before the other ranks are ready", index);
   return {};
+}
+
+static std::string checkSchedule(const faro_abi_program &program, uint32_t index, uint32_t kernels) {
+  const faro_abi_schedule &schedule = program.schedules[index];
+  if (!schedule.name || schedule.path > FARO_ABI_HIERARCHICAL || !schedule.stages || schedule.stage_count == 0 ||
+      schedule.stage_count > FARO_ABI_MAX_STAGES)
+    return fmt::format("schedule {} has no name, path or stages", index);
+  std::string wrong;
+  for (uint32_t i = 0; wrong.empty() && i < schedule.stage_count; ++i)
+    wrong = checkStage(program, schedule, i, kernels);
+  return wrong;
 }
 
 Status checkModule(const faro_abi_module &m, const std::string &name) {
@@ -117,14 +131,13 @@ Status checkModule(const faro_abi_module &m, const std::string &name) {
   for (uint32_t p = 0; p < m.program_count; ++p) {
     const faro_abi_program &program = m.programs[p];
     std::string wrong;
-    if (!program.name || program.op > FARO_ABI_COMBINE || !program.stages || program.stage_count == 0 ||
-        program.stage_count > 64)
+    if (!program.name || program.op > FARO_ABI_COMBINE || !program.schedules || program.schedule_count == 0)
       wrong = "no name, operation or schedule";
     for (const std::string &found : {checkRow(program.row), checkLayout(program.layout), checkRoutes(program.routes)})
       if (wrong.empty())
         wrong = found;
-    for (uint32_t i = 0; wrong.empty() && i < program.stage_count; ++i)
-      wrong = checkStage(program, i, m.kernel_sets[0].kernel_count);
+    for (uint32_t s = 0; wrong.empty() && s < program.schedule_count; ++s)
+      wrong = checkSchedule(program, s, m.kernel_sets[0].kernel_count);
     if (!wrong.empty())
       return corrupt(name, fmt::format("program {} ({}): {}", p, program.name ? program.name : "?", wrong));
   }

@@ -35,8 +35,8 @@ Expected<bool> Run::fire(const faro_abi_stage &stage) {
 Expected<bool> Run::advance() {
   // Stages stand in an order that respects `after`, so one pass fires all that can fire; an await that has just become
   // true may free more, which the next call finds.
-  for (uint32_t i = 0; i < program.stage_count; ++i) {
-    const faro_abi_stage &stage = program.stages[i];
+  for (uint32_t i = 0; i < schedule.stage_count; ++i) {
+    const faro_abi_stage &stage = schedule.stages[i];
     if (done >> i & 1 || !ready(stage))
       continue;
     auto fired = fire(stage);
@@ -45,7 +45,7 @@ Expected<bool> Run::advance() {
     if (*fired)
       done |= uint64_t(1) << i;
   }
-  return std::popcount(done) == int(program.stage_count);
+  return std::popcount(done) == int(schedule.stage_count);
 }
 
 Status Run::wait() {
@@ -62,7 +62,7 @@ Status Run::wait() {
       waiter = SignalBoard::Waiter(board);
       continue;
     }
-    FARO_RETURN_IF_ERROR(waiter.pause(program.name));
+    FARO_RETURN_IF_ERROR(waiter.pause(schedule.name));
   }
 }
 

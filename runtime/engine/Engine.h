@@ -20,11 +20,11 @@ public:
   virtual SignalTag tag(const faro_abi_stage &stage) const = 0;
 };
 
-/// One run of one program. Not reusable.
+/// One run of one schedule. Not reusable.
 class Run {
 public:
-  Run(const faro_abi_program &program, SignalBoard &board, Bindings &bindings)
-      : program(program), board(board), bindings(bindings) {}
+  Run(const faro_abi_schedule &schedule, SignalBoard &board, Bindings &bindings)
+      : schedule(schedule), board(board), bindings(bindings) {}
 
   /// Fires all stages that can fire now, without waiting. True when the program is over.
   Expected<bool> advance();
@@ -35,7 +35,7 @@ private:
   bool ready(const faro_abi_stage &stage) const;
   Expected<bool> fire(const faro_abi_stage &stage);
 
-  const faro_abi_program &program;
+  const faro_abi_schedule &schedule;
   SignalBoard &board;
   Bindings &bindings;
   uint64_t done = 0; ///< a bit a stage; the module's check allows 64

@@ -33,10 +33,11 @@ void DispatchBindings::push(const faro_abi_stage &stage) {
 void CombineBindings::pull(const faro_abi_stage &stage) {
   const uint64_t stride = program.row.stride;
   // The flag that this stage waited for says where each rank's rows are. The module's check found such an await.
+  const faro_abi_schedule &schedule = *scheduleOf(program, FARO_ABI_DIRECT);
   uint32_t opened = 0;
   for (uint32_t i = 0; i < stage.after_count; ++i)
-    if (program.stages[stage.after[i]].op == FARO_ABI_STAGE_AWAIT)
-      opened = program.stages[stage.after[i]].flag;
+    if (schedule.stages[stage.after[i]].op == FARO_ABI_STAGE_AWAIT)
+      opened = schedule.stages[stage.after[i]].flag;
   std::vector<uint64_t> bases(ranks);
   for (uint32_t r = 0; r < ranks; ++r)
     if (plan.rowsOfRank[r] > 0)

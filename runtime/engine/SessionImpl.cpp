@@ -39,9 +39,11 @@ SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const 
       outputs(communicator, "window of expert outputs"), origins(communicator, "window of row origins") {}
 
 static Status checkMesh(const faro_abi_mesh &mesh, const Communicator &communicator, const std::string &module) {
-  const uint32_t perNode = communicator.ranksPerNode();
-  const uint32_t nodes = (communicator.size() + perNode - 1) / perNode;
-  if ((mesh.nodes && mesh.nodes != nodes) || (mesh.ranks_per_node && mesh.ranks_per_node != perNode)) {
+  const Topology &topology = communicator.topology();
+  const uint32_t nodes = topology.nodes();
+  const auto perNode = uint32_t(topology.ranksOf(0).size());
+  if ((mesh.nodes && mesh.nodes != nodes) ||
+      (mesh.ranks_per_node && (!topology.regular() || mesh.ranks_per_node != perNode))) {
     auto show = [](uint32_t n) { return n ? std::to_string(n) : std::string("?"); };
     return {
         FARO_INVALID_ARGUMENT,
@@ -63,6 +65,11 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   uint32_t largest = 0;
   for (uint32_t p = 0; p < module->abi().program_count; ++p) {
     const faro_abi_program &program = module->abi().programs[p];
+    if (!scheduleOf(program, FARO_ABI_DIRECT))
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("{}: program {} has no schedule for ranks of one node; compile it with "
+                                "faro.mesh<nodes = ?, ranks_per_node = ?>",
+                                module->name(), program.name));
     auto map = makeExpertMap(program.routes, communicator->size());
     if (!map)
       return Status(map.status().code(),
@@ -234,7 +241,7 @@ Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, Const
   FARO_RETURN_IF_ERROR(receivedWindow.ensure(windowBytes(*plan, program.row.stride)));
   auto bindings =
       std::make_unique<DispatchBindings>(*plan, *module, receivedWindow, addresses, x, activityOf(program, Dispatch));
-  auto run = std::make_unique<Run>(program, *board, *bindings);
+  auto run = std::make_unique<Run>(*scheduleOf(program, FARO_ABI_DIRECT), *board, *bindings);
   return begin({plan, std::move(bindings), std::move(run), &stats.dispatchNs});
 }
 
@@ -313,7 +320,7 @@ Status SessionImpl::beginCombine(const faro_abi_program &program, const std::sha
   auto bindings =
       std::make_unique<CombineBindings>(program, plan, *module, receivedWindow, outputs, *board, addresses, itemWeights,
                                         weights, out, communicator->size(), SignalTag{activity, *window});
-  auto run = std::make_unique<Run>(program, *board, *bindings);
+  auto run = std::make_unique<Run>(*scheduleOf(program, FARO_ABI_DIRECT), *board, *bindings);
   return begin({shared, std::move(bindings), std::move(run), &stats.combineNs});
 }
 

@@ -37,13 +37,17 @@ public:
     if (placement.kind() == layout::Placement::Kind::Table)
       program.table = placement.ranksOfTable();
     program.streamingThreshold = uint64_t(op.getStreamingThreshold());
-    collectStages(op, program);
+    ScheduleTable schedule;
+    schedule.name = op.getSymName().str();
+    schedule.path = FARO_ABI_DIRECT;
+    collectStages(op, schedule);
+    program.schedules.push_back(std::move(schedule));
     tables.programs.push_back(std::move(program));
     return success();
   }
 
 private:
-  void collectStages(xfer::ProgramOp op, ProgramTable &program) {
+  void collectStages(xfer::ProgramOp op, ScheduleTable &schedule) {
     const SmallVector<StringRef> flags = op.getFlags();
     llvm::DenseMap<Operation *, uint32_t> indices;
     for (xfer::StageOpInterface stage : op.getStages()) {
@@ -68,8 +72,8 @@ private:
       } else {
         table.op = FARO_ABI_STAGE_PAD;
       }
-      indices[stage] = uint32_t(program.stages.size());
-      program.stages.push_back(std::move(table));
+      indices[stage] = uint32_t(schedule.stages.size());
+      schedule.stages.push_back(std::move(table));
     }
   }
 

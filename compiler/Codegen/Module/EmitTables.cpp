@@ -58,25 +58,38 @@ public:
   }
 
   Constant *stage(const StageTable &stage) {
-    static_assert(sizeof(faro_abi_stage) == 40);
+    static_assert(sizeof(faro_abi_stage) == 64 && offsetof(faro_abi_stage, after) == 56);
     return structure({text(stage.name, "stage.name"), u32(stage.op), u32(stage.resource), u32(stage.flag),
-                      u32(stage.kernel), u32(stage.streamingKernel), u32(stage.after.size()),
+                      u32(stage.kernel), u32(stage.streamingKernel), u32(stage.gather), u32(stage.from),
+                      u32(stage.into), u32(stage.acquires), u32(stage.releases), u32(stage.after.size()),
                       numbers(stage.after, "stage.after")});
+  }
+
+  Constant *schedule(const ScheduleTable &schedule) {
+    static_assert(sizeof(faro_abi_ring) == 24 && sizeof(faro_abi_schedule) == 48);
+    llvm::SmallVector<Constant *> stages, rings;
+    for (const StageTable &each : schedule.stages)
+      stages.push_back(stage(each));
+    for (const RingTable &ring : schedule.rings)
+      rings.push_back(structure({text(ring.name, "ring.name"), u64(ring.slotBytes), u32(ring.slots), u32(0)}));
+    return structure({text(schedule.name, "schedule.name"), u32(schedule.path), u32(schedule.partial),
+                      u64(schedule.partialStride), u32(stages.size()), u32(rings.size()),
+                      array(stages, "schedule.stages"), array(rings, "schedule.rings")});
   }
 
   Constant *program(const ProgramTable &program) {
     static_assert(sizeof(faro_abi_row) == 32 && sizeof(faro_abi_layout) == 8 && sizeof(faro_abi_routes) == 24);
     static_assert(sizeof(faro_abi_program) == 96);
-    llvm::SmallVector<Constant *> stages;
-    for (const StageTable &each : program.stages)
-      stages.push_back(stage(each));
+    llvm::SmallVector<Constant *> schedules;
+    for (const ScheduleTable &each : program.schedules)
+      schedules.push_back(schedule(each));
     Constant *row = structure(
         {u32(program.row.element), u32(0), u64(program.row.columns), u64(program.row.bytes), u64(program.row.stride)});
     Constant *layout = structure({bytes(program.layout.order), u32(program.layout.align)});
     Constant *routes = structure({u32(program.topk), u32(program.experts), u32(program.placement),
                                   u32(program.table.size()), numbers(program.table, "routes.table")});
-    return structure({text(program.name, "program.name"), u32(program.op), u32(program.stages.size()), row, layout,
-                      routes, u64(program.streamingThreshold), array(stages, "program.stages")});
+    return structure({text(program.name, "program.name"), u32(program.op), u32(program.schedules.size()), row, layout,
+                      routes, u64(program.streamingThreshold), array(schedules, "program.schedules")});
   }
 
   Constant *kernelSet(const ModuleTables &tables, const CpuTarget &target) {
@@ -102,7 +115,7 @@ std::string kernelSymbol(llvm::StringRef kernel, const CpuTarget &target) {
 
 void emitTables(llvm::Module &module, const ModuleTables &tables, llvm::ArrayRef<CpuTarget> targets,
                 llvm::StringRef specText) {
-  static_assert(sizeof(faro_abi_module) == 112 && offsetof(faro_abi_module, spec_sha256) == 48);
+  static_assert(sizeof(faro_abi_module) == 120 && offsetof(faro_abi_module, spec_sha256) == 56);
   TableEmitter emit(module);
   llvm::SmallVector<Constant *> programs, sets;
   for (const ProgramTable &program : tables.programs)
@@ -114,8 +127,9 @@ void emitTables(llvm::Module &module, const ModuleTables &tables, llvm::ArrayRef
       llvm::SHA256::hash(llvm::ArrayRef(reinterpret_cast<const uint8_t *>(specText.data()), specText.size()));
   Constant *value = emit.structure(
       {emit.u32(FARO_ABI_MAGIC), emit.u32(FARO_ABI_VERSION), emit.u32(sizeof(faro_abi_module)),
-       emit.u32(sizeof(faro_abi_program)), emit.u32(sizeof(faro_abi_stage)), emit.u32(sizeof(faro_abi_kernel_set)),
-       emit.text(producer(), "producer"), emit.text(specText, "spec"), emit.u64(specText.size()), emit.bytes(hash),
+       emit.u32(sizeof(faro_abi_program)), emit.u32(sizeof(faro_abi_schedule)), emit.u32(sizeof(faro_abi_ring)),
+       emit.u32(sizeof(faro_abi_stage)), emit.u32(sizeof(faro_abi_kernel_set)), emit.text(producer(), "producer"),
+       emit.text(specText, "spec"), emit.u64(specText.size()), emit.bytes(hash),
        emit.structure({emit.u32(tables.mesh.nodes), emit.u32(tables.mesh.ranks_per_node)}), emit.u32(programs.size()),
        emit.u32(sets.size()), emit.array(programs, "programs"), emit.array(sets, "kernel_sets")});
   auto *global = new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,

@@ -30,7 +30,25 @@ struct StageTable {
   uint32_t flag = 0;
   uint32_t kernel = FARO_ABI_NO_KERNEL;
   uint32_t streamingKernel = FARO_ABI_NO_KERNEL;
+  uint32_t gather = FARO_ABI_BY_COPY;
+  uint32_t from = FARO_ABI_NO_RING, into = FARO_ABI_NO_RING;
+  uint32_t acquires = 0, releases = 0;
   std::vector<uint32_t> after;
+};
+
+struct RingTable {
+  std::string name;
+  uint64_t slotBytes = 0;
+  uint32_t slots = 0;
+};
+
+struct ScheduleTable {
+  std::string name;
+  uint32_t path = 0; ///< faro_abi_path
+  uint32_t partial = 0;
+  uint64_t partialStride = 0;
+  std::vector<StageTable> stages;
+  std::vector<RingTable> rings;
 };
 
 struct ProgramTable {
@@ -41,7 +59,7 @@ struct ProgramTable {
   uint32_t topk = 0, experts = 0, placement = 0;
   std::vector<uint32_t> table;
   uint64_t streamingThreshold = 0;
-  std::vector<StageTable> stages;
+  std::vector<ScheduleTable> schedules;
 };
 
 struct ModuleTables {

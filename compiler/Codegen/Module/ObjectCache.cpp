@@ -2,6 +2,7 @@
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
@@ -9,6 +10,7 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,6 +59,15 @@ bool trusted(int file) {
 } // namespace
 
 ObjectCache::ObjectCache(const char *directory) : directory(directory ? directory : defaultDirectory()) {}
+
+std::string ObjectCache::compilerIdentity() {
+  Dl_info info;
+  struct stat status;
+  static const char here = 0;
+  if (::dladdr(&here, &info) == 0 || ::stat(info.dli_fname, &status) != 0)
+    return "";
+  return llvm::formatv("{0}.{1}.{2}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
 
 std::string ObjectCache::key(llvm::ArrayRef<llvm::StringRef> parts) {
   llvm::SHA256 hash;

@@ -51,6 +51,9 @@ private:
   const faro_abi_kernel_set *kernels_ = nullptr;
 };
 
+/// The program's schedule for a path (faro_abi_path), or null.
+const faro_abi_schedule *scheduleOf(const faro_abi_program &program, uint32_t path);
+
 /// "bf16", "f16", "f32".
 const char *elementName(uint32_t element);
 /// Bytes of one element; 0 for an unknown one.

@@ -47,10 +47,10 @@ struct Compiled {
     const faro_abi_module *module = faro_compiled_module(result);
     if (!module || module->magic != FARO_ABI_MAGIC || module->kernel_set_count != 1)
       return false;
-    const faro_abi_program &program = module->programs[0];
-    for (uint32_t s = 0; s < program.stage_count; ++s)
-      if (program.stages[s].op == FARO_ABI_STAGE_PUSH) {
-        auto push = reinterpret_cast<faro_abi_push_fn>(module->kernel_sets[0].kernels[program.stages[s].kernel].entry);
+    const faro_abi_schedule &schedule = module->programs[0].schedules[0];
+    for (uint32_t s = 0; s < schedule.stage_count; ++s)
+      if (schedule.stages[s].op == FARO_ABI_STAGE_PUSH) {
+        auto push = reinterpret_cast<faro_abi_push_fn>(module->kernel_sets[0].kernels[schedule.stages[s].kernel].entry);
         std::vector<uint16_t> source(96, 0x1234);
         alignas(64) uint16_t rows[2][96] = {};
         const uint32_t offsets[] = {0, 2};

@@ -39,8 +39,8 @@ static KernelSet readSet(const faro_abi_module &module, const faro_abi_kernel_se
   KernelSet kernels;
   kernels.target = set.target;
   for (uint32_t p = 0; p < module.program_count; ++p)
-    for (uint32_t s = 0; s < module.programs[p].stage_count; ++s) {
-      const faro_abi_stage &stage = module.programs[p].stages[s];
+    for (uint32_t s = 0; s < module.programs[p].schedules[0].stage_count; ++s) {
+      const faro_abi_stage &stage = module.programs[p].schedules[0].stages[s];
       const uint32_t names[2] = {stage.kernel, stage.streaming_kernel};
       for (int form = 0; form < 2; ++form) {
         if (names[form] == FARO_ABI_NO_KERNEL)

@@ -20,18 +20,21 @@ struct Tables {
   faro_abi_kernel kernels[1] = {{"push", kernel}};
   faro_abi_kernel_set set{"x86-64", FARO_ABI_CPU_X86_64, 1, kernels};
   uint32_t after1[1] = {0}, after2[1] = {1};
-  faro_abi_stage stages[3] = {
-      {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 0, nullptr},
-      {"ready", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 1, after1},
-      {"push", FARO_ABI_STAGE_PUSH, FARO_ABI_ON_CORE, 0, 0, FARO_ABI_NO_KERNEL, 1, after2}};
+  faro_abi_stage stages[3] = {{"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL,
+                               FARO_ABI_NO_KERNEL, 0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 0, nullptr},
+                              {"ready", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL,
+                               FARO_ABI_NO_KERNEL, 0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 1, after1},
+                              {"push", FARO_ABI_STAGE_PUSH, FARO_ABI_ON_CORE, 0, 0, FARO_ABI_NO_KERNEL, 0,
+                               FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 1, after2}};
+  faro_abi_schedule schedule{"dispatch", FARO_ABI_DIRECT, 0, 0, 3, 0, stages, nullptr};
   faro_abi_program program{"dispatch",
                            FARO_ABI_DISPATCH,
-                           3,
+                           1,
                            {FARO_ABI_BF16, 0, 8, 16, 16},
                            {{0, 1, 2, 3}, 1},
                            {2, 4, FARO_ABI_PLACEMENT_BLOCK, 0, nullptr},
                            1 << 21,
-                           stages};
+                           &schedule};
   faro_abi_module module{};
 
   Tables() {
@@ -39,6 +42,8 @@ struct Tables {
     module.version = FARO_ABI_VERSION;
     module.module_size = sizeof(faro_abi_module);
     module.program_size = sizeof(faro_abi_program);
+    module.schedule_size = sizeof(faro_abi_schedule);
+    module.ring_size = sizeof(faro_abi_ring);
     module.stage_size = sizeof(faro_abi_stage);
     module.kernel_set_size = sizeof(faro_abi_kernel_set);
     module.producer = "test";
@@ -72,7 +77,7 @@ TEST(ModuleCheck, refusesEachFaultByName) {
   };
   const Fault faults[] = {
       {"magic", FARO_INVALID_ARGUMENT, [](Tables &t) { t.module.magic = 1; }},
-      {"version 2", FARO_VERSION_MISMATCH, [](Tables &t) { t.module.version = 2; }},
+      {"version 1", FARO_VERSION_MISMATCH, [](Tables &t) { t.module.version = 1; }},
       {"stage table", FARO_VERSION_MISMATCH, [](Tables &t) { t.module.stage_size += 8; }},
       {"hash", FARO_DATA_LOSS, [](Tables &t) { t.module.spec_sha256[5] ^= 1; }},
       {"hash", FARO_DATA_LOSS, [](Tables &t) { t.module.spec_size = 3; }},

@@ -46,24 +46,28 @@ static void pull(void *out, int64_t stride, const uint32_t *offsets, const uint6
 }
 
 static const uint32_t after[4][1] = {{0}, {1}, {2}, {3}};
-#define SCHEDULE(move, kernel)                                                                                         \
+#define NO_KERNELS FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL
+#define NO_RINGS FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0
+#define STAGES(move, kernel)                                                                                           \
   {                                                                                                                    \
-    {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 0, 0},                \
-        {"opened", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 1, after[0]},    \
-        {"move", move, FARO_ABI_ON_CORE, 0, kernel, FARO_ABI_NO_KERNEL, 1, after[1]},                                  \
-        {"done", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 1, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 1, after[2]}, {   \
-      "all done", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 1, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 1, after[3]       \
+    {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, NO_KERNELS, 0, NO_RINGS, 0, 0},                               \
+        {"opened", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, NO_KERNELS, 0, NO_RINGS, 1, after[0]},                   \
+        {"move", move, FARO_ABI_ON_CORE, 0, kernel, FARO_ABI_NO_KERNEL, 0, NO_RINGS, 1, after[1]},                     \
+        {"done", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 1, NO_KERNELS, 0, NO_RINGS, 1, after[2]}, {                  \
+      "all done", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 1, NO_KERNELS, 0, NO_RINGS, 1, after[3]                      \
     }                                                                                                                  \
   }
-static const faro_abi_stage dispatchStages[5] = SCHEDULE(FARO_ABI_STAGE_PUSH, 0);
-static const faro_abi_stage combineStages[5] = SCHEDULE(FARO_ABI_STAGE_PULL, 1);
+static const faro_abi_stage dispatchStages[5] = STAGES(FARO_ABI_STAGE_PUSH, 0);
+static const faro_abi_stage combineStages[5] = STAGES(FARO_ABI_STAGE_PULL, 1);
+static const faro_abi_schedule dispatchSchedule = {"dispatch", FARO_ABI_DIRECT, 0, 0, 5, 0, dispatchStages, 0};
+static const faro_abi_schedule combineSchedule = {"combine", FARO_ABI_DIRECT, 0, 0, 5, 0, combineStages, 0};
 
 #define SHAPE                                                                                                          \
   {FARO_ABI_F32, 0, 4, 16, 16},                                                                                        \
       {{FARO_ABI_KEY_EXPERT, FARO_ABI_KEY_SOURCE, FARO_ABI_KEY_TOKEN, FARO_ABI_KEY_CHOICE}, 1},                        \
       {2, 4, FARO_ABI_PLACEMENT_BLOCK, 0, 0}, (uint64_t)1 << 40
-static const faro_abi_program programs[2] = {{"dispatch", FARO_ABI_DISPATCH, 5, SHAPE, dispatchStages},
-                                             {"combine", FARO_ABI_COMBINE, 5, SHAPE, combineStages}};
+static const faro_abi_program programs[2] = {{"dispatch", FARO_ABI_DISPATCH, 1, SHAPE, &dispatchSchedule},
+                                             {"combine", FARO_ABI_COMBINE, 1, SHAPE, &combineSchedule}};
 static const faro_abi_kernel kernels[2] = {{"push", (void (*)(void))push}, {"pull", (void (*)(void))pull}};
 static const faro_abi_kernel_set set = {"plain C", FARO_ABI_CPU_X86_64, 2, kernels};
 
@@ -72,6 +76,8 @@ __attribute__((visibility("default"))) const faro_abi_module faro_module = {
     FAULT == FAULT_VERSION ? FARO_ABI_VERSION + 1 : FARO_ABI_VERSION,
     sizeof(faro_abi_module),
     sizeof(faro_abi_program),
+    sizeof(faro_abi_schedule),
+    sizeof(faro_abi_ring),
     sizeof(faro_abi_stage),
     sizeof(faro_abi_kernel_set),
     "a person",
