@@ -1,0 +1,217 @@
+// The laws of balancers, over jobs and counts by chance.
+#include "tests/runtime/plan/Scenarios.h"
+
+#include <array>
+#include <cmath>
+#include <cstdlib>
+
+using namespace faro;
+using scenarios::Random;
+
+namespace {
+
+constexpr int Cases = 4000;
+
+struct Named {
+  const char *name;
+  Balancer balancer;
+};
+const Named All[] = {{"static", staticRails}, {"fusco", fuscoRails}, {"blend", cappedBlend}};
+
+/// Calls law(topology, rows) with many cases, each named by its seed.
+template <typename Law> void forAll(Law law) {
+  for (uint32_t seed = 0; seed < Cases; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    Random random(seed);
+    const Topology topology = scenarios::randomTopology(random, 1 + seed % 11, 8);
+    law(topology, scenarios::randomRows(random, topology));
+    if (testing::Test::HasFailure())
+      return;
+  }
+}
+
+uint64_t volume(const Topology &topology, const NodeRows &rows, uint32_t from, uint32_t to) {
+  uint64_t sum = 0;
+  for (uint32_t rank : topology.ranksOf(from))
+    sum += rows.of(rank, to);
+  return sum;
+}
+
+/// What cappedBlend promises: 1.02 of the bound, or the next whole row, and less than a row a node of rounding.
+double promised(const Topology &topology, const NodeRows &rows) {
+  const double bound = lowerBound(topology, rows);
+  return std::max(1.02 * bound, std::ceil(bound)) + topology.nodes() - 1;
+}
+
+} // namespace
+
+TEST(Balancers, conserveTheRowsOfEveryPairOfNodes) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    for (const auto &[name, balancer] : All) {
+      std::vector<uint64_t> carried(size_t(topology.nodes()) * topology.nodes());
+      for (const Flow &flow : balancer(topology, rows, {}).flows) {
+        EXPECT_GT(flow.rows, 0u) << name;
+        carried[topology.nodeOf(flow.rail) * topology.nodes() + topology.nodeOf(flow.forwarder)] += flow.rows;
+      }
+      for (uint32_t n = 0; n < topology.nodes(); ++n)
+        for (uint32_t m = 0; m < topology.nodes(); ++m)
+          EXPECT_EQ(carried[n * topology.nodes() + m], n == m ? 0 : volume(topology, rows, n, m))
+              << name << ": " << n << " to " << m;
+    }
+  });
+}
+
+TEST(Balancers, listFlowsInOrderAndOnlyOnce) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    for (const auto &[name, balancer] : All) {
+      const auto key = [&](const Flow &flow) {
+        return std::array{topology.nodeOf(flow.rail), topology.nodeOf(flow.forwarder), flow.rail, flow.forwarder};
+      };
+      const std::vector<Flow> flows = balancer(topology, rows, {}).flows;
+      for (size_t i = 1; i < flows.size(); ++i)
+        EXPECT_LT(key(flows[i - 1]), key(flows[i])) << name;
+    }
+  });
+}
+
+TEST(Balancers, giveEveryNodeItsPartOfTheSameAnswer) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    for (const auto &[name, balancer] : All) {
+      const Rails whole = balancer(topology, rows, {});
+      EXPECT_EQ(balancer(topology, rows, {}).flows, whole.flows) << name;
+      for (uint32_t node = 0; node < topology.nodes(); ++node) {
+        std::vector<Flow> expected;
+        std::copy_if(whole.flows.begin(), whole.flows.end(), std::back_inserter(expected), [&](const Flow &flow) {
+          return topology.nodeOf(flow.rail) == node || topology.nodeOf(flow.forwarder) == node;
+        });
+        EXPECT_EQ(balancer(topology, rows, node).flows, expected) << name << ", node " << node;
+      }
+    }
+  });
+}
+
+TEST(Balancers, countWhatMoves) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    for (const auto &[name, balancer] : All) {
+      const Rails rails = balancer(topology, rows, {});
+      std::vector<uint64_t> leaving(size_t(topology.ranks()) * topology.nodes());
+      for (const Flow &flow : rails.flows)
+        leaving[flow.rail * topology.nodes() + topology.nodeOf(flow.forwarder)] += flow.rows;
+      uint64_t moved = 0;
+      for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
+        for (uint32_t m = 0; m < topology.nodes(); ++m)
+          if (const uint64_t out = leaving[rank * topology.nodes() + m]; out > rows.of(rank, m))
+            moved += out - rows.of(rank, m);
+      EXPECT_EQ(rails.moved, moved) << name;
+    }
+  });
+}
+
+TEST(StaticAndFusco, moveNothing) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    EXPECT_EQ(staticRails(topology, rows).moved, 0u);
+    EXPECT_EQ(fuscoRails(topology, rows).moved, 0u);
+  });
+}
+
+TEST(StaticRails, loadsAreThoseOfItsFlows) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    const Loads quick = staticLoads(topology, rows), listed = loadsOf(topology, staticRails(topology, rows));
+    EXPECT_EQ(quick.sent, listed.sent);
+    EXPECT_EQ(quick.received, listed.received);
+  });
+}
+
+TEST(CappedBlend, meetsTheBoundUpToSlackAndRounding) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    EXPECT_LE(double(loadsOf(topology, cappedBlend(topology, rows)).most()), promised(topology, rows));
+  });
+}
+
+TEST(CappedBlend, isNeverWorseThanStatic) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    EXPECT_LE(loadsOf(topology, cappedBlend(topology, rows)).most(), staticLoads(topology, rows).most());
+  });
+}
+
+TEST(CappedBlend, movesNothingWhereStaticIsWithinTheLimit) {
+  uint32_t seen = 0;
+  forAll([&](const Topology &topology, const NodeRows &rows) {
+    const double bound = lowerBound(topology, rows);
+    if (double(staticLoads(topology, rows).most()) > 1.02 * bound)
+      return;
+    ++seen;
+    EXPECT_EQ(cappedBlend(topology, rows).flows, staticRails(topology, rows).flows);
+  });
+  EXPECT_GT(seen, 100u);
+}
+
+TEST(CappedBlend, neverMovesMoreThanAnEvenSplit) {
+  forAll([](const Topology &topology, const NodeRows &rows) {
+    uint64_t even = 0; // rows above the even part, rounded up as the rounding may
+    for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
+      for (uint32_t m = 0; m < topology.nodes(); ++m) {
+        const uint32_t n = topology.nodeOf(rank);
+        const uint64_t part = n == m ? 0 : volume(topology, rows, n, m) / topology.ranksOf(n).size();
+        even += n != m && rows.of(rank, m) > part ? rows.of(rank, m) - part : 0;
+      }
+    EXPECT_LE(cappedBlend(topology, rows).moved, even);
+  });
+}
+
+TEST(CappedBlend, relievesTheOneHeavySender) {
+  // Two nodes of two ranks; rank 0 has all rows of its node. Half of them must leave by rank 1.
+  const Topology topology = Topology::blocks(4, 2);
+  const NodeRows rows{2, {0, 1000, 0, 0, 500, 0, 500, 0}};
+  const Rails rails = cappedBlend(topology, rows);
+  EXPECT_EQ(loadsOf(topology, staticRails(topology, rows)).most(), 1000u);
+  EXPECT_EQ(loadsOf(topology, fuscoRails(topology, rows)).most(), 1000u); // whom it is matched with changes nothing
+  EXPECT_EQ(loadsOf(topology, rails).most(), 510u);
+  EXPECT_EQ(rails.moved, 490u); // 1.02 x 500 stay: no more is moved than the slack asks for
+}
+
+TEST(CappedBlend, joinsNodesOfDifferentSizes) {
+  // Three ranks to two and back: quotas 200, 200, 200 meet quotas 300, 300 in four flows.
+  const Topology topology(std::vector<uint32_t>{0, 0, 0, 1, 1});
+  const NodeRows rows{2, {0, 600, 0, 0, 0, 0, 0, 0, 0, 0}};
+  const Rails rails = cappedBlend(topology, rows);
+  EXPECT_LE(loadsOf(topology, rails).most(), 306u);
+  EXPECT_LE(rails.flows.size(), 4u);
+}
+
+TEST(FuscoRails, matchesTheHeaviestWithTheNextNodesLightest) {
+  // Loads by rank: node 0: 10, 30; node 1: 5, 7. Sorted: {1, 0} and {3, 2}; node 1 is rotated by one: {2, 3}.
+  const Topology topology = Topology::blocks(4, 2);
+  const NodeRows rows{2, {0, 10, 0, 30, 5, 0, 7, 0}};
+  EXPECT_EQ(fuscoRails(topology, rows).flows, (std::vector<Flow>{{0, 3, 10}, {1, 2, 30}, {2, 1, 5}, {3, 0, 7}}));
+}
+
+TEST(Balancers, areFoundByName) {
+  EXPECT_EQ(findBalancer("static"), staticRails);
+  EXPECT_EQ(findBalancer("fusco"), fuscoRails);
+  EXPECT_EQ(findBalancer("blend"), cappedBlend);
+  EXPECT_EQ(findBalancer("best"), nullptr);
+}
+
+TEST(Balancers, theEnvironmentChoosesOneOrIsRefused) {
+  const auto with = [](const char *name) {
+    setenv("FARO_BALANCER", name, 1);
+    auto chosen = balancerFromEnvironment();
+    unsetenv("FARO_BALANCER");
+    return chosen;
+  };
+  EXPECT_EQ(*balancerFromEnvironment(), "blend");
+  EXPECT_EQ(*with(""), "blend");
+  EXPECT_EQ(*with("fusco"), "fusco");
+  ASSERT_FALSE(with("best"));
+  EXPECT_NE(with("best").status().message().find("\"best\", expected static, fusco or blend"), std::string::npos);
+}
+
+TEST(Balancers, oneNodeHasNoFlows) {
+  const Topology topology = Topology::oneNode(5);
+  const NodeRows rows{1, {3, 0, 9, 1, 1}};
+  for (const auto &[name, balancer] : All) {
+    EXPECT_TRUE(balancer(topology, rows, {}).flows.empty()) << name;
+    EXPECT_EQ(overLowerBound(topology, rows, balancer(topology, rows, {})), 1.0) << name;
+  }
+}
