@@ -5,12 +5,8 @@
 #include "compiler/Codegen/Module/ObjectCache.h"
 #include "compiler/Pipelines/Compilation.h"
 
-#include "llvm/Support/FormatVariadic.h"
-
 #include <chrono>
-#include <dlfcn.h>
 #include <exception>
-#include <sys/stat.h>
 
 #define FARO_COMPILER_EXPORT __attribute__((visibility("default")))
 
@@ -37,16 +33,6 @@ struct Result {
   bool fromCache = false;
 };
 
-/// What another build of the compiler left is not found: it may have made other tables, schedules and kernels of the
-/// same text. A library's size and time tell builds apart without reading it.
-std::string buildOfThisCompiler() {
-  Dl_info info{};
-  struct stat file{};
-  if (!::dladdr(reinterpret_cast<const void *>(&buildOfThisCompiler), &info) || ::stat(info.dli_fname, &file) != 0)
-    return "unknown";
-  return llvm::formatv("{0} bytes, {1}.{2:9}", file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec).str();
-}
-
 Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirectory, const Report &report) {
   llvm::Expected<CpuTarget> host = hostTarget();
   if (!host) {
@@ -54,7 +40,8 @@ Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirec
     return {};
   }
   const ObjectCache cache(cacheDirectory);
-  const std::string key = ObjectCache::key({text, producer(), buildOfThisCompiler(), host->cpu, host->features});
+  const std::string key =
+      ObjectCache::key({text, producer(), ObjectCache::compilerIdentity(), host->cpu, host->features});
   if (std::unique_ptr<llvm::MemoryBuffer> object = cache.find(key)) {
     if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer()))
       return {std::move(*module), true};
