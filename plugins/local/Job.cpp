@@ -8,12 +8,15 @@
 
 namespace faro::local {
 
-void Inbox::push(Message message) {
+bool Inbox::push(Item &&item) {
   {
     std::lock_guard lock(mutex_);
-    messages_.push_back(std::move(message));
+    if (closed_)
+      return false;
+    items_.push_back(std::move(item));
   }
   changed_.notify_one();
+  return true;
 }
 
 void Inbox::wake() {
@@ -24,16 +27,24 @@ void Inbox::wake() {
   changed_.notify_one();
 }
 
-std::vector<Message> Inbox::take() {
-  std::vector<Message> taken;
+std::vector<Item> Inbox::take() {
+  std::vector<Item> taken;
   std::lock_guard lock(mutex_);
-  taken.swap(messages_);
+  taken.swap(items_);
   return taken;
+}
+
+std::vector<Item> Inbox::close() {
+  std::vector<Item> left;
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  left.swap(items_);
+  return left;
 }
 
 void Inbox::waitFor(std::chrono::nanoseconds timeout) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout, [this] { return woken_ || !messages_.empty(); });
+  changed_.wait_for(lock, timeout, [this] { return woken_ || !items_.empty(); });
   woken_ = false;
 }
 
@@ -89,10 +100,35 @@ void Job::leave(uint32_t rank) {
     ranks_[rank]->presence = Presence::Gone;
     std::erase_if(regions_, [rank](const auto &entry) { return entry.second.owner == rank; });
   }
+  {
+    std::lock_guard lock(ranks_[rank]->reading);
+    ranks_[rank]->readable = false;
+  }
+  for (const Item &item : ranks_[rank]->inbox.close())
+    if (const auto *slice = std::get_if<Slice>(&item))
+      acknowledge(*slice); // nobody will read it now
   // Whoever sleeps until this rank does something has to look again.
   for (auto &peer : ranks_)
     peer->inbox.wake();
 }
+
+bool Job::gather(const Slice &slice, std::byte *to) {
+  Rank &sender = *ranks_[slice.rank];
+  {
+    std::lock_guard lock(sender.reading);
+    if (!sender.readable)
+      return false;
+    for (const faro_iov &piece : slice.pieces) {
+      if (piece.size)
+        std::memcpy(to, piece.data, piece.size);
+      to += piece.size;
+    }
+  }
+  acknowledge(slice);
+  return true;
+}
+
+void Job::acknowledge(const Slice &slice) { ranks_[slice.rank]->inbox.push(Receipt{slice.token}); }
 
 uint64_t Job::publish(uint32_t owner, std::shared_ptr<Memory> memory) {
   std::lock_guard lock(mutex_);

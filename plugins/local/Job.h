@@ -1,6 +1,6 @@
 // The ranks of one job in this process, and what they can reach of each other.
 //
-//   Job::join(name) ─► Job ──┬─ Inbox per rank     messages, in the order in which they were sent
+//   Job::join(name) ─► Job ──┬─ Inbox per rank     messages, slices and receipts, in the order in which they were sent
 //                            ├─ state per rank     not yet here, open, gone
 //                            └─ regions by number  memory, alive as long as its owner or a peer holds it
 #pragma once
@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace faro::local {
@@ -25,19 +26,38 @@ struct Message {
   std::vector<std::byte> bytes;
 };
 
-/// Where a rank's peers leave messages. Any thread may push and wake; the rank's own thread takes and waits.
+/// A slice whose bytes still lie where its sender has them.
+struct Slice {
+  uint32_t rank = 0;
+  uint64_t tag = 0;
+  uint64_t token = 0;
+  std::vector<faro_iov> pieces;
+};
+
+/// Tells a slice's sender that nobody reads its pieces any more.
+struct Receipt {
+  uint64_t token = 0;
+};
+
+using Item = std::variant<Message, Slice, Receipt>;
+
+/// Where a rank's peers leave things. Any thread may push and wake; the rank's own thread takes and waits.
 class Inbox {
 public:
-  void push(Message message);
+  /// False, and `item` is as it was, once the inbox is closed.
+  bool push(Item &&item);
   void wake();
-  std::vector<Message> take();
+  std::vector<Item> take();
+  /// What was not taken. Nothing more gets in.
+  std::vector<Item> close();
   void waitFor(std::chrono::nanoseconds timeout);
 
 private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<Message> messages_;
+  std::vector<Item> items_;
   bool woken_ = false;
+  bool closed_ = false;
 };
 
 /// Zeroed pages. The peers that map a region share it, so it outlives the rank that made it.
@@ -71,6 +91,10 @@ public:
   /// OK while the rank is here or still to come.
   Status state(uint32_t rank);
   void leave(uint32_t rank);
+  /// Copies the slice to `to` and tells its sender. False: the sender has left, and its memory with it.
+  bool gather(const Slice &slice, std::byte *to);
+  /// Tells the slice's sender that it is done with.
+  void acknowledge(const Slice &slice);
 
   uint64_t publish(uint32_t owner, std::shared_ptr<Memory> memory);
   void retract(uint64_t region);
@@ -81,6 +105,9 @@ private:
   enum class Presence { Absent, Open, Gone };
   struct Rank {
     Inbox inbox;
+    /// Held while another rank reads this one's slices: it cannot leave meanwhile.
+    std::mutex reading;
+    bool readable = true;                 // guarded by reading
     Presence presence = Presence::Absent; // guarded by mutex_
   };
   struct Region {

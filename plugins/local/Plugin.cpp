@@ -1,18 +1,24 @@
 // The transport `local`: ranks are threads of one process. Memory is ordinary memory, a put is a memcpy, a message is a
-// vector handed over under a lock. It makes everything above the transport testable under the thread sanitizer.
+// vector handed over under a lock, a slice is copied by its receiver from where its sender has it. Ranks may play to be
+// on several nodes: then `pointer` gives nothing across these. It makes everything above the transport testable under
+// the thread sanitizer.
 #include "plugins/LastError.h"
 #include "plugins/local/Job.h"
 
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
+#include <set>
 #include <unistd.h>
 
 using faro::Status;
 using faro::local::Inbox;
+using faro::local::Item;
 using faro::local::Job;
 using faro::local::Memory;
 using faro::local::Message;
+using faro::local::Receipt;
+using faro::local::Slice;
 using faro::plugin::fail;
 using faro::plugin::report;
 
@@ -41,11 +47,11 @@ struct Key {
 
 struct faro_transport_context {
   std::shared_ptr<Job> job;
-  uint32_t rank;
-  faro_message_handler onMessage;
-  void *user;
+  faro_transport_config config; // its job and node_of are the caller's, and gone
   Address address;
+  std::vector<uint32_t> nodeOf; // by rank
   std::vector<bool> connected;
+  std::set<uint32_t> refused; // peers whose slices had no place
 };
 
 struct faro_region {
@@ -58,15 +64,24 @@ struct faro_remote {
   std::shared_ptr<Job> job;
   std::shared_ptr<Memory> memory;
   uint32_t owner;
+  bool sameNode;
 };
 
 static faro_status checkPeer(const faro_transport_context *context, uint32_t rank) {
   if (rank >= context->job->worldSize())
     return fail(FARO_INVALID_ARGUMENT,
                 fmt::format("there is no rank {}; the job has {}", rank, context->job->worldSize()));
-  if (rank == context->rank)
+  if (rank == context->config.rank)
     return fail(FARO_INVALID_ARGUMENT, fmt::format("rank {} is this rank itself, not a peer", rank));
   return FARO_OK;
+}
+
+/// OK, or how the peer has failed.
+static faro_status stateOf(const faro_transport_context *context, uint32_t rank) {
+  if (context->refused.contains(rank))
+    return fail(FARO_PEER_FAILED,
+                fmt::format("rank {} sent a slice for which rank {} has no place", rank, context->config.rank));
+  return report(context->job->state(rank));
 }
 
 static faro_status checkConnected(const faro_transport_context *context, uint32_t rank) {
@@ -74,7 +89,7 @@ static faro_status checkConnected(const faro_transport_context *context, uint32_
     return bad;
   if (!context->connected[rank])
     return fail(FARO_INVALID_ARGUMENT, fmt::format("rank {} has not been connected", rank));
-  return report(context->job->state(rank));
+  return stateOf(context, rank);
 }
 
 static faro_status openContext(const faro_transport_config *config, faro_transport_context **out) {
@@ -87,15 +102,18 @@ static faro_status openContext(const faro_transport_config *config, faro_transpo
   if (!job)
     return report(job.status());
   const Address address{AddressMagic, (*job)->id(), int64_t(getpid()), config->rank, 0};
-  *out = new faro_transport_context{*job,         config->rank, config->on_message,
-                                    config->user, address,      std::vector<bool>(config->world_size)};
+  std::vector<uint32_t> nodeOf(config->world_size);
+  if (config->node_of)
+    nodeOf.assign(config->node_of, config->node_of + config->world_size);
+  *out =
+      new faro_transport_context{*job, *config, address, std::move(nodeOf), std::vector<bool>(config->world_size), {}};
   return FARO_OK;
 }
 
 static void closeContext(faro_transport_context *context, int64_t) {
   if (!context)
     return;
-  context->job->leave(context->rank);
+  context->job->leave(context->config.rank);
   delete context;
 }
 
@@ -120,7 +138,7 @@ static faro_status connectPeer(faro_transport_context *context, uint32_t rank, c
         FARO_UNAVAILABLE,
         fmt::format("rank {} lives in another process ({}) than rank {}; the transport 'local' connects threads "
                     "of one process, use 'ucx' between processes",
-                    rank, address.process, context->rank));
+                    rank, address.process, context->config.rank));
   context->connected[rank] = true;
   return report(context->job->state(rank));
 }
@@ -131,8 +149,8 @@ static faro_status allocRegion(faro_transport_context *context, size_t size, far
   auto memory = Memory::create(size);
   if (!memory)
     return report(memory.status());
-  const uint64_t number = context->job->publish(context->rank, *memory);
-  *out = new faro_region{context->job, *memory, Key{KeyMagic, context->job->id(), number, context->rank, 0}};
+  const uint64_t number = context->job->publish(context->config.rank, *memory);
+  *out = new faro_region{context->job, *memory, Key{KeyMagic, context->job->id(), number, context->config.rank, 0}};
   return FARO_OK;
 }
 
@@ -165,11 +183,12 @@ static faro_status mapRemote(faro_transport_context *context, uint32_t rank, con
   auto memory = context->job->find(rank, key.region);
   if (!memory)
     return fail(FARO_NOT_FOUND, fmt::format("rank {} has released the region of this key", rank));
-  *out = new faro_remote{context->job, std::move(memory), rank};
+  *out = new faro_remote{context->job, std::move(memory), rank,
+                         context->nodeOf[rank] == context->nodeOf[context->config.rank]};
   return FARO_OK;
 }
 
-static void *pointerOf(faro_remote *remote) { return remote->memory->base(); }
+static void *pointerOf(faro_remote *remote) { return remote->sameNode ? remote->memory->base() : nullptr; }
 static void unmapRemote(faro_remote *remote) { delete remote; }
 
 static faro_status putPieces(faro_remote *remote, uint64_t offset, const faro_iov *pieces, size_t count) {
@@ -195,34 +214,71 @@ static faro_status flushPuts(faro_transport_context *, int64_t) {
   return FARO_OK; // put has copied already
 }
 
+/// Leaves something at the peer, which may have left since it was looked at.
+static faro_status push(faro_transport_context *context, uint32_t rank, Item &&item) {
+  return context->job->inbox(rank).push(std::move(item)) ? FARO_OK : stateOf(context, rank);
+}
+
 static faro_status sendMessage(faro_transport_context *context, uint32_t rank, uint32_t tag, const void *data,
                                size_t size) {
   if (faro_status bad = checkConnected(context, rank))
     return bad;
   const auto *bytes = static_cast<const std::byte *>(data);
-  context->job->inbox(rank).push(Message{context->rank, tag, std::vector<std::byte>(bytes, bytes + size)});
-  return FARO_OK;
+  return push(context, rank, Message{context->config.rank, tag, std::vector<std::byte>(bytes, bytes + size)});
+}
+
+static faro_status deliverSlice(faro_transport_context *context, uint32_t rank, uint64_t tag, const faro_iov *pieces,
+                                size_t count, uint64_t token) {
+  if (faro_status bad = checkConnected(context, rank))
+    return bad;
+  return push(context, rank, Slice{context->config.rank, tag, token, std::vector<faro_iov>(pieces, pieces + count)});
+}
+
+static void receive(faro_transport_context *context, const Message &message) {
+  if (context->config.on_message)
+    context->config.on_message(context->config.user, message.rank, message.tag, message.bytes.data(),
+                               message.bytes.size());
+}
+
+static void receive(faro_transport_context *context, const Slice &slice) {
+  const faro_transport_config &config = context->config;
+  size_t size = 0;
+  for (const faro_iov &piece : slice.pieces)
+    size += piece.size;
+  void *to = config.on_place ? config.on_place(config.user, slice.rank, slice.tag, size) : nullptr;
+  if (!to) {
+    context->refused.insert(slice.rank);
+    context->job->acknowledge(slice);
+    return;
+  }
+  const bool whole = context->job->gather(slice, static_cast<std::byte *>(to));
+  if (const auto handler = whole ? config.on_arrived : config.on_lost)
+    handler(config.user, slice.rank, slice.tag, size);
+}
+
+static void receive(faro_transport_context *context, const Receipt &receipt) {
+  if (context->config.on_sent)
+    context->config.on_sent(context->config.user, receipt.token);
 }
 
 static uint32_t makeProgress(faro_transport_context *context) {
-  const auto messages = context->job->inbox(context->rank).take();
-  for (const Message &message : messages)
-    if (context->onMessage)
-      context->onMessage(context->user, message.rank, message.tag, message.bytes.data(), message.bytes.size());
-  return uint32_t(messages.size());
+  const auto items = context->job->inbox(context->config.rank).take();
+  for (const Item &item : items)
+    std::visit([context](const auto &one) { receive(context, one); }, item);
+  return uint32_t(items.size());
 }
 
 static faro_status sleepFor(faro_transport_context *context, int64_t timeoutNs) {
-  context->job->inbox(context->rank).waitFor(std::chrono::nanoseconds(std::max<int64_t>(timeoutNs, 0)));
+  context->job->inbox(context->config.rank).waitFor(std::chrono::nanoseconds(std::max<int64_t>(timeoutNs, 0)));
   return FARO_OK;
 }
 
-static void wakeContext(faro_transport_context *context) { context->job->inbox(context->rank).wake(); }
+static void wakeContext(faro_transport_context *context) { context->job->inbox(context->config.rank).wake(); }
 
 static faro_status peerState(faro_transport_context *context, uint32_t rank) {
   if (faro_status bad = checkPeer(context, rank))
     return bad;
-  return report(context->job->state(rank));
+  return stateOf(context, rank);
 }
 
 static const char *lastErrorText() { return faro::plugin::lastError().c_str(); }
@@ -232,7 +288,7 @@ extern "C" __attribute__((visibility("default"))) const faro_transport *faro_tra
       FARO_TRANSPORT_VERSION,
       sizeof(faro_transport),
       "local",
-      FARO_CAN_MAP | FARO_CAN_PUT | FARO_CAN_MESSAGE | FARO_CAN_SLEEP | FARO_CAN_DETECT,
+      FARO_CAN_MAP | FARO_CAN_PUT | FARO_CAN_MESSAGE | FARO_CAN_SLEEP | FARO_CAN_DETECT | FARO_CAN_DELIVER,
       lastErrorText,
       openContext,
       closeContext,
@@ -248,6 +304,7 @@ extern "C" __attribute__((visibility("default"))) const faro_transport *faro_tra
       putPieces,
       flushPuts,
       sendMessage,
+      deliverSlice,
       makeProgress,
       sleepFor,
       wakeContext,

@@ -174,6 +174,7 @@ extern "C" __attribute__((visibility("default"))) const faro_transport *faro_tra
       putPieces,
       flushPuts,
       sendMessage,
+      nullptr,
       makeProgress,
       sleepFor,
       wakeContext,

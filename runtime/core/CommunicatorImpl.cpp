@@ -1,6 +1,7 @@
 #include "runtime/core/CommunicatorImpl.h"
 
 #include "runtime/core/LocalBootstrap.h"
+#include "runtime/core/NodeExchange.h"
 #include "runtime/core/TcpBootstrap.h"
 #include "runtime/core/TransportPlugin.h"
 #include "runtime/core/Wire.h"
@@ -14,6 +15,8 @@ namespace faro {
 /// A rank that gives up says why over the control connection and then ends. The end is often noticed first; this is how
 /// long the reason may take to get here.
 constexpr auto ReasonMayTake = std::chrono::milliseconds(300);
+/// After a failure, how long what is under way may take to come to its end.
+constexpr auto GivingUpTakes = std::chrono::seconds(1);
 /// How long a rank that is done waits for the others, so that nobody loses a peer in the middle of its last call.
 constexpr auto LeaveTogether = std::chrono::seconds(10);
 
@@ -22,12 +25,32 @@ void SoloBootstrap::abort(const Status &why) {
     failure_ = Status(FARO_ABORTED, fmt::format("rank 0: {}", why.message()));
 }
 
-CommunicatorImpl::CommunicatorImpl(CommunicatorOptions options, std::unique_ptr<Bootstrap> bootstrap)
-    : Communicator(std::move(options)), bootstrap_(std::move(bootstrap)) {}
+CommunicatorImpl::CommunicatorImpl(CommunicatorOptions options, Topology topology, std::unique_ptr<Bootstrap> bootstrap)
+    : Communicator(std::move(options), std::move(topology)), bootstrap_(std::move(bootstrap)), channels_(rank()) {}
 
-Expected<std::shared_ptr<CommunicatorImpl>>
-CommunicatorImpl::open(CommunicatorOptions options, std::unique_ptr<Bootstrap> bootstrap, bool loopback) {
-  std::shared_ptr<CommunicatorImpl> self(new CommunicatorImpl(std::move(options), std::move(bootstrap)));
+/// The transport's handlers; `user` is the Channels.
+static void listen(faro_transport_config &config, Channels &channels) {
+  config.user = &channels;
+  config.on_message = [](void *user, uint32_t rank, uint32_t tag, const void *data, size_t size) {
+    static_cast<Channels *>(user)->message(rank, tag, {static_cast<const std::byte *>(data), size});
+  };
+  config.on_place = [](void *user, uint32_t rank, uint64_t tag, size_t size) -> void * {
+    return static_cast<Channels *>(user)->place(rank, tag, size);
+  };
+  config.on_arrived = [](void *user, uint32_t rank, uint64_t tag, size_t size) {
+    static_cast<Channels *>(user)->arrived(rank, tag, size);
+  };
+  config.on_lost = [](void *user, uint32_t rank, uint64_t tag, size_t size) {
+    static_cast<Channels *>(user)->lost(rank, tag, size);
+  };
+  config.on_sent = [](void *user, uint64_t token) { static_cast<Channels *>(user)->sent(token); };
+}
+
+Expected<std::shared_ptr<CommunicatorImpl>> CommunicatorImpl::create(CommunicatorOptions options, Topology topology,
+                                                                     std::unique_ptr<Bootstrap> bootstrap,
+                                                                     bool loopback) {
+  std::shared_ptr<CommunicatorImpl> self(
+      new CommunicatorImpl(std::move(options), std::move(topology), std::move(bootstrap)));
   auto transport = loadTransport(self->options_.transport);
   if (!transport) {
     self->abort(transport.status());
@@ -39,9 +62,9 @@ CommunicatorImpl::open(CommunicatorOptions options, std::unique_ptr<Bootstrap> b
   config.rank = self->rank();
   config.world_size = self->size();
   config.job = self->bootstrap_->job().c_str();
-  config.on_message = onMessage;
-  config.user = self.get();
   config.loopback_only = loopback;
+  config.node_of = self->topology().nodeOfRanks().data();
+  listen(config, self->channels_);
   if (faro_status code = self->transport_->open(&config, &self->context_)) {
     self->context_ = nullptr;
     const Status status =
@@ -77,12 +100,10 @@ Bytes CommunicatorImpl::introduction() const {
 }
 
 Status CommunicatorImpl::connect(const std::vector<Bytes> &introductions) {
-  constexpr size_t FrameHeader = sizeof(uint32_t) + 1;
   // Beginning behind oneself, so that not all ranks knock at rank 0 first.
   for (uint32_t step = 1; step < size(); ++step) {
     const uint32_t peer = (rank() + step) % size();
-    const std::span<const std::byte> bytes(introductions[peer]);
-    FrameReader reader(bytes.subspan(std::min(FrameHeader, bytes.size())));
+    FrameReader reader(FrameReader::payloadOf(introductions[peer]));
     const std::string transport = reader.text();
     ProcessPlace place;
     place.process = reader.number<int64_t>();
@@ -111,13 +132,66 @@ Status CommunicatorImpl::settle() {
   return barrier();
 }
 
-void CommunicatorImpl::onMessage(void *user, uint32_t rank, uint32_t tag, const void *, size_t size) {
-  auto *self = static_cast<CommunicatorImpl *>(user);
-  if (self->failure_)
-    self->failure_ =
-        Status(FARO_INTERNAL, fmt::format("rank {} sent a message of {} bytes with tag {}, which rank {} does not "
-                                          "expect",
-                                          rank, size, tag, self->rank()));
+Status CommunicatorImpl::checkSend(uint16_t channel) const {
+  FARO_RETURN_IF_ERROR(failure_);
+  if (!channels_.isOpen(channel))
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("rank {} sends on channel {}, which is not open", rank(), channel));
+  return Status::ok();
+}
+
+Status CommunicatorImpl::send(uint16_t channel, uint32_t to, uint32_t tag, std::span<const std::byte> bytes) {
+  FARO_RETURN_IF_ERROR(checkSend(channel));
+  const auto wireTag = Channels::messageTag(channel, tag);
+  if (!wireTag)
+    return wireTag.status();
+  if (faro_status code = transport_->send(context_, to, *wireTag, bytes.data(), bytes.size()))
+    return transportError(*transport_, code, fmt::format("rank {} sends a message to rank {}", rank(), to));
+  return Status::ok();
+}
+
+Status CommunicatorImpl::deliver(uint16_t channel, uint32_t to, uint64_t tag, std::span<const faro_iov> pieces,
+                                 uint64_t token) {
+  FARO_RETURN_IF_ERROR(checkSend(channel));
+  if (!(transport_->capabilities & FARO_CAN_DELIVER))
+    return Status(FARO_UNAVAILABLE, fmt::format("the transport '{}' cannot deliver slices", transport_->name));
+  const auto wireTag = Channels::sliceTag(channel, tag, "tag");
+  if (!wireTag)
+    return wireTag.status();
+  const auto wireToken = Channels::sliceTag(channel, token, "token");
+  if (!wireToken)
+    return wireToken.status();
+  channels_.sending(channel); // first: `sent` may come before deliver returns
+  if (faro_status code = transport_->deliver(context_, to, *wireTag, pieces.data(), pieces.size(), *wireToken)) {
+    channels_.notSent(channel);
+    return transportError(*transport_, code, fmt::format("rank {} sends a slice to rank {}", rank(), to));
+  }
+  return Status::ok();
+}
+
+uint32_t CommunicatorImpl::progress() { return channels_.deliverEarly() + transport_->progress(context_); }
+
+Status CommunicatorImpl::sleep(Nanoseconds limit) {
+  if (!(transport_->capabilities & FARO_CAN_SLEEP)) {
+    std::this_thread::sleep_for(std::min<Nanoseconds>(limit, std::chrono::microseconds(100)));
+    return Status::ok();
+  }
+  if (faro_status code = transport_->sleep(context_, limit.count()))
+    return transportError(*transport_, code, fmt::format("rank {} sleeps", rank()));
+  return Status::ok();
+}
+
+void CommunicatorImpl::close(uint16_t channel) {
+  // What is under way to or from a rank that has failed is given up by the transport; the rest ends when the other side
+  // goes on. Nobody goes on for long after a failure.
+  auto until = Clock::now() + timeout();
+  while (channels_.busy(channel) && Clock::now() < until) {
+    if (!check())
+      until = std::min(until, Clock::now() + GivingUpTakes);
+    if (!progress() && !sleep(std::chrono::milliseconds(1)))
+      break;
+  }
+  channels_.close(channel);
 }
 
 Idle CommunicatorImpl::idle() {
@@ -154,8 +228,9 @@ Status CommunicatorImpl::check() {
   FARO_RETURN_IF_ERROR(failure_);
   if (Status told = bootstrap_->check(); !told)
     return failure_ = told;
-  transport_->progress(context_);
-  FARO_RETURN_IF_ERROR(failure_); // a message nobody expects
+  progress();
+  if (!channels_.failure())
+    return failure_ = channels_.failure();
 
   if (suspicion_) {
     for (const uint32_t rank : watch_.ended())
@@ -193,7 +268,10 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
     loopback = (*tcp)->loopback();
     bootstrap = std::move(*tcp);
   }
-  auto self = CommunicatorImpl::open(options, std::move(bootstrap), loopback);
+  auto topology = findTopology(options, *bootstrap);
+  if (!topology)
+    return topology.status();
+  auto self = CommunicatorImpl::create(options, std::move(*topology), std::move(bootstrap), loopback);
   if (!self)
     return self.status();
   auto introductions = (*self)->allgather((*self)->introduction(), "communicator: transport addresses");
@@ -215,10 +293,13 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
   return std::shared_ptr<Communicator>(*self);
 }
 
-Expected<std::vector<std::shared_ptr<Communicator>>> Communicator::createLocal(uint32_t worldSize,
-                                                                               Nanoseconds timeout) {
+Expected<std::vector<std::shared_ptr<Communicator>>> Communicator::createLocal(uint32_t worldSize, Nanoseconds timeout,
+                                                                               uint32_t nodes) {
   if (worldSize == 0 || timeout <= Nanoseconds::zero())
     return Status(FARO_INVALID_ARGUMENT, "local ranks need a world size and a time-out that are more than 0");
+  if (nodes == 0 || nodes > worldSize)
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("{} ranks cannot be on {} nodes", worldSize, nodes));
+  const Topology topology = Topology::blocks(worldSize, nodes);
   const auto job = randomName(16);
   if (!job)
     return job.status();
@@ -233,11 +314,13 @@ Expected<std::vector<std::shared_ptr<Communicator>>> Communicator::createLocal(u
   };
   for (uint32_t rank = 0; rank < worldSize; ++rank) {
     CommunicatorOptions options;
-    options.rank = options.localRank = rank;
+    options.rank = rank;
+    options.localRank = topology.localIndex(rank);
+    options.node = topology.nodeOf(rank);
     options.worldSize = worldSize;
     options.transport = "local";
     options.timeout = timeout;
-    auto self = CommunicatorImpl::open(options, std::make_unique<LocalBootstrap>(group, rank), true);
+    auto self = CommunicatorImpl::create(options, topology, std::make_unique<LocalBootstrap>(group, rank), true);
     if (!self)
       return giveUp(self.status());
     ranks.push_back(*self);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime/core/Bootstrap.h"
+#include "runtime/core/Channels.h"
 #include "runtime/core/PeerWatch.h"
 
 namespace faro {
@@ -28,8 +29,8 @@ private:
 class CommunicatorImpl final : public Communicator {
 public:
   /// Opens the transport. `loopback`: it must not leave this machine.
-  static Expected<std::shared_ptr<CommunicatorImpl>> open(CommunicatorOptions options,
-                                                          std::unique_ptr<Bootstrap> bootstrap, bool loopback);
+  static Expected<std::shared_ptr<CommunicatorImpl>> create(CommunicatorOptions options, Topology topology,
+                                                            std::unique_ptr<Bootstrap> bootstrap, bool loopback);
   ~CommunicatorImpl() override;
 
   /// What the other ranks need to connect to this one.
@@ -43,18 +44,27 @@ public:
   Status barrier() override;
   void abort(const Status &why) override;
   Status check() override;
+  bool hasLeft(uint32_t rank) const override { return bootstrap_->hasLeft(rank); }
+  Expected<uint16_t> open(Receiver &receiver) override { return channels_.open(receiver); }
+  void close(uint16_t channel) override;
+  Status send(uint16_t channel, uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) override;
+  Status deliver(uint16_t channel, uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces,
+                 uint64_t token) override;
+  uint32_t progress() override;
+  Status sleep(Nanoseconds limit) override;
   const faro_transport &transport() const override { return *transport_; }
   faro_transport_context *transportContext() const override { return context_; }
 
 private:
-  CommunicatorImpl(CommunicatorOptions options, std::unique_ptr<Bootstrap> bootstrap);
-  static void onMessage(void *self, uint32_t rank, uint32_t tag, const void *data, size_t size);
+  CommunicatorImpl(CommunicatorOptions options, Topology topology, std::unique_ptr<Bootstrap> bootstrap);
+  Status checkSend(uint16_t channel) const;
   void suspect(uint32_t rank, const std::string &how);
   /// A way to go on for whoever waits.
   Idle idle();
 
   std::unique_ptr<Bootstrap> bootstrap_;
   PeerWatch watch_;
+  Channels channels_;
   const faro_transport *transport_ = nullptr;
   faro_transport_context *context_ = nullptr;
   Status failure_;

@@ -31,10 +31,13 @@ struct Launcher {
   const char *worldSize;
   const char *localRank;    // null: does not say
   const char *ranksPerNode; // null: does not say
+  const char *node[2];      // the node's number; null: does not say. The first that is set counts
+  const char *nodes[2];     // how many nodes; likewise
   const char *jobs[3];      // what tells one job from another on the same machine
 };
 
-constexpr Launcher Torchrun = {"torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", {}};
+constexpr Launcher Torchrun = {
+    "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", {"GROUP_RANK", "NODE_RANK"}, {}, {}};
 /// In the order in which they are asked: mpirun inside of a Slurm allocation sees Slurm's variables as well.
 constexpr Launcher Launchers[] = {
     {"Open MPI",
@@ -42,13 +45,24 @@ constexpr Launcher Launchers[] = {
      "OMPI_COMM_WORLD_SIZE",
      "OMPI_COMM_WORLD_LOCAL_RANK",
      "OMPI_COMM_WORLD_LOCAL_SIZE",
+     {},
+     {},
      {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_ess_jobid"}},
-    {"PMI", "PMI_RANK", "PMI_SIZE", "MPI_LOCALRANKID", "MPI_LOCALNRANKS", {"PMI_JOBID", "PMI_KVSNAME", nullptr}},
+    {"PMI",
+     "PMI_RANK",
+     "PMI_SIZE",
+     "MPI_LOCALRANKID",
+     "MPI_LOCALNRANKS",
+     {},
+     {},
+     {"PMI_JOBID", "PMI_KVSNAME", nullptr}},
     {"Slurm",
      "SLURM_PROCID",
      "SLURM_NTASKS",
      "SLURM_LOCALID",
      "SLURM_NTASKS_PER_NODE",
+     {"SLURM_NODEID", nullptr},
+     {"SLURM_STEP_NUM_NODES", "SLURM_NNODES"},
      {"SLURM_JOB_ID", nullptr, nullptr}},
 };
 
@@ -110,12 +124,14 @@ static void readPlace(Reader &reader, const Launcher &launcher, CommunicatorOpti
   options.worldSize = uint32_t(*world);
 
   if (const auto perNode = reader.number(launcher.ranksPerNode, 1, MaxRanks)) {
-    if (*perNode > *world || *world % *perNode)
-      return reader.fail(
-          fmt::format("{}={} does not divide {}={}: nodes with unequal numbers of ranks are not supported",
-                      launcher.ranksPerNode, *perNode, launcher.worldSize, *world));
+    if (*perNode > *world)
+      return reader.fail(fmt::format("{}={} is more than {}={}: a node cannot hold more ranks than there are",
+                                     launcher.ranksPerNode, *perNode, launcher.worldSize, *world));
     options.ranksPerNode = uint32_t(*perNode);
   }
+  for (const char *name : launcher.node)
+    if (const auto node = reader.number(name, 0, MaxRanks); node && !options.node)
+      options.node = uint32_t(*node);
   const uint32_t perNode = options.ranksPerNode ? options.ranksPerNode : options.worldSize;
   options.localRank = uint32_t(reader.number(launcher.localRank, 0, MaxRanks).value_or(*rank % perNode));
   if (options.localRank >= perNode)
@@ -141,16 +157,27 @@ static uint16_t derivePort(const Reader &reader, const Launcher &launcher) {
   return uint16_t(20000 + hash % 12000);
 }
 
+/// Whether nothing says that there are several nodes.
+static bool isOneNode(Reader &reader, const Launcher &launcher, const CommunicatorOptions &options) {
+  if ((options.ranksPerNode && options.ranksPerNode != options.worldSize) || options.node.value_or(0) != 0)
+    return false;
+  for (const char *name : launcher.nodes)
+    if (const auto nodes = reader.number(name, 1, MaxRanks))
+      return *nodes == 1;
+  return true;
+}
+
 static void readMaster(Reader &reader, const Launcher &launcher, CommunicatorOptions &options) {
-  const bool oneNode = options.ranksPerNode == 0 || options.ranksPerNode == options.worldSize;
+  const bool oneNode = isOneNode(reader, launcher, options);
   if (const char *address = reader.text("MASTER_ADDR"))
     options.masterAddress = address;
   else if (const char *node = reader.text("SLURM_LAUNCH_NODE_IPADDR"); node && !oneNode)
     options.masterAddress = node;
   else if (!oneNode)
     return reader.fail(
-        fmt::format("{} ranks on nodes of {}, but MASTER_ADDR is not set: set it to an address of rank 0's node",
-                    options.worldSize, options.ranksPerNode));
+        fmt::format("{} ranks on several nodes, but MASTER_ADDR is not set: set it to an address of rank "
+                    "0's node",
+                    options.worldSize));
 
   if (const auto port = reader.number("FARO_MASTER_PORT", 1, 65535)) {
     options.masterPort = uint16_t(*port);
@@ -176,6 +203,8 @@ Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup) {
     if (reader.status)
       readMaster(reader, *launcher, options);
   }
+  if (const auto node = reader.number("FARO_NODE", 0, MaxRanks))
+    options.node = uint32_t(*node);
   if (const char *transport = reader.text("FARO_TRANSPORT"))
     options.transport = transport;
   if (const char *secret = reader.text("FARO_JOB_SECRET"))

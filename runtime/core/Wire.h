@@ -5,6 +5,7 @@
 #include "faro/communicator.h"
 #include "runtime/core/Socket.h"
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <optional>
@@ -64,6 +65,10 @@ struct Frame {
 class FrameReader {
 public:
   explicit FrameReader(std::span<const std::byte> payload) : rest_(payload) {}
+  /// Of a whole frame, as FrameWriter::finish gives it.
+  static std::span<const std::byte> payloadOf(std::span<const std::byte> frame) {
+    return frame.subspan(std::min(sizeof(uint32_t) + sizeof(FrameKind), frame.size()));
+  }
 
   template <typename Number> Number number() {
     Number value{};

@@ -16,7 +16,7 @@ TEST_P(Conformance, TableSaysWhatItIs) {
     return std::string(table->name) + " " + std::to_string(table->version) + " " +
            std::to_string(table->struct_size >= sizeof(faro_transport)) + (table->last_error() ? " text" : " null");
   });
-  EXPECT_EQ(seen, std::string(candidate.transport) + " 1 1 text");
+  EXPECT_EQ(seen, std::string(candidate.transport) + " " + std::to_string(FARO_TRANSPORT_VERSION) + " 1 text");
 }
 
 TEST_P(Conformance, OpensConnectsAndClosesAloneAndTogether) {

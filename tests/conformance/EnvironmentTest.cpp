@@ -148,10 +148,59 @@ TEST(Environment, MalformedValuesAreRefusedByName) {
   expectRefused(with("MASTER_PORT", "http"), {"MASTER_PORT", "'http'"});
   expectRefused(with("LOCAL_RANK", "x"), {"LOCAL_RANK", "'x'"});
   expectRefused(with("LOCAL_RANK", "4"), {"LOCAL_RANK=4"});
-  expectRefused(with("LOCAL_WORLD_SIZE", "3"), {"LOCAL_WORLD_SIZE=3", "WORLD_SIZE=4"});
+  expectRefused(with("LOCAL_WORLD_SIZE", "5"), {"LOCAL_WORLD_SIZE=5", "WORLD_SIZE=4"});
+  for (const char *variable : {"GROUP_RANK", "NODE_RANK", "FARO_NODE"})
+    expectRefused(with(variable, "first"), {variable, "'first'"});
   expectRefused(with("FARO_MASTER_PORT", "0"), {"FARO_MASTER_PORT", "'0'"});
   for (const char *timeout : {"0", "-1", "soon", "1s", "nan", "inf", "1e30"})
     expectRefused(with("FARO_TIMEOUT", timeout), {"FARO_TIMEOUT", timeout});
+}
+
+TEST(Environment, NodesByAllLaunchersVariables) {
+  const auto nodeOf = [](Variables variables) {
+    const auto options = read(variables);
+    EXPECT_TRUE(options) << options.status().message();
+    return options ? options->node : std::nullopt;
+  };
+  Variables torchrun = {{"RANK", "1"}, {"WORLD_SIZE", "5"}, {"MASTER_PORT", "1234"}, {"MASTER_ADDR", "10.0.0.1"}};
+  EXPECT_EQ(nodeOf(torchrun), std::nullopt);
+  torchrun["LOCAL_WORLD_SIZE"] = "3"; // nodes may differ in size
+  torchrun["SLURM_NODEID"] = "9";     // of the allocation in which torchrun was started; not torchrun's own
+  EXPECT_EQ(nodeOf(torchrun), std::nullopt);
+  torchrun["NODE_RANK"] = "4";
+  EXPECT_EQ(nodeOf(torchrun), 4u);
+  torchrun["GROUP_RANK"] = "2";
+  EXPECT_EQ(nodeOf(torchrun), 2u);
+  torchrun["FARO_NODE"] = "0";
+  EXPECT_EQ(nodeOf(torchrun), 0u);
+
+  Variables slurm = {{"SLURM_PROCID", "2"}, {"SLURM_NTASKS", "3"}, {"SLURM_NODEID", "1"}, {"MASTER_ADDR", "10.0.0.1"}};
+  EXPECT_EQ(nodeOf(slurm), 1u);
+  slurm["FARO_NODE"] = "7";
+  EXPECT_EQ(nodeOf(slurm), 7u);
+
+  // The name is misleading: it is the rank's place on its node.
+  Variables mpi = {{"OMPI_COMM_WORLD_RANK", "3"}, {"OMPI_COMM_WORLD_SIZE", "4"}, {"OMPI_COMM_WORLD_NODE_RANK", "3"}};
+  EXPECT_EQ(nodeOf(mpi), std::nullopt);
+  mpi["FARO_NODE"] = "1";
+  mpi["MASTER_ADDR"] = "10.0.0.1";
+  EXPECT_EQ(nodeOf(mpi), 1u);
+  EXPECT_EQ(nodeOf({{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}}), std::nullopt);
+}
+
+TEST(Environment, SeveralNodesNeedAnAddressOfRankZerosNode) {
+  const Variables slurm = {{"SLURM_PROCID", "0"}, {"SLURM_NTASKS", "3"}, {"SLURM_NODEID", "0"}};
+  const auto with = [&](const std::string &name, const std::string &value) {
+    Variables variables = slurm;
+    variables[name] = value;
+    return variables;
+  };
+  EXPECT_TRUE(read(slurm));
+  expectRefused(with("SLURM_NNODES", "2"), {"MASTER_ADDR"});
+  expectRefused(with("SLURM_NODEID", "1"), {"MASTER_ADDR"});
+  Variables step = with("SLURM_NNODES", "2"); // of the allocation; this step is on one of them
+  step["SLURM_STEP_NUM_NODES"] = "1";
+  EXPECT_TRUE(read(step));
 }
 
 TEST(Environment, HalfOfTorchrunsVariablesIsAnError) {

@@ -2,11 +2,14 @@
 #pragma once
 
 #include "faro/status.h"
+#include "faro/topology.h"
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +23,8 @@ struct CommunicatorOptions {
   uint32_t rank = 0;
   uint32_t worldSize = 1;
   uint32_t localRank = 0;
-  uint32_t ranksPerNode = 0; ///< 0: all ranks are on one node
+  uint32_t ranksPerNode = 0;    ///< as far as the launcher says; 0: unknown
+  std::optional<uint32_t> node; ///< which node this rank is on: set on all ranks or on none; see Communicator::create
   std::string masterAddress = "127.0.0.1";
   uint16_t masterPort = 0;
   std::string jobSecret; ///< strangers without it cannot join
@@ -28,10 +32,27 @@ struct CommunicatorOptions {
   Nanoseconds timeout = std::chrono::seconds(60); ///< for every wait
 
   /// torchrun's RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT; Open MPI's
-  /// OMPI_COMM_WORLD_*; Slurm's SLURM_*; PMI_*. Explicit torchrun variables win. FARO_TRANSPORT, FARO_TIMEOUT (seconds)
-  /// and FARO_JOB_SECRET are read too, and FARO_MASTER_PORT, for where MASTER_PORT is taken (torchrun's agent keeps it
-  /// for itself; then the port beside it is used). With none of them set: a world of one rank.
+  /// OMPI_COMM_WORLD_*; Slurm's SLURM_*; PMI_*. Explicit torchrun variables win. `node` is torchrun's GROUP_RANK, then
+  /// NODE_RANK, or SLURM_NODEID; FARO_NODE wins. (Open MPI's OMPI_COMM_WORLD_NODE_RANK is a rank's place on its node,
+  /// not the node's number.) FARO_TRANSPORT, FARO_TIMEOUT (seconds) and FARO_JOB_SECRET are read too, and
+  /// FARO_MASTER_PORT, for where MASTER_PORT is taken (torchrun's agent keeps it for itself; then the port beside it is
+  /// used). With none of them set: a world of one rank.
   static Expected<CommunicatorOptions> fromEnvironment();
+};
+
+/// What comes from other ranks outside of collective calls. Called within check(), progress() and waits, on the calling
+/// thread. May call send and deliver of its communicator, and nothing else of it.
+class Receiver {
+public:
+  virtual ~Receiver() = default;
+  /// The bytes are valid during the call only.
+  virtual void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) = 0;
+  /// Where a slice is to land; must stay until `arrived` or until the channel is closed. Null refuses it, which is an
+  /// error of the job.
+  virtual std::byte *place(uint32_t rank, uint64_t tag, size_t size) = 0;
+  virtual void arrived(uint32_t rank, uint64_t tag, size_t size) = 0;
+  /// The pieces given to `deliver` with this token may change again.
+  virtual void sent(uint64_t token) = 0;
 };
 
 /// A job's ranks, with a transport between them and a control connection beside it. One thread at a time; each rank
@@ -39,17 +60,21 @@ struct CommunicatorOptions {
 class Communicator {
 public:
   /// Collective. Meets the other ranks, within options.timeout. Errors name the rank that did not come.
+  /// Ranks with the same options.node are on one node. Where it is not set, the ranks of one machine are (its name,
+  /// boot and IPC namespace: what it takes to share memory); where that cannot be told, blocks of options.ranksPerNode.
   static Expected<std::shared_ptr<Communicator>> create(const CommunicatorOptions &options);
 
   /// `worldSize` communicators for threads of this process, over the transport `local`. Each is to be used by one
-  /// thread.
-  static Expected<std::vector<std::shared_ptr<Communicator>>> createLocal(uint32_t worldSize, Nanoseconds timeout);
+  /// thread. `nodes` > 1: they behave as if they were on so many nodes, Topology::blocks.
+  static Expected<std::vector<std::shared_ptr<Communicator>>> createLocal(uint32_t worldSize, Nanoseconds timeout,
+                                                                          uint32_t nodes = 1);
 
   virtual ~Communicator() = default;
 
   uint32_t rank() const { return options_.rank; }
   uint32_t size() const { return options_.worldSize; }
-  uint32_t ranksPerNode() const { return options_.ranksPerNode ? options_.ranksPerNode : options_.worldSize; }
+  /// The same on all ranks.
+  const Topology &topology() const { return topology_; }
   Nanoseconds timeout() const { return options_.timeout; }
   const CommunicatorOptions &options() const { return options_; }
 
@@ -66,12 +91,35 @@ public:
   /// long wait, every few milliseconds.
   virtual Status check() = 0;
 
+  /// Whether the rank has said that it needs nobody any more; it comes to no further call. As of the last check().
+  virtual bool hasLeft(uint32_t rank) const = 0;
+
+  /// Collective in that all ranks open and close channels in the same order; waits for nobody. A channel's messages and
+  /// slices reach its receiver. Messages that come before it is open are kept; slices must not: a receiver has to tell
+  /// its peers first that it is there.
+  virtual Expected<uint16_t> open(Receiver &receiver) = 0;
+  /// Returns when nothing is being read from or written to the receiver's memory any more. What still comes is dropped.
+  virtual void close(uint16_t channel) = 0;
+
+  /// Sends a copy of the bytes, in order after this rank's other messages to `rank`. tag < 2^16.
+  virtual Status send(uint16_t channel, uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) = 0;
+  /// Sends the pieces, one after the other, as one slice; Receiver::sent(token) says when they may change (even when
+  /// the peer has failed; perhaps before this returns). Slices arrive in no particular order. tag, token < 2^48.
+  virtual Status deliver(uint16_t channel, uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces,
+                         uint64_t token) = 0;
+  /// Makes communication go on without looking after peers. How many things happened.
+  virtual uint32_t progress() = 0;
+  /// Returns when something may have happened on the wire, or after `limit`. Call progress or check afterwards.
+  virtual Status sleep(Nanoseconds limit) = 0;
+
   virtual const faro_transport &transport() const = 0;
   virtual faro_transport_context *transportContext() const = 0;
 
 protected:
-  explicit Communicator(CommunicatorOptions options) : options_(std::move(options)) {}
+  Communicator(CommunicatorOptions options, Topology topology)
+      : options_(std::move(options)), topology_(std::move(topology)) {}
   CommunicatorOptions options_;
+  const Topology topology_;
 };
 
 } // namespace faro

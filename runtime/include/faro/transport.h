@@ -4,7 +4,7 @@
  *
  *   open ─► address ─► (the communicator exchanges addresses) ─► connect each peer
  *        ─► alloc ─► key ─► (exchanged) ─► map each peer's region
- *        ─► pointer / put / send / progress / sleep ... ─► unmap, release, close
+ *        ─► pointer / put / send / deliver / progress / sleep ... ─► unmap, release, close
  *
  * Capabilities say which entries work. An entry whose capability is not announced may be null. All calls on one
  * transport come from one thread at a time, except `wake`. No call blocks but `sleep`, `flush` and `close`, and these
@@ -37,7 +37,7 @@ typedef enum faro_status {
   FARO_INTERNAL = 11           /* a defect of Faro, or an error of a library below it */
 } faro_status;
 
-#define FARO_TRANSPORT_VERSION 1u
+#define FARO_TRANSPORT_VERSION 2u
 #define FARO_TRANSPORT_ENTRY "faro_transport_entry"
 
 typedef enum faro_transport_capability {
@@ -45,7 +45,8 @@ typedef enum faro_transport_capability {
   FARO_CAN_PUT = 2,     /* `put` and `flush` write into a peer's region */
   FARO_CAN_MESSAGE = 4, /* `send` delivers messages of any size to the peer's handler, in order per sender */
   FARO_CAN_SLEEP = 8,   /* `sleep` waits without burning a core until something arrives or `wake` is called */
-  FARO_CAN_DETECT = 16  /* `peer_state` notices that a peer has died */
+  FARO_CAN_DETECT = 16, /* `peer_state` notices that a peer has died */
+  FARO_CAN_DELIVER = 32 /* `deliver` sends slices to where the receiver wants them */
 } faro_transport_capability;
 
 typedef struct faro_transport_context faro_transport_context; /* one rank's transport */
@@ -53,8 +54,20 @@ typedef struct faro_region faro_region;                       /* memory of this 
 typedef struct faro_remote faro_remote;                       /* a peer's region, as seen from here */
 
 /* A message of `size` bytes arrived from `rank`. Called from `progress`, `sleep` or `flush` on the calling thread;
- * `data` is valid during the call only. The handler must not call into the transport, except `send`. */
+ * `data` is valid during the call only. No handler may call into the transport, except `send` and `deliver`. */
 typedef void (*faro_message_handler)(void *user, uint32_t rank, uint32_t tag, const void *data, size_t size);
+
+/* Where `size` bytes of a slice from `rank` are to land. The memory must stay until on_arrived or on_lost. Null refuses
+ * the slice: the peer is treated as failed, with a message that says so. Called like faro_message_handler; so are
+ * these: */
+typedef void *(*faro_place_handler)(void *user, uint32_t rank, uint64_t tag, size_t size);
+/* The slice's bytes are all there. */
+typedef void (*faro_arrived_handler)(void *user, uint32_t rank, uint64_t tag, size_t size);
+/* The slice will not arrive, its sender has failed. Its place is the receiver's again. */
+typedef void (*faro_lost_handler)(void *user, uint32_t rank, uint64_t tag, size_t size);
+/* The pieces given to `deliver` with this token may change again: they are on their way, or the peer has failed (which
+ * peer_state says). Once for each `deliver` that returned FARO_OK. */
+typedef void (*faro_sent_handler)(void *user, uint64_t token);
 
 typedef struct faro_transport_config {
   uint32_t struct_size;
@@ -64,6 +77,13 @@ typedef struct faro_transport_config {
   faro_message_handler on_message; /* null: messages are dropped */
   void *user;
   uint32_t loopback_only; /* not 0: nothing may listen on, or leave by, a network device other than loopback */
+  /* The node of each rank, for `open` to read; null: all on one. Ranks of different nodes are never reached over shared
+   * memory, even where they could be. */
+  const uint32_t *node_of;
+  faro_place_handler on_place; /* null: all slices are refused */
+  faro_arrived_handler on_arrived;
+  faro_lost_handler on_lost;
+  faro_sent_handler on_sent;
 } faro_transport_config;
 
 typedef struct faro_iov {
@@ -110,6 +130,13 @@ typedef struct faro_transport {
 
   /* Sends a copy of the bytes. */
   faro_status (*send)(faro_transport_context *context, uint32_t rank, uint32_t tag, const void *data, size_t size);
+
+  /* Sends the pieces, one after the other, as one slice to where the peer's on_place says; no copy is made where the
+   * wire allows it. Never blocks; on_sent follows, perhaps before this returns. The pieces' bytes must stay unchanged
+   * until then; the array itself may go at once. Slices arrive in no particular order, neither among themselves nor
+   * beside messages. */
+  faro_status (*deliver)(faro_transport_context *context, uint32_t rank, uint64_t tag, const faro_iov *pieces,
+                         size_t count, uint64_t token);
 
   /* Makes communication go on; delivers messages. Returns how many things happened. */
   uint32_t (*progress)(faro_transport_context *context);
