@@ -134,7 +134,9 @@ MarkedGraph pipelineGraph(const SliceTimes &times, uint32_t slots) {
 }
 
 uint64_t sliceBytes(uint64_t rows, uint64_t rowStride, uint64_t destinations, bool byReference) {
-  return SliceHeaderBytes + rows * (RowHeaderBytes + destinations * DestinationBytes + (byReference ? 0 : rowStride));
+  constexpr uint64_t Line = 64;
+  const uint64_t head = SliceHeaderBytes + rows * (RowHeaderBytes + destinations * DestinationBytes);
+  return (head + Line - 1) / Line * Line + (byReference ? 0 : rows * rowStride);
 }
 
 uint64_t effectiveSlots(uint64_t slots, uint64_t slotBytes, uint64_t bytesOfOneRow) {

@@ -63,10 +63,10 @@ double pipelineTime(const SliceTimes &times, uint32_t slots, uint64_t slices);
 /// The pipeline as a graph; slicePeriod is its maximum cycle ratio.
 MarkedGraph pipelineGraph(const SliceTimes &times, uint32_t slots);
 
-/// A slice: a header, then for each row its destinations, then the rows. These are bounds that hold for any number of
-/// rows of a slice; runtime/engine/Slice.h says how it lies exactly.
-constexpr uint64_t SliceHeaderBytes = 128;
-constexpr uint64_t RowHeaderBytes = 16;
+/// What stands in a slice before its rows (runtime/engine/Slice.h): a header, for each row where its destinations end,
+/// for each destination where it is; rounded up to whole lines.
+constexpr uint64_t SliceHeaderBytes = 64;
+constexpr uint64_t RowHeaderBytes = 4;
 constexpr uint64_t DestinationBytes = 8;
 /// The bytes that a slice of `rows` rows takes at most, each with at most `destinations`. `byReference`: in the
 /// sender's slot, which then holds everything but the rows.
