@@ -1,10 +1,13 @@
 // FARO_CHECK=1: is a batch's plan right? Ranks compute their plans apart, from counts; here they are put together.
 //
-//   Plan, NodePlan ─► planRecord ─(all-gather)─► PlanCheck::create   every row written once, flows agree on both sides
-//                                                PlanCheck::arrived  a row's header says what its owner planned
+//   Plan, NodePlan ─► planRecord ─(all-gather)─► PlanCheck::create     every row written once, flows agree on both
+//   sides
+//                                                PlanCheck::arrived    a row's header says what its owner planned
+//                                                PlanCheck::returned   a partial row lands where its owner waits for it
 //
-// Exact, not cheap: a record has 12 bytes an item, and every rank reads everybody's. It is for tests and for finding
-// faults, not for large jobs.
+// Each rank checks what ends at it: its window, the flows that it carries or takes in, its own rows. All ranks together
+// check everything. Exact, not cheap: a record has 12 bytes an item and more a remote row, and every rank reads
+// everybody's. It is for tests and for finding faults, not for large jobs.
 #pragma once
 
 #include "faro/communicator.h"
@@ -19,28 +22,38 @@ namespace faro {
 bool checksPlans();
 
 /// What other ranks need to know of this rank's plan. `across` is null when all ranks are on one node.
-Bytes planRecord(const Topology &, uint32_t rank, const Plan &, const NodePlan *across);
+Bytes planRecord(const Plan &, const NodePlan *across);
+
+/// What the flows at one rank carry, row by row, as the owners of the rows planned it.
+struct FlowRows {
+  struct Arrival {
+    uint32_t owner, token;
+    std::vector<Place> destinations;
+  };
+  std::map<uint32_t, std::vector<Arrival>> arrivals; ///< by rail: what it sends this rank
+  std::map<uint32_t, std::vector<Place>> returns;    ///< by forwarder: owner and partial row of what it sends back
+};
 
 class PlanCheck {
 public:
   /// `records` of all ranks, by rank. INTERNAL, naming rank, token, choice and row, for: a row of this rank's window
-  /// that is written twice, never, or out of bounds; windows of which ranks think differently; a flow whose two ends
-  /// disagree, whose rows do not add up or whose owner would find other rows in it; a transit row filled twice or
-  /// never; a partial row that two sums would land in; another balancer or another program.
+  /// that is written twice, never, or out of bounds; windows of which ranks think differently; another program; a flow
+  /// whose two ends disagree, or whose rows are not those of the ranks behind it, each once; a transit row filled twice
+  /// or never; an item that leaves twice or never; a partial row that two sums would land in.
   static Expected<PlanCheck> create(const Topology &, uint32_t rank, const Plan &, const NodePlan *across,
                                     std::span<const Bytes> records);
 
-  /// Row `flowRow` of what `rail` sends this rank, as it arrived: its destinations must be those that its owner
-  /// planned, in their order, on this node. (Dispatch.)
+  /// Dispatch: row `flowRow` of what `rail` sends this rank, as it arrived. Its destinations must be those that its
+  /// owner planned, in their order.
   Status arrived(uint32_t rail, uint32_t flowRow, std::span<const Place> destinations) const;
 
+  /// Combine: row `flowRow` of what `forwarder` sends back to this rank. `place` is the owner and the row of its
+  /// partial window.
+  Status returned(uint32_t forwarder, uint32_t flowRow, Place place) const;
+
 private:
-  struct Row {
-    uint32_t owner, token;
-    std::vector<Place> destinations;
-  };
   uint32_t rank = 0;
-  std::map<uint32_t, std::vector<Row>> expected; ///< rail -> rows of the flow to this rank
+  FlowRows rows;
 };
 
 } // namespace faro

@@ -7,12 +7,16 @@
 #pragma once
 
 #include "faro/session.h"
+#include "runtime/abi/faro_abi.h"
 
 #include <span>
 
 namespace faro {
 
-/// This rank's part: rows, layout and routes of the program, and topk_idx.
+/// What a dispatch and its combine have in common: row, layout, routes.
+uint64_t programHash(const faro_abi_program &program);
+
+/// This rank's part: the program and topk_idx, dropped choices included.
 uint64_t routingHash(const faro_abi_program &program, TopkIdx idx);
 
 /// `ofRanks` are the parts of all ranks, by rank.
