@@ -16,6 +16,8 @@ esac
 
 step() { printf '\n== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
 
+# Every batch's plan is checked, whoever runs the tests.
+export FARO_CHECK=1
 # UCX's memory hooks and the sanitizers' do not go together.
 export UCX_MEM_EVENTS=n
 # clang's LeakSanitizer cannot trace from within some containers; leaks are looked for where it can.

@@ -10,6 +10,7 @@ namespace {
 struct Comparison {
   const reference::Program &program;
   const std::vector<Input> &inputs;
+  const reference::NodeOfRank &nodes;
   uint32_t rank;
 
   const std::byte *token(const layout::Item &item) const {
@@ -46,7 +47,7 @@ struct Comparison {
   }
 
   /// Experts return what they got: an item's result row is its token.
-  std::string combined(const std::vector<std::byte> &got, size_t stride) const {
+  std::string combined(const reference::Program &combine, const std::vector<std::byte> &got, size_t stride) const {
     const Input &mine = inputs[rank];
     std::vector<std::byte> expected(program.rowBytes());
     for (uint32_t t = 0; t < mine.routing.tokens; ++t) {
@@ -54,7 +55,8 @@ struct Comparison {
       for (uint32_t k = 0; k < program.topk; ++k)
         rows.push_back(mine.routing.topkIdx[t * program.topk + k] < 0 ? nullptr
                                                                       : mine.tokens.data() + t * program.rowBytes());
-      reference::combineRow(program, rows, mine.weights.data() + t * program.topk, expected.data());
+      reference::combineRow(combine, nodes, mine.routing.topkIdx.data() + t * program.topk, rows,
+                            mine.weights.data() + t * program.topk, expected.data());
       if (std::memcmp(got.data() + t * stride, expected.data(), expected.size()) != 0)
         return fmt::format("combined token {} differs", t);
       for (size_t b = program.rowBytes(); b < stride; ++b)
@@ -103,10 +105,10 @@ static std::string once(Session &session, const Module &module, const Comparison
   std::vector<std::byte> out(mine.routing.tokens * stride, std::byte(0xee));
   const Status status = session.combine(**combine, plan, y, mine.weights.data(),
                                         {out.data(), int64_t(mine.routing.tokens), int64_t(stride)});
-  return status.isOk() ? compare.combined(out, stride) : status.message();
+  return status.isOk() ? compare.combined(reference::fromAbi(**combine), out, stride) : status.message();
 }
 
-std::string runAndCompare(Session &session, const Module &module, const Shape &shape, uint32_t rank,
+std::string runAndCompare(Session &session, const Module &module, const Topology &topology, uint32_t rank,
                           const std::vector<Input> &inputs, ExpertMemory memory) {
   auto dispatch = module.only(FARO_ABI_DISPATCH);
   if (!dispatch)
@@ -116,7 +118,8 @@ std::string runAndCompare(Session &session, const Module &module, const Shape &s
   for (const Input &input : inputs)
     routing.push_back(input.routing);
   const reference::Dispatched expected = reference::dispatch(program, rank, routing);
-  const Comparison compare{program, inputs, rank};
+  const reference::NodeOfRank nodes(topology.nodeOfRanks().begin(), topology.nodeOfRanks().end());
+  const Comparison compare{program, inputs, nodes, rank};
 
   auto plan = session.prepare(**dispatch, {routing[rank].topkIdx.data(), int64_t(routing[rank].tokens)});
   if (!plan)

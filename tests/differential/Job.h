@@ -11,7 +11,7 @@ enum class ExpertMemory { OwnedBySession, InPlace, Elsewhere };
 
 /// Prepares, dispatches, and combines on `session`, twice with the same plan; the first difference from the reference,
 /// or an error, or "".
-std::string runAndCompare(Session &session, const Module &module, const Shape &shape, uint32_t rank,
+std::string runAndCompare(Session &session, const Module &module, const Topology &topology, uint32_t rank,
                           const std::vector<Input> &inputs, ExpertMemory memory);
 
 } // namespace faro::differential

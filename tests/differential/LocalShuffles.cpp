@@ -1,5 +1,5 @@
 // Shuffles between threads of this process, over random shapes, against the reference, bit by bit.
-#include "tests/differential/Job.h"
+#include "tests/differential/Threads.h"
 
 #include <atomic>
 #include <cstring>
@@ -8,45 +8,6 @@
 
 using namespace faro;
 using namespace faro::differential;
-
-static std::shared_ptr<const Module> compiled(const Shape &shape) {
-  auto module = Module::compile(shape.spec(), "spec.mlir");
-  EXPECT_TRUE(module) << module.status().message() << "\n" << shape.spec();
-  return module ? *module : nullptr;
-}
-
-/// Several batches on one session: windows grow, plans differ, sessions are reused.
-static void runShape(const Shape &shape, int batches) {
-  SCOPED_TRACE(shape.describe());
-  auto module = compiled(shape);
-  ASSERT_TRUE(module);
-  auto ranks = Communicator::createLocal(shape.ranks, std::chrono::seconds(60));
-  ASSERT_TRUE(ranks) << ranks.status().message();
-  std::vector<std::vector<Input>> inputs(static_cast<size_t>(batches));
-  for (int b = 0; b < batches; ++b) {
-    Shape batch = shape;
-    batch.seed += uint32_t(b) * 7919;
-    for (uint32_t rank = 0; rank < shape.ranks; ++rank)
-      inputs[size_t(b)].push_back(makeInput(batch, rank));
-  }
-  std::vector<std::string> wrong(shape.ranks);
-  std::vector<std::thread> threads;
-  for (uint32_t rank = 0; rank < shape.ranks; ++rank)
-    threads.emplace_back([&, rank] {
-      auto session = Session::create((*ranks)[rank], module);
-      if (!session) {
-        wrong[rank] = session.status().message();
-        return;
-      }
-      for (int b = 0; b < batches && wrong[rank].empty(); ++b)
-        wrong[rank] = runAndCompare(**session, *module, shape, rank, inputs[size_t(b)],
-                                    ExpertMemory((shape.seed + uint32_t(b)) % 3));
-    });
-  for (std::thread &thread : threads)
-    thread.join();
-  for (uint32_t rank = 0; rank < shape.ranks; ++rank)
-    EXPECT_EQ(wrong[rank], "") << "rank " << rank;
-}
 
 TEST(LocalShuffles, agreeWithTheReferenceOnRandomShapes) {
   for (uint32_t seed = 1; seed <= 60 && !HasFailure(); ++seed)

@@ -19,17 +19,20 @@ module attributes {{faro.mesh = #faro.mesh<nodes = ?, ranks_per_node = ?>}} {{
     return %y : !experts
   }}
   func.func @combine(%y: !experts, %r: !routes) -> !tokens {{
-    %x = faro.combine %y, %r : (!experts, !routes) -> !tokens
+    %x = faro.combine %y, %r{7} : (!experts, !routes) -> !tokens
     return %x : !tokens
   }}
 }}
 )",
-                     columns, element, order, align, topk, experts, placed);
+                     columns, element, order, align, topk, experts, placed,
+                     partial.empty() ? "" : fmt::format(" partial({})", partial));
 }
 
 std::string Shape::describe() const {
-  return fmt::format("seed {}: {} ranks, {}x{}, top-{} of {}, order [{}], align {}, placement '{}', routing {}", seed,
-                     ranks, columns, element, topk, experts, order, align, placement, int(routing));
+  return fmt::format("seed {}: {} ranks on {} nodes, {}x{}, partials '{}', top-{} of {}, order [{}], align {}, "
+                     "placement '{}', routing {}",
+                     seed, ranks, nodes, columns, element, partial, topk, experts, order, align, placement,
+                     int(routing));
 }
 
 Shape randomShape(uint32_t seed) {

@@ -63,14 +63,7 @@ std::string topologyName(const Topology &topology) {
   const std::string nodes = plural(topology.nodes(), "node");
   if (topology.regular())
     return fmt::format("{} x {}", nodes, plural(topology.ranks() / topology.nodes(), "rank"));
-  std::string sizes;
-  for (uint32_t node = 0; node < topology.nodes(); ++node)
-    sizes += fmt::format("{}{}",
-                         node == 0                      ? ""
-                         : node + 1 == topology.nodes() ? " and "
-                                                        : ", ",
-                         topology.ranksOf(node).size());
-  return fmt::format("{} of {} ranks", nodes, sizes);
+  return fmt::format("{} of {} ranks", nodes, nodeSizes(topology));
 }
 
 /// The mesh may leave both sizes open, or must name this job's.
@@ -90,6 +83,17 @@ Status checkMesh(const faro_abi_mesh &mesh, const std::string &path, const Topol
 }
 
 } // namespace
+
+std::string nodeSizes(const Topology &topology) {
+  if (topology.regular())
+    return std::to_string(topology.ranks() / topology.nodes());
+  std::string sizes;
+  for (uint32_t node = 0; node < topology.nodes(); ++node) {
+    const char *before = node == 0 ? "" : node + 1 < topology.nodes() ? ", " : " and ";
+    sizes += before + std::to_string(topology.ranksOf(node).size());
+  }
+  return sizes;
+}
 
 std::string Job::describe() const {
   const faro_abi_program &program = *dispatch;

@@ -32,6 +32,9 @@ struct Job {
   std::string describeModule() const;
 };
 
+/// For people, the ranks of each node: "4", or "3, 2 and 2" where they differ.
+std::string nodeSizes(const Topology &topology);
+
 /// Loads PROGRAM (what it is, its first bytes say, not its name) and checks it against the ranks and their nodes.
 Expected<Job> loadJob(const std::string &path, const Topology &topology);
 

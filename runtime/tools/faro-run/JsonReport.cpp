@@ -10,6 +10,8 @@ namespace {
 std::string dump(const Json &json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
 }
+
+Json wireJson(const Wire &wire) { return {{"rows", wire.rows}, {"bytes", wire.bytes}, {"slices", wire.slices}}; }
 } // namespace
 
 std::string formatJson(const RunFacts &facts, const Figures &figures, const std::vector<RankResult> &results) {
@@ -19,7 +21,9 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
   json["ok"] = figures.findings.differences == 0;
   json["program"] = options.program;
   json["ranks"] = job.ranks();
-  json["nodes"] = 1;
+  json["nodes"] = job.topology.nodes();
+  if (job.topology.nodes() > 1)
+    json["balancer"] = facts.balancer;
   json["transport"] = facts.transport;
   json["input"] = facts.input;
   json["experts_fn"] = options.expertsFn == ExpertsFn::Scale ? "scale" : "identity";
@@ -42,15 +46,28 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
     if (phase.bytes) {
       entry["bytes"] = *phase.bytes;
       entry["gb_per_s"] = phase.gigabytesPerSecond();
+      entry["wire"] = wireJson(phase.wire);
     }
   }
   json["tokens"] = figures.tokens;
   json["routed_rows"] = figures.items;
+  json["moved_rows"] = figures.movedRows;
   for (const RankResult &result : results) {
-    Json entry = {{"rank", result.rank},         {"tokens", result.tokens},        {"rows", result.rows},
-                  {"routed_rows", result.items}, {"prepare_ns", result.prepareNs}, {"dispatch_ns", result.dispatchNs}};
+    Json entry = {{"rank", result.rank},
+                  {"node", job.topology.nodeOf(result.rank)},
+                  {"tokens", result.tokens},
+                  {"rows", result.rows},
+                  {"routed_rows", result.items},
+                  {"prepare_ns", result.prepareNs},
+                  {"dispatch_ns", result.dispatchNs}};
     if (job.combine)
       entry["combine_ns"] = result.combineNs;
+    if (job.topology.nodes() > 1) {
+      entry["dispatch_wire"] = wireJson(result.dispatchWire);
+      if (job.combine)
+        entry["combine_wire"] = wireJson(result.combineWire);
+      entry["moved_rows"] = result.movedRows;
+    }
     entry["reserve_ns"] = result.reserveNs;
     entry["window_bytes"] = result.windowBytes;
     entry["window_growths"] = result.windowGrowths;

@@ -33,6 +33,10 @@ private:
   Status playExperts(uint32_t repeat);
   Status findExpertOfRows();
   Status finish();
+  Wire wireSince(const SessionStatistics &before) const {
+    const SessionStatistics &after = session_->statistics();
+    return {after.wireRows - before.wireRows, after.wireBytes - before.wireBytes, after.slices - before.slices};
+  }
 
   /// Runs `part` when all ranks are here, so that its time holds no other rank's lateness, and notes how long it took.
   template <typename Part> Status timed(const char *name, uint32_t repeat, std::vector<uint64_t> &into, Part part) {
@@ -117,6 +121,7 @@ Status RankRun::once(uint32_t repeat) {
     FARO_RETURN_IF_ERROR(timedAlone("reserve", repeat, &reserveNs, [&] { return session_->reserve(plan_); }));
     result_.reserveNs = reserveNs.front();
   }
+  const SessionStatistics beforeDispatch = session_->statistics();
   progress.enter(Phase::Dispatching);
   FARO_RETURN_IF_ERROR(timed("dispatch", repeat, result_.dispatchNs, [&]() -> Status {
     auto received =
@@ -125,6 +130,8 @@ Status RankRun::once(uint32_t repeat) {
       received_ = *received;
     return received.status();
   }));
+  result_.dispatchWire = wireSince(beforeDispatch);
+  result_.movedRows = session_->statistics().movedRows - beforeDispatch.movedRows;
   if (verifier_) {
     progress.enter(Phase::Verifying);
     verifier_->checkReceived(received_, result_.findings);
@@ -136,10 +143,12 @@ Status RankRun::once(uint32_t repeat) {
   FARO_RETURN_IF_ERROR(playExperts(repeat));
   if (verifier_)
     std::memset(combined_.data, 0xff, size_t(combined_.rows * combined_.stride));
+  const SessionStatistics beforeCombine = session_->statistics();
   progress.enter(Phase::Combining);
   FARO_RETURN_IF_ERROR(timed("combine", repeat, result_.combineNs, [&] {
     return session_->combine(*work_.job.combine, plan_, y_, input_.weights.data(), combined_);
   }));
+  result_.combineWire = wireSince(beforeCombine);
   if (verifier_) {
     progress.enter(Phase::Verifying);
     verifier_->checkCombined({combined_.data, combined_.rows, combined_.stride}, result_.findings);

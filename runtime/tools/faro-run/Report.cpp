@@ -27,6 +27,32 @@ std::string timeText(double ms) {
 
 std::string count(uint64_t n, const char *what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
 
+/// "on one node", "on 2 nodes of 4 ranks", "on 2 nodes of 3 and 2 ranks".
+std::string nodesText(const Topology &topology) {
+  if (topology.nodes() == 1)
+    return "on one node";
+  return fmt::format("on {} nodes of {} ranks", topology.nodes(), nodeSizes(topology));
+}
+
+/// What went over the wire: every token once to each other node that has experts of it, and one partial row back.
+std::string acrossText(const RunFacts &facts, const Figures &figures) {
+  const Job &job = facts.job;
+  const auto line = [](const PhaseFigures &phase, const std::string &rows) {
+    return fmt::format("between nodes, {}: {} {}, {} in {}\n", phase.name, phase.wire.rows, rows,
+                       bytesText(phase.wire.bytes), count(phase.wire.slices, "slice"));
+  };
+  const PhaseFigures &dispatch = figures.phases[1];
+  std::string text = line(dispatch, "rows");
+  if (job.combine)
+    text += line(figures.phases[2],
+                 fmt::format("partial rows of {}", elementName(uint32_t(job.combineReference->partial))));
+  return text +
+         fmt::format("balancer {}: the busiest rank sends {} rows, {:.1f} would be even; {} left by another rank of "
+                     "the node than the token's\n",
+                     facts.balancer, dispatch.mostWireRows, double(dispatch.wire.rows) / job.ranks(),
+                     count(figures.movedRows, "row"));
+}
+
 PhaseFigures phase(const char *name, const std::vector<RankResult> &results, std::vector<uint64_t> RankResult::*times) {
   std::vector<uint64_t> slowest;
   for (const RankResult &result : results) {
@@ -42,6 +68,16 @@ PhaseFigures phase(const char *name, const std::vector<RankResult> &results, std
     figures.medianMs = double(slowest[(slowest.size() - 1) / 2] + slowest[slowest.size() / 2]) * 0.5e-6;
   }
   return figures;
+}
+
+void addWire(PhaseFigures &phase, const std::vector<RankResult> &results, Wire RankResult::*member) {
+  for (const RankResult &result : results) {
+    const Wire &wire = result.*member;
+    phase.wire.rows += wire.rows;
+    phase.wire.bytes += wire.bytes;
+    phase.wire.slices += wire.slices;
+    phase.mostWireRows = std::max(phase.mostWireRows, wire.rows);
+  }
 }
 
 std::string verdict(const Options &options, const Job &job, const Findings &findings) {
@@ -69,6 +105,7 @@ Figures figuresOf(const Job &job, const std::vector<RankResult> &results) {
     figures.windowBytes = std::max(figures.windowBytes, result.windowBytes);
     figures.reserveNs = std::max(figures.reserveNs, result.reserveNs);
     figures.stagedBytes += result.stagedBytes;
+    figures.movedRows += result.movedRows;
     for (auto first : {&Findings::firstReceived, &Findings::firstCombined})
       if ((figures.findings.*first).empty())
         figures.findings.*first = result.findings.*first;
@@ -80,9 +117,11 @@ Figures figuresOf(const Job &job, const std::vector<RankResult> &results) {
   figures.phases.push_back(phase("prepare", results, &RankResult::prepareNs));
   figures.phases.push_back(phase("dispatch", results, &RankResult::dispatchNs));
   figures.phases.back().bytes = figures.items * job.reference.rowBytes();
+  addWire(figures.phases.back(), results, &RankResult::dispatchWire);
   if (job.combine) {
     figures.phases.push_back(phase("combine", results, &RankResult::combineNs));
     figures.phases.back().bytes = figures.items * job.reference.rowBytes();
+    addWire(figures.phases.back(), results, &RankResult::combineWire);
   }
   return figures;
 }
@@ -92,10 +131,10 @@ std::string formatTable(const RunFacts &facts, const Figures &figures) {
   const Job &job = facts.job;
   std::string text;
   text += fmt::format("{}: {}\n", options.program, job.describe());
-  text += fmt::format("{} on one node over {}; {}{}\n", count(job.ranks(), "rank"), facts.transport, facts.input,
-                      job.combine ? options.expertsFn == ExpertsFn::Scale ? "; experts scale their rows"
-                                                                          : "; experts change nothing"
-                                  : "");
+  text += fmt::format(
+      "{} {} over {}; {}{}\n", count(job.ranks(), "rank"), nodesText(job.topology), facts.transport, facts.input,
+      job.combine ? options.expertsFn == ExpertsFn::Scale ? "; experts scale their rows" : "; experts change nothing"
+                  : "");
   text += fmt::format("module: {}\n\n", job.describeModule());
 
   text += fmt::format("{:<10}{:>12}{:>12}{:>14}{:>14}\n", "phase", "fastest", "median", "bytes moved", "rate");
@@ -114,7 +153,11 @@ std::string formatTable(const RunFacts &facts, const Figures &figures) {
   text += fmt::format("rows of a rank: {} to {}", figures.fewestRows, figures.mostRows);
   if (figures.rows > figures.items)
     text += fmt::format(" (with {} padding rows on all ranks together)", figures.rows - figures.items);
-  text += fmt::format("\nshared memory of a rank: {}, made once in {}\n", bytesText(figures.windowBytes),
+  if (job.topology.nodes() > 1)
+    text += "\n" + acrossText(facts, figures);
+  else
+    text += "\n";
+  text += fmt::format("shared memory of a rank: {}, made once in {}\n", bytesText(figures.windowBytes),
                       timeText(double(figures.reserveNs) * 1e-6));
   if (figures.stagedBytes)
     text += fmt::format("copied once more because it was not in shared memory: {}\n", bytesText(figures.stagedBytes));

@@ -16,6 +16,8 @@ struct PhaseFigures {
   std::string name;
   double fastestMs = 0, medianMs = 0;
   std::optional<uint64_t> bytes; ///< moved in one repeat by all ranks; nothing: no rows move
+  Wire wire;                     ///< of all ranks, in one repeat
+  uint64_t mostWireRows = 0;     ///< of one rank
   double gigabytesPerSecond() const { return bytes && medianMs > 0 ? double(*bytes) * 1e-6 / medianMs : 0; }
 };
 
@@ -27,6 +29,7 @@ struct Figures {
   uint64_t windowBytes = 0;              ///< of the rank that holds most
   uint64_t reserveNs = 0;                ///< for making it, on the slowest rank
   uint64_t stagedBytes = 0;              ///< of all ranks
+  uint64_t movedRows = 0;                ///< of all ranks, in one dispatch
   Findings findings;                     ///< of all ranks; the first differences of the lowest rank that has some
 };
 
@@ -39,6 +42,7 @@ struct RunFacts {
   const Job &job;
   std::string input; ///< for people
   std::string transport;
+  std::string balancer; ///< its name; empty on one node
 };
 
 /// With a newline at the end.

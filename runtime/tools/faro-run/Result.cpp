@@ -6,6 +6,12 @@ namespace faro::run {
 
 using Json = nlohmann::json;
 
+static Json toJson(const Wire &wire) { return {wire.rows, wire.bytes, wire.slices}; }
+
+static Wire wireFromJson(const Json &json) {
+  return {json.at(0).get<uint64_t>(), json.at(1).get<uint64_t>(), json.at(2).get<uint64_t>()};
+}
+
 Json toJson(const RankResult &result) {
   Json trace = Json::array();
   for (const TraceEvent &event : result.trace)
@@ -21,6 +27,9 @@ Json toJson(const RankResult &result) {
           {"window_bytes", result.windowBytes},
           {"staged_bytes", result.stagedBytes},
           {"window_growths", result.windowGrowths},
+          {"dispatch_wire", toJson(result.dispatchWire)},
+          {"combine_wire", toJson(result.combineWire)},
+          {"moved_rows", result.movedRows},
           {"verified_rows", result.findings.rows},
           {"verified_padding", result.findings.padding},
           {"verified_combined", result.findings.combined},
@@ -47,6 +56,9 @@ RankResult fromJson(const Json &json) {
   json.at("window_bytes").get_to(result.windowBytes);
   json.at("staged_bytes").get_to(result.stagedBytes);
   json.at("window_growths").get_to(result.windowGrowths);
+  result.dispatchWire = wireFromJson(json.at("dispatch_wire"));
+  result.combineWire = wireFromJson(json.at("combine_wire"));
+  json.at("moved_rows").get_to(result.movedRows);
   json.at("verified_rows").get_to(result.findings.rows);
   json.at("verified_padding").get_to(result.findings.padding);
   json.at("verified_combined").get_to(result.findings.combined);

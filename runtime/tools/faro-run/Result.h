@@ -17,6 +17,12 @@ struct TraceEvent {
   uint64_t beginNs = 0, durationNs = 0;
 };
 
+/// What a rank sent to other nodes in one call.
+struct Wire {
+  uint64_t rows = 0; ///< tokens, or partial sums of tokens
+  uint64_t bytes = 0, slices = 0;
+};
+
 struct RankResult {
   uint32_t rank = 0;
   int64_t tokens = 0;
@@ -25,6 +31,8 @@ struct RankResult {
   std::vector<uint64_t> prepareNs, dispatchNs, combineNs; ///< per repeat
   uint64_t reserveNs = 0;                                 ///< for making shared memory before the first dispatch
   uint64_t windowBytes = 0, stagedBytes = 0, windowGrowths = 0;
+  Wire dispatchWire, combineWire;
+  uint64_t movedRows = 0; ///< of dispatchWire.rows and other ranks': handed over by this rank, for another one to send
   Findings findings;
   std::vector<TraceEvent> trace; ///< empty unless asked for
 };

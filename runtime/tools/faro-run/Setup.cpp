@@ -1,5 +1,7 @@
 #include "runtime/tools/faro-run/Setup.h"
 
+#include "runtime/plan/Balancer.h"
+
 #include <cctype>
 #include <csignal>
 #include <filesystem>
@@ -54,6 +56,12 @@ Status Setup::load(const Topology &topology) {
     return loaded.status();
   }
   job = std::move(*loaded);
+  if (topology.nodes() > 1) {
+    const Expected<std::string_view> name = balancerFromEnvironment();
+    if (!name)
+      return name.status();
+    balancer = *name;
+  }
   InputShape shape;
   shape.program = job.reference;
   shape.topology = topology;
@@ -86,7 +94,7 @@ int Setup::succeed(const std::vector<RankResult> &results, const std::string &tr
 
 int Setup::report(const std::vector<RankResult> &results, const std::string &transport) {
   const Figures figures = figuresOf(job, results);
-  const RunFacts facts{options, job, inputs->describe(), transport};
+  const RunFacts facts{options, job, inputs->describe(), transport, balancer};
   Status written;
   if (trace_)
     written = trace_->commit(formatTrace(results));

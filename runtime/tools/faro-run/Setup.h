@@ -51,6 +51,7 @@ public:
   Job job;
   std::unique_ptr<Inputs> inputs;
   std::vector<OutputFile> outputs;
+  std::string balancer; ///< the name of the one that spreads rows over ranks; empty on one node
 
 private:
   std::optional<TextFile> json_, trace_;

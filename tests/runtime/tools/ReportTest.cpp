@@ -32,8 +32,32 @@ TEST(Report, ARepeatTakesAsLongAsItsSlowestRank) {
   EXPECT_EQ(figures.mostRows, 8u);
 }
 
+TEST(Report, WhatCrossesNodesIsSummed) {
+  Job job;
+  job.topology = Topology::blocks(3, 2);
+  job.reference.columns = 500;
+  faro_abi_program combine{};
+  job.combine = &combine;
+  RankResult a, b, c;
+  a.dispatchWire = {10, 1000, 2};
+  b.dispatchWire = {4, 400, 1};
+  c.combineWire = {7, 700, 3};
+  b.movedRows = 3;
+  c.movedRows = 1;
+  const Figures figures = figuresOf(job, {a, b, c});
+  EXPECT_EQ(figures.phases[1].wire.rows, 14u);
+  EXPECT_EQ(figures.phases[1].wire.bytes, 1400u);
+  EXPECT_EQ(figures.phases[1].wire.slices, 3u);
+  EXPECT_EQ(figures.phases[1].mostWireRows, 10u);
+  EXPECT_EQ(figures.phases[2].wire.rows, 7u);
+  EXPECT_EQ(figures.movedRows, 4u);
+}
+
 TEST(Report, ResultsSurviveTheWire) {
   RankResult result;
+  result.dispatchWire = {1, 2, 3};
+  result.combineWire = {4, 5, UINT64_MAX};
+  result.movedRows = 6;
   result.rank = 3;
   result.rows = 7;
   result.prepareNs = {1, UINT64_MAX};
@@ -47,6 +71,9 @@ TEST(Report, ResultsSurviveTheWire) {
   EXPECT_EQ(back->rank, 3u);
   EXPECT_EQ(back->prepareNs, result.prepareNs);
   EXPECT_EQ(back->findings.differences, 2u);
+  EXPECT_EQ(back->dispatchWire.bytes, 2u);
+  EXPECT_EQ(back->combineWire.slices, UINT64_MAX);
+  EXPECT_EQ(back->movedRows, 6u);
   ASSERT_EQ(back->trace.size(), 1u);
   EXPECT_EQ(back->trace[0].durationNs, 3u);
 

@@ -26,9 +26,10 @@ class Spec:
     """One shape of a program."""
 
     def __init__(self, element="f32", columns=4, topk=2, experts=4, order=("expert", "source", "token"), align=1,
-                 combine=True, mesh=("?", "?"), placement=""):
+                 combine=True, mesh=("?", "?"), placement="", partial=""):
         self.element, self.columns, self.topk, self.experts = element, columns, topk, experts
         self.order, self.align, self.combine, self.mesh, self.placement = order, align, combine, mesh, placement
+        self.partial = partial  # of rows between nodes; "": the element
 
     def text(self):
         row = "%dx%s" % (self.columns, self.element)
@@ -44,7 +45,7 @@ class Spec:
 """
         if self.combine:
             text += """  func.func @combine(%y: !experts, %r: !routes) -> !tokens {
-    %x = faro.combine %y, %r : (!experts, !routes) -> !tokens
+    %x = faro.combine %y, %r""" + (" partial(" + self.partial + ")" if self.partial else "") + """ : (!experts, !routes) -> !tokens
     return %x : !tokens
   }
 """

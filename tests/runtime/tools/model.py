@@ -80,6 +80,17 @@ class Batch:
         counts = [sum(item["expert"] == e for item in items) for e in self.local_experts(rank)]
         return rows, sources, offsets if first == "expert" else None, counts
 
+    def blocks(self, nodes):
+        """The node of each rank: neighbours; the first ranks mod nodes nodes hold one more."""
+        nodes = min(nodes, self.ranks)
+        base, more = divmod(self.ranks, nodes)
+        return [n for n in range(nodes) for _ in range(base + (n < more))]
+
+    def wire_rows(self, node_of):
+        """Tokens that go to another node, once for each node."""
+        return sum(len({node_of[self.owner(e)] for e in idx if e >= 0} - {node_of[r]})
+                   for r in range(self.ranks) for idx in self.topk_idx[r])
+
     def values(self, raw):
         return [to_float(self.spec.element, raw[i : i + self.size]) for i in range(0, len(raw), self.size)]
 
@@ -89,15 +100,28 @@ class Batch:
         factor = (expert % 8 + 1) / 8
         return b"".join(from_float(self.spec.element, f32(v * factor)) for v in self.values(raw))
 
-    def combined(self, rank, scale):
+    def combined(self, rank, scale, node_of=None):
+        """On several nodes (node_of[r] is the node of rank r, numbered by smallest ranks) each node's share is summed and
+        rounded, then the shares are added in the order of nodes."""
+        node_of = node_of or [0] * self.ranks
+        partial = self.spec.partial or self.spec.element
         result = []
         for t, idx in enumerate(self.topk_idx[rank]):
-            sums = [0.0] * self.spec.columns
+            shares = {}
             for k, e in enumerate(idx):
                 if e >= 0:
                     weight = f32(self.weights[rank][t][k])
                     output = self.values(self.expert_output(e, self.rows[rank][t], scale))
-                    sums = [f32(s + f32(weight * v)) for s, v in zip(sums, output)]
+                    node = node_of[self.owner(e)]
+                    share = shares.get(node, [0.0] * self.spec.columns)
+                    shares[node] = [f32(s + f32(weight * v)) for s, v in zip(share, output)]
+            sums = [0.0] * self.spec.columns
+            if len(set(node_of)) == 1:
+                sums = shares.get(node_of[0], sums)
+            else:
+                for node in sorted(shares):
+                    rounded = [to_float(partial, from_float(partial, s)) for s in shares[node]]
+                    sums = [f32(s + v) for s, v in zip(sums, rounded)]
             result.append(b"".join(from_float(self.spec.element, s) for s in sums))
         return result
 

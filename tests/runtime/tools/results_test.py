@@ -11,12 +11,14 @@ from model import Batch, f32, random_batch
 
 
 class Results(RunTest):
+    nodes = 1
+
     def check(self, batch, program, transport="ucx", scale=True, extra=()):
-        spec, ranks = batch.spec, batch.ranks
+        spec, ranks, nodes = batch.spec, batch.ranks, min(self.nodes, batch.ranks)
         source = self.write_input([batch.tensors(r) for r in range(ranks)])
         shutil.rmtree(self.folder / "out", ignore_errors=True)
         out = self.folder / "out"
-        result = self.run_faro(program, "--ranks", ranks, "--input", source, "--output", out, "--transport", transport,
+        result = self.run_faro(program, "--ranks", ranks, "--nodes", nodes, "--input", source, "--output", out, "--transport", transport,
                                "--experts-fn", "scale" if scale else "identity", *extra)
         self.assertEqual(result.status, 0, result)
         self.assertEqual(sorted(p.name for p in out.iterdir()), sorted("rank%d.safetensors" % r for r in range(ranks)))
@@ -35,7 +37,7 @@ class Results(RunTest):
         if offsets is not None:
             expected["expert_offsets"] = ("I64", [len(offsets)], int64s(offsets))
         if spec.combine:
-            combined = batch.combined(rank, scale)
+            combined = batch.combined(rank, scale, batch.blocks(self.nodes))
             expected["combined"] = (ELEMENT[spec.element], [len(combined), spec.columns], b"".join(combined))
         self.assertEqual(set(found), set(expected))
         for name, (dtype, shape, raw) in expected.items():
@@ -118,7 +120,8 @@ class Results(RunTest):
         for tensors in bare:
             del tensors["topk_weights"]
         source = self.write_input(bare)
-        result = self.run_faro(program, "--ranks", 2, "--input", source, "--output", self.folder / "bare", "--verify")
+        result = self.run_faro(program, "--ranks", 2, "--nodes", min(self.nodes, 2), "--input", source, "--output",
+                               self.folder / "bare", "--verify")
         self.assertEqual(result.status, 0, result)
         for rank in range(2):
             self.check_file(batch, rank, decode(self.folder / "bare" / ("rank%d.safetensors" % rank)), False)
@@ -151,7 +154,7 @@ class Results(RunTest):
             files.append(struct.pack("<Q", size + rank + 1) + raw[8 : 8 + size] + b" " * (rank + 1) + raw[8 + size :])
         program, out = self.library(spec), self.folder / "odd"
         source = self.write_input(files, "odd-in")
-        result = self.run_faro(program, "--ranks", 2, "--input", source, "--output", out)
+        result = self.run_faro(program, "--ranks", 2, "--nodes", min(self.nodes, 2), "--input", source, "--output", out)
         self.assertEqual(result.status, 0, result)
         for rank in range(2):
             self.check_file(batch, rank, decode(out / ("rank%d.safetensors" % rank)), False)
@@ -161,11 +164,19 @@ class Results(RunTest):
         for routing in ("uniform", "zipf:1.2", "single-node", "bimodal"):
             for transport in ("ucx", "local"):
                 with self.subTest(routing=routing, transport=transport):
-                    result = self.run_faro(program, "--ranks", 3, "--tokens", 50, "--routing", routing, "--transport",
-                                           transport, "--experts-fn", "scale", "--repeat", 3, "--verify")
+                    result = self.run_faro(program, "--ranks", 3, "--nodes", min(self.nodes, 3), "--tokens", 50, "--routing",
+                                           routing, "--transport", transport, "--experts-fn", "scale", "--repeat", 3, "--verify")
                     self.assertEqual(result.status, 0, result)
                     self.assertIn("verified: 3 ranks, 600 rows, 150 combined tokens in each of 3 repeats, 0 differences",
                                   result.out)
+
+
+class ResultsOnTwoNodes(Results):
+    nodes = 2
+
+
+class ResultsOnFourNodes(Results):
+    nodes = 4
 
 
 if __name__ == "__main__":

@@ -1,0 +1,279 @@
+"""Ranks on several nodes: what is moved and said, whoever starts them; hand-edited schedules; ranks and nodes that die."""
+
+import itertools
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import ELEMENT, FARO_RUN, FAROC, PATIENCE, RunTest, Spec, decode
+from model import random_batch
+from processes_test import Processes
+
+
+def output_bytes(folder, ranks):
+    return [(folder / ("rank%d.safetensors" % r)).read_bytes() for r in range(ranks)]
+
+
+class AcrossNodes(RunTest):
+    def check_outputs(self, batch, out, node_of, scale=True):
+        spec = batch.spec
+        for rank in range(batch.ranks):
+            found = decode(out / ("rank%d.safetensors" % rank))
+            self.assertEqual(found["recv"][2], b"".join(batch.received(rank)[0]), "rank %d: recv" % rank)
+            self.assertEqual(found["combined"][2], b"".join(batch.combined(rank, scale, node_of)), "rank %d: combined" % rank)
+            self.assertEqual(found["recv"][0], ELEMENT[spec.element])
+
+    def test_a_row_crosses_once_for_each_node(self):
+        spec = Spec("bf16", 48, 6, 12)
+        batch = random_batch(random.Random(1), spec, [20, 0, 13, 8, 17])
+        program, source = self.library(spec), self.write_input([batch.tensors(r) for r in range(5)])
+        for nodes, transport in itertools.product((2, 3, 5), ("local", "ucx")):
+            with self.subTest(nodes=nodes, transport=transport):
+                figures = self.folder / "figures.json"
+                result = self.run_faro(program, "--ranks", 5, "--nodes", nodes, "--transport", transport, "--input", source,
+                                       "--verify", "--json", figures)
+                self.assertEqual(result.status, 0, result)
+                self.assertIn("5 ranks on %d nodes" % nodes, result.out)
+                figures = json.loads(figures.read_text())
+                node_of = batch.blocks(nodes)
+                rows = batch.wire_rows(node_of)
+                self.assertEqual([entry["node"] for entry in figures["per_rank"]], node_of)
+                for phase in ("dispatch", "combine"):
+                    wire = figures["phases"][phase]["wire"]
+                    self.assertEqual(wire["rows"], rows, phase)
+                    self.assertGreaterEqual(wire["bytes"], rows * 96)
+                    self.assertGreater(wire["slices"], 0)
+                self.assertEqual(figures["balancer"], "blend")
+                self.assertIn("between nodes, dispatch: %d rows" % rows, result.out)
+                self.assertIn("between nodes, combine: %d partial rows of bf16" % rows, result.out)
+
+    def test_one_node_says_nothing_of_wires(self):
+        figures = self.folder / "figures.json"
+        result = self.run_faro(self.library(Spec()), "--ranks", 2, "--tokens", 3, "--json", figures)
+        self.assertEqual(result.status, 0, result)
+        self.assertNotIn("between nodes", result.out)
+        figures = json.loads(figures.read_text())
+        self.assertEqual((figures["nodes"], figures["phases"]["dispatch"]["wire"]["rows"]), (1, 0))
+
+    def test_partials_of_f32(self):
+        rng = random.Random(2)
+        for element in ("bf16", "f16", "f32"):
+            spec = Spec(element, 37, 5, 9, partial="f32")
+            batch = random_batch(rng, spec, [9, 4, 11, 0], special=0.02)
+            program, source = self.library(spec, element), self.write_input([batch.tensors(r) for r in range(4)])
+            for nodes, transport in ((2, "local"), (4, "ucx"), (3, "ucx"), (1, "ucx")):
+                with self.subTest(element=element, nodes=nodes):
+                    out = self.folder / ("out-%s-%d" % (element, nodes))
+                    result = self.run_faro(program, "--ranks", 4, "--nodes", nodes, "--transport", transport, "--input",
+                                           source, "--output", out, "--verify", "--experts-fn", "scale")
+                    self.assertEqual(result.status, 0, result)
+                    self.check_outputs(batch, out, batch.blocks(nodes))
+
+    def test_all_balancers_give_the_same_bytes(self):
+        # All of the first node's rows come from one of its ranks: where the policies differ.
+        spec = Spec("bf16", 32, 4, 12)
+        batch = random_batch(random.Random(3), spec, [60, 0, 1, 3, 30, 2], dropped=0.2)
+        program, source = self.library(spec), self.write_input([batch.tensors(r) for r in range(6)])
+        for transport in ("local", "ucx"):
+            outputs, moved = {}, {}
+            for balancer in ("static", "fusco", "blend"):
+                out, figures = self.folder / (balancer + transport), self.folder / "figures.json"
+                result = self.run_faro(program, "--ranks", 6, "--nodes", 2, "--transport", transport, "--input", source,
+                                       "--output", out, "--verify", "--experts-fn", "scale", "--json", figures,
+                                       environment={"FARO_BALANCER": balancer})
+                self.assertEqual(result.status, 0, result)
+                self.check_outputs(batch, out, batch.blocks(2))
+                figures = json.loads(figures.read_text())
+                self.assertEqual(figures["balancer"], balancer)
+                outputs[balancer], moved[balancer] = output_bytes(out, 6), figures["moved_rows"]
+            self.assertEqual(outputs["static"], outputs["fusco"])
+            self.assertEqual(outputs["static"], outputs["blend"])
+            self.assertEqual(moved["static"], 0)
+            self.assertGreater(moved["blend"], 0, "one rank had all the rows, and none was handed over")
+
+    def test_an_unknown_balancer_is_refused(self):
+        result = self.run_faro(self.library(Spec()), "--ranks", 2, "--nodes", 2, environment={"FARO_BALANCER": "fair"})
+        self.check_refused(result, "FARO_BALANCER", "fair", "static")
+
+    def test_a_static_mesh_is_held_to(self):
+        program = self.library(Spec(mesh=("2", "2")), "two")
+        self.assertEqual(self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 5, "--verify").status, 0)
+        for ranks, nodes, words in ((4, 1, "1 node x 4 ranks"), (4, 4, "4 nodes x 1 rank"), (5, 2, "2 nodes of 3 and 2 ranks"),
+                                    (6, 3, "3 nodes x 2 ranks")):
+            with self.subTest(ranks=ranks, nodes=nodes):
+                result = self.run_faro(program, "--ranks", ranks, "--nodes", nodes, "--tokens", 5)
+                self.check_refused(result, "mesh of 2 nodes x 2 ranks per node", words, "--ranks 4 --nodes 2")
+
+
+class Schedules(RunTest):
+    """Schedules that a person has edited."""
+
+    def setUp(self):
+        super().setUp()
+        self.spec = Spec("bf16", 1000, 4, 8)
+
+    def schedule(self, spec=None):
+        """The printed xfer level of a spec."""
+        return subprocess.run([FAROC, str(self.write_spec(spec or self.spec)), "--compile-to=xfer"], check=True, text=True,
+                              capture_output=True, timeout=120 * PATIENCE, env=self.environment).stdout
+
+    def edited(self, text, pattern, replacement, count=0):
+        changed = re.sub(pattern, replacement, text, count=count)
+        self.assertNotEqual(changed, text, "nothing in the schedule matches %r:\n%s" % (pattern, text))
+        return self.write_spec(changed, "edited.mlir")
+
+    def run_verified(self, program, *more, nodes=2):
+        for transport in ("local", "ucx"):
+            result = self.run_faro(program, "--ranks", 4, "--nodes", nodes, "--tokens", 70, "--repeat", 2, "--verify",
+                                   "--transport", transport, *more)
+            self.assertEqual(result.status, 0, result)
+            self.assertIn("0 differences", result.out)
+
+    def test_the_printed_schedule_runs(self):
+        self.run_verified(self.write_spec(self.schedule(), "printed.mlir"))
+
+    def test_one_slot(self):
+        self.run_verified(self.edited(self.schedule(), r"slots\(\d+\)", "slots(1)"))
+
+    def test_slots_of_one_row(self):
+        # 2000 bytes and their header fit 2304.
+        self.run_verified(self.edited(self.schedule(), r"bytes\(\d+\)", "bytes(2304)"))
+
+    def test_slots_of_one_row_and_only_one_slot(self):
+        text = re.sub(r"slots\(\d+\)", "slots(1)", self.schedule())
+        self.run_verified(self.edited(text, r"bytes\(\d+\)", "bytes(2304)"))
+
+    def test_slots_smaller_than_a_row(self):
+        """A row takes several slots."""
+        text = re.sub(r"slots\(\d+\)", "slots(9)", self.schedule())
+        self.run_verified(self.edited(text, r"bytes\(\d+\)", "bytes(512)"))
+
+    def test_a_ring_smaller_than_a_row_is_refused(self):
+        text = re.sub(r"slots\(\d+\)", "slots(2)", self.schedule())
+        program = self.edited(text, r"bytes\(\d+\)", "bytes(512)")
+        result = self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 7, "--output", self.folder / "out")
+        self.assertEqual(result.status, 1, result)
+        self.assertRegex(result.err, r"ring")
+        self.assertNotIn("verified", result.out)
+
+    def test_a_schedule_that_does_not_verify_is_refused_at_its_line(self):
+        text = self.schedule()
+        # A slot that is read while the wire still writes into it: the fan-out no longer waits for the wire.
+        program = self.edited(text, r"(xfer\.fan_out %\w+ after\()[^)]*\)", r"\1)", count=1)
+        line = next(i for i, l in enumerate(program.read_text().splitlines(), 1) if "xfer.fan_out" in l)
+        result = self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 7, "--output", self.folder / "out")
+        self.assertEqual(result.status, 1, result)
+        self.assertRegex(result.err, r"(?m)^\S*edited\.mlir:\d+:\d+: error: ")
+        self.assertIn("edited.mlir:%d:" % line, result.err)
+        self.assertNotIn("verified", result.out)
+
+
+class Deaths(Processes):
+    """Inherits what is true of processes on one node, and is run on two."""
+
+    def start_long(self, *more, ranks=4, nodes=2):
+        return super().start_long("--nodes", nodes, *more, ranks=ranks)
+
+    def test_a_killed_node_is_named(self):
+        process, ranks = self.start_long()
+        began = time.monotonic()
+        for pid in ranks[2:]:
+            os.kill(pid, signal.SIGKILL)
+        result = self.finish(process, began, 15)
+        self.assertEqual(result.status, 1, result)
+        self.assertEqual(len(result.messages), 1, result)
+        self.assertRegex(result.messages[0], r"rank [23] .*SIGKILL")
+        self.check_nothing_left(ranks)
+
+    def test_a_slow_rank_is_waited_for(self):
+        # Stopped now and then: the others' slots fill up, and nothing is lost.
+        process = self.start(self.program, "--ranks", 4, "--nodes", 2, "--tokens", 50, "--repeat", 40, "--verify")
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        slow = threading.Thread(target=self.pester, args=(process,))
+        slow.start()
+        result = self.finish(process, time.monotonic(), 60)
+        slow.join()
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("0 differences", result.out)
+
+    def pester(self, process):
+        from processes_test import children
+        while process.poll() is None:
+            ranks = sorted(children(process.pid))
+            if len(ranks) == 4:
+                try:
+                    os.kill(ranks[3], signal.SIGSTOP)
+                    time.sleep(0.02)
+                    os.kill(ranks[3], signal.SIGCONT)
+                except ProcessLookupError:
+                    return
+            time.sleep(0.01)
+
+
+class Launched(RunTest):
+    """One rank of somebody else's job, on nodes that the launcher names."""
+
+    def launch(self, node_of, *arguments, variable="GROUP_RANK"):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        processes = []
+        for rank, node in enumerate(node_of):
+            place = dict(RANK=rank, WORLD_SIZE=len(node_of), LOCAL_RANK=node_of[:rank].count(node),
+                         LOCAL_WORLD_SIZE=node_of.count(node), MASTER_ADDR="127.0.0.1", MASTER_PORT=port, FARO_JOB_SECRET="test")
+            place[variable] = node
+            processes.append(self.start(*arguments, environment={k: str(v) for k, v in place.items()}))
+        began = time.monotonic()
+        return [self.finish(process, began) for process in processes]
+
+    def test_any_topology(self):
+        spec = Spec("bf16", 24, 3, 10)
+        program, rng = self.library(spec), random.Random(4)
+        # Blocks, by turns, of different sizes, and numbers that are no numbering.
+        for number, node_of in enumerate(([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 1, 0], [5, 2, 5, 9, 2], [1, 0])):
+            for variable in ("GROUP_RANK", "NODE_RANK") if number == 1 else ("GROUP_RANK",):
+                with self.subTest(node_of=node_of, variable=variable):
+                    ranks = len(node_of)
+                    batch = random_batch(rng, spec, [rng.randrange(9) for _ in node_of])
+                    source = self.write_input([batch.tensors(r) for r in range(ranks)], "in%d" % number)
+                    out = self.folder / ("out%d%s" % (number, variable))
+                    results = self.launch(node_of, program, "--input", source, "--output", out, "--verify", "--experts-fn",
+                                          "scale", variable=variable)
+                    for result in results:
+                        self.assertEqual((result.status, result.messages), (0, []), result)
+                    self.assertIn("%d ranks on %d nodes" % (ranks, len(set(node_of))), results[0].out)
+                    numbers = list(dict.fromkeys(node_of)) # in the order of their smallest ranks
+                    for rank in range(ranks):
+                        found = decode(out / ("rank%d.safetensors" % rank))
+                        expected = batch.combined(rank, True, [numbers.index(n) for n in node_of])
+                        self.assertEqual(found["combined"][2], b"".join(expected), "rank %d" % rank)
+
+    @unittest.skipUnless(shutil.which("mpirun"), "needs Open MPI's mpirun")
+    def test_mpirun(self):
+        command = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
+        for node in range(2):
+            command += ([":"] if node else []) + ["-n", "2", "-x", "FARO_NODE=%d" % node, FARO_RUN, str(self.library(Spec())),
+                                                  "--tokens", "5", "--verify"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60 * PATIENCE, env=self.environment)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertEqual(result.stdout.count("4 ranks on 2 nodes"), 1, result.stdout)
+        self.assertEqual(result.stdout.count("verified: 4 ranks, 40 rows"), 1, result.stdout)
+
+    def test_nodes_are_the_launchers(self):
+        for result in self.launch([0, 0], self.library(Spec()), "--nodes", 2):
+            self.assertEqual(result.status, 2, result)
+            self.assertIn("--nodes", result.err)
+
+
+del Processes  # its own cases are those of processes_test.py
+
+if __name__ == "__main__":
+    unittest.main()
