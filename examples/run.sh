@@ -8,4 +8,4 @@ if [ -z "$name" ] || [ ! -f "examples/$name/moe.mlir" ]; then
   exit 2
 fi
 shift
-exec build/bin/faro-run "examples/$name/moe.mlir" --ranks 4 --verify "$@"
+exec "${FARO_RUN:-build/bin/faro-run}" "examples/$name/moe.mlir" --ranks 4 --verify "$@"

@@ -1,15 +1,28 @@
-"""Writes the inputs of this example and prints its outputs. Standard library only."""
+"""Writes the inputs of this example and prints its outputs. Standard library only.
+
+  tensors.py make FOLDER RANKS        rank<r>.safetensors of 2 ranks (or 1, or 4)
+  tensors.py show FOLDER RANKS
+"""
 import json
 import pathlib
 import struct
 import sys
 
-# topk_idx and topk_weights of two tokens on each of two ranks; four experts, two on each rank.
-ROUTES = {
-    0: [([0, 2], [0.75, 0.25]), ([3, 2], [0.5, 0.5])],
-    1: [([2, 1], [0.25, 0.75]), ([0, -1], [1.0, 0.0])],  # -1: this token wants only one expert
-}
+# topk_idx and topk_weights of four tokens; as many on each rank, like the four experts.
+CHOICES = [
+    ([0, 2], [0.75, 0.25]),
+    ([3, 2], [0.5, 0.5]),
+    ([2, 1], [0.25, 0.75]),
+    ([0, -1], [1.0, 0.0]),  # -1: this token wants only one expert
+]
+EXPERTS = 4
 HIDDEN = 4
+
+
+def routes(ranks):
+    """rank -> its tokens' choices."""
+    each = len(CHOICES) // ranks
+    return {rank: CHOICES[rank * each : (rank + 1) * each] for rank in range(ranks)}
 
 
 def save(path, tensors):
@@ -40,9 +53,9 @@ def load(path):
     return result
 
 
-def make(folder):
+def make(folder, ranks):
     folder.mkdir(parents=True, exist_ok=True)
-    for rank, tokens in ROUTES.items():
+    for rank, tokens in routes(ranks).items():
         # The value says where it comes from: rank 1, token 0, column 3 is 103.
         rows = [100 * rank + 10 * t + c for t in range(len(tokens)) for c in range(HIDDEN)]
         save(folder / ("rank%d.safetensors" % rank), {
@@ -55,19 +68,19 @@ def make(folder):
             print("rank %d token %d  %s  ->  %s" % (rank, t, rows[t * HIDDEN : (t + 1) * HIDDEN], chosen))
 
 
-def show(folder):
-    for rank in sorted(ROUTES):
+def show(folder, ranks):
+    for rank in range(ranks):
         out = load(folder / ("rank%d.safetensors" % rank))
         for expert, (begin, end) in enumerate(zip(out["expert_offsets"], out["expert_offsets"][1:])):
-            print("rank %d, local expert %d (expert %d):" % (rank, expert, 2 * rank + expert))
+            print("rank %d, local expert %d (expert %d):" % (rank, expert, rank * EXPERTS // ranks + expert))
             for row in range(begin, end):
                 source, token, choice = out["recv_source"][row]
                 print("  row %d  %s  from rank %d, token %d, choice %d"
                       % (row, [int(v) for v in out["recv"][row]], source, token, choice))
-    for rank in sorted(ROUTES):
+    for rank in range(ranks):
         for token, row in enumerate(load(folder / ("rank%d.safetensors" % rank))["combined"]):
             print("rank %d token %d comes back as %s" % (rank, token, list(row)))
 
 
 if __name__ == "__main__":
-    {"make": make, "show": show}[sys.argv[1]](pathlib.Path(sys.argv[2]))
+    {"make": make, "show": show}[sys.argv[1]](pathlib.Path(sys.argv[2]), int(sys.argv[3]))
