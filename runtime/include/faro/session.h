@@ -55,11 +55,12 @@ struct SessionStatistics {
   uint64_t windowBytes = 0; ///< symmetric memory held now
   uint64_t stagedBytes = 0; ///< copied because the caller's rows did not lie in mapped memory
 
-  // What this rank did between nodes.
-  uint64_t wireRows = 0;  ///< rows (dispatch) and partial rows (combine) put on the wire
-  uint64_t wireBytes = 0; ///< bytes of their slices, headers included
-  uint64_t slices = 0;    ///< put on the wire
-  uint64_t movedRows = 0; ///< rows handed to another rank of the node, whose rail had room
+  // What this rank did between nodes. Rows: of tokens (dispatch) and of partial sums (combine).
+  uint64_t slices = 0, slicesReceived = 0;
+  uint64_t wireRows = 0, wireRowsReceived = 0;
+  uint64_t wireBytes = 0, wireBytesReceived = 0; ///< of slices, headers included
+  uint64_t movedRows = 0;                        ///< handed to another rank of the node, whose rail had room
+  uint64_t creditWaitNs = 0;                     ///< a slice was ready and waited for a free slot on the other side
 };
 
 /// One module on one communicator. One thread at a time. Collective calls must be made by all ranks in the same order.
