@@ -65,14 +65,18 @@ def Faro_LayoutAttr : Faro_Attr<"Layout", "layout"> {
   }];
 }
 
+// The values of `direct` and `hierarchical` are those of faro_abi_path.
 def Faro_Path : I32EnumAttr<"Path", "how the rows of a shuffle travel", [
-    I32EnumAttrCase<"Direct", 0, "direct">
+    I32EnumAttrCase<"Direct", 0, "direct">,
+    I32EnumAttrCase<"Hierarchical", 1, "hierarchical">,
+    I32EnumAttrCase<"ByMesh", 2, "by_mesh">
   ]> {
   let cppNamespace = "::faro::ir";
   let genSpecializedAttr = 0;
   let description = [{
     `direct`: all ranks map each other's memory; a dispatch pushes rows to where they finally lie, a combine pulls them
-    from there. Chosen by `faro-plan-route`.
+    from there. `hierarchical`: so do the ranks of each node; a row goes to another node once, in a slice, to a rank that
+    forwards it. `by_mesh`: either, by the number of nodes that the mesh is bound to. Chosen by `faro-plan-route`.
   }];
 }
 

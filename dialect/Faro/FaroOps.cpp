@@ -1,4 +1,4 @@
-// Verifiers of dispatch (D1..D3) and combine (C1..C5).
+// Verifiers of dispatch (D1..D3) and combine (C1..C6).
 #include "dialect/Faro/FaroDialect.h"
 
 #include "mlir/IR/Builders.h"
@@ -51,6 +51,9 @@ LogicalResult CombineOp::verify() {
   const Type element = to.getPlanes().front().element;
   if (!isSummable(element))
     return emitOpError() << "expects an element that can be summed (bf16, f16 or f32), found " << element;
+  // /*combine_c6*/
+  if (std::optional<Type> partial = getPartial(); partial && *partial != element && !partial->isF32())
+    return emitOpError() << "expects partial sums of the row's element " << element << " or of f32, found " << *partial;
   return success();
 }
 

@@ -36,10 +36,12 @@ def Faro_CombineOp : Faro_Op<"combine", [Pure]> {
     Row t of rank s of the result is the sum over k, in the order of k and starting from +0, of
     topk_weights[s][t][k] x the row of item (s, t, k); dropped choices are left out. Weights are f32, each product is
     rounded to f32 and then added in f32, the sum is rounded once to the row's element, and a NaN becomes the one quiet
-    NaN.
+    NaN. Across nodes each node's share is summed so, rounded to `partial` (the row's element, if nothing is written), and
+    the shares are added in the order of the nodes.
 
     ```mlir
     %x = faro.combine %y, %r : (!experts, !routes) -> !tokens
+    %x = faro.combine %y, %r partial(f32) : (!experts, !routes) -> !tokens
     ```
 
     Constraints:
@@ -47,11 +49,13 @@ def Faro_CombineOp : Faro_Op<"combine", [Pure]> {
       - /*combine_c2*/ the operand is not token-major;
       - /*combine_c3*/ the result is;
       - /*combine_c4*/ a row has a single plane;
-      - /*combine_c5*/ its element can be summed: bf16, f16 or f32.
+      - /*combine_c5*/ its element can be summed: bf16, f16 or f32;
+      - /*combine_c6*/ `partial` is the row's element or f32.
   }];
-  let arguments = (ins Faro_TokensType:$experts, Faro_RoutesType:$routes, OptionalAttr<Faro_PathAttr>:$path);
+  let arguments = (ins Faro_TokensType:$experts, Faro_RoutesType:$routes, OptionalAttr<Faro_PathAttr>:$path,
+                       OptionalAttr<TypeAttr>:$partial);
   let results = (outs Faro_TokensType:$tokens);
-  let assemblyFormat = "$experts `,` $routes (`path` `(` custom<Word>($path)^ `)`)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$experts `,` $routes (`path` `(` custom<Word>($path)^ `)`)? (`partial` `(` $partial^ `)`)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

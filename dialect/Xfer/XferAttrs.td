@@ -23,9 +23,19 @@ def Xfer_ShuffleAttr : EnumAttr<Xfer_Dialect, Xfer_Shuffle, "shuffle"> {
 // The values are those of faro_abi_resource.
 def Xfer_Resource : Xfer_Enum<"Resource", "what a stage occupies while it runs", [
     I32EnumAttrCase<"Core", 0, "core">,
-    I32EnumAttrCase<"Link", 1, "link">
+    I32EnumAttrCase<"Link", 1, "link">,
+    I32EnumAttrCase<"Nic", 2, "nic">
   ]>;
 def Xfer_ResourceAttr : EnumAttr<Xfer_Dialect, Xfer_Resource, "resource"> {
+  let assemblyFormat = "$value";
+}
+
+// The values are those of faro_abi_gather.
+def Xfer_GatherMode : Xfer_Enum<"GatherMode", "what a gather puts into its slot", [
+    I32EnumAttrCase<"Copy", 0, "copy">,
+    I32EnumAttrCase<"Reference", 1, "reference">
+  ]>;
+def Xfer_GatherModeAttr : EnumAttr<Xfer_Dialect, Xfer_GatherMode, "gather"> {
   let assemblyFormat = "$value";
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dialect/Faro/FaroDialect.h"
+#include "dialect/Xfer/StageSyntax.h"
 
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
@@ -14,6 +15,9 @@ namespace faro::xfer {
 struct CacheResource : public mlir::SideEffects::Resource::Base<CacheResource> {
   llvm::StringRef getName() final { return "Cache"; }
 };
+
+/// A cache line; slots are made of whole ones.
+constexpr int64_t SlotUnit = 64;
 
 /// Makes both dialects known to a context that is built from `registry`: programs name the faro dialect's types.
 void registerXferDialect(mlir::DialectRegistry &registry);
@@ -32,7 +36,26 @@ void registerXferDialect(mlir::DialectRegistry &registry);
 namespace faro::xfer {
 using ir::parseWord;
 using ir::printWord;
+
+/// `custom<Count>($attr)`: an i64 as the bare number.
+inline mlir::ParseResult parseCount(mlir::OpAsmParser &parser, mlir::IntegerAttr &attr) {
+  int64_t value = 0;
+  if (parser.parseInteger(value))
+    return mlir::failure();
+  attr = parser.getBuilder().getI64IntegerAttr(value);
+  return mlir::success();
+}
+inline void printCount(mlir::OpAsmPrinter &printer, mlir::Operation *, mlir::IntegerAttr attr) {
+  printer << attr.getInt();
+}
 } // namespace faro::xfer
 
 #define GET_OP_CLASSES
 #include "dialect/Xfer/XferOps.h.inc"
+
+namespace faro::xfer {
+
+/// The rings of a program in their order; a ring's index in the tables is its place here.
+llvm::SmallVector<RingOp> ringsOf(ProgramOp program);
+
+} // namespace faro::xfer

@@ -5,9 +5,9 @@
 //
 // Two halves that meet in a stage's `kernel(@name)`:
 //
-//   schedule   xfer.program holds the stages of one shuffle as they happen on every rank. A stage fires once, when the
-//              stages of its `after` are done: a marked graph whose edges are SSA values of type !xfer.timepoint. It
-//              maps one to one to the stage tables of runtime/abi/faro_abi.h, and the engine knows nothing else.
+//   schedule   xfer.program holds the stages of one shuffle as they happen on every rank. A stage fires when the stages
+//              of its `after` are done and its rings have slots, once or once a slice: a marked graph whose edges are SSA
+//              values of type !xfer.timepoint, and whose slots are tokens. It maps one to one to the tables of runtime/abi/faro_abi.h, and the engine knows nothing else.
 //   leaves     the few operations on addresses that kernels need beside scf, arith and vector. They know no target.
 #ifndef XFER_DIALECT_TD
 #define XFER_DIALECT_TD

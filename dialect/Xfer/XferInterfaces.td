@@ -7,14 +7,23 @@ include "mlir/IR/OpBase.td"
 def Xfer_StageOpInterface : OpInterface<"StageOpInterface"> {
   let cppNamespace = "::faro::xfer";
   let description = [{
-    A stage: an actor that fires once, when all the stages that it is `after` are done. Every stage has operands `after`
-    and one result, the timepoint at which it is done.
+    A stage: an actor that fires when all the stages that it is `after` are done and the rings that it acquires have a
+    slot. Every stage has operands `after` and one result, the timepoint at which it is done. Stages that move slices
+    fire once for each slice of each flow, the others once; only the former have rings.
   }];
   let methods = [
     InterfaceMethod<"The timepoints that this stage waits for.", "::mlir::OperandRange", "getAfter">,
     InterfaceMethod<"What it occupies while it runs.", "::faro::xfer::Resource", "getOn">,
     InterfaceMethod<"What it is called in diagnostics and tables: `await open`, `push`.", "std::string",
-                    "getStageName">
+                    "getStageName">,
+    InterfaceMethod<"Whether it fires once for each slice of each flow.", "bool", "isPerSlice", (ins), "",
+                    "return false;">,
+    InterfaceMethod<"The ring whose slot it reads, or null.", "::mlir::Value", "getFrom", (ins), "", "return {};">,
+    InterfaceMethod<"The ring whose slot it fills, or null.", "::mlir::Value", "getInto", (ins), "", "return {};">,
+    InterfaceMethod<"The rings of which it takes a slot before it fires.", "::mlir::OperandRange", "getAcquires", (ins),
+                    "", "return $_op->getOperands().take_front(0);">,
+    InterfaceMethod<"The rings of which it frees a slot when it is done.", "::mlir::OperandRange", "getReleases", (ins),
+                    "", "return $_op->getOperands().take_front(0);">
   ];
 }
 

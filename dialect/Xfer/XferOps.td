@@ -1,8 +1,8 @@
-// Operations of the xfer dialect; schedules here, leaves in XferLeaves.td.
+// Operations of the xfer dialect: programs, their stages, the stages that move slices, and the leaves of kernels.
 #ifndef XFER_OPS_TD
 #define XFER_OPS_TD
 
 include "dialect/Xfer/XferLeaves.td"
-include "dialect/Xfer/XferProgram.td"
+include "dialect/Xfer/XferSlices.td"
 
 #endif // XFER_OPS_TD

@@ -1,8 +1,9 @@
-// Programs and stages: names, flags, verifiers (P1..P5). What concerns the whole schedule is proved by
+// Programs and stages: names, flags, verifiers (P1..P10), rings (G1, G2). What concerns the whole schedule is proved by
 // xfer-verify-schedule (compiler/Schedule).
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/IR/Builders.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace faro::xfer;
@@ -32,6 +33,50 @@ LogicalResult ProgramOp::verify() {
   // /*program_p3*/
   if (int64_t(getStreamingThreshold()) < 0)
     return emitOpError() << "expects a streaming_threshold of at least 0, found " << int64_t(getStreamingThreshold());
+  // /*program_p7*/
+  if (getPath() != faro::ir::Path::Direct && getPath() != faro::ir::Path::Hierarchical)
+    return emitOpError() << "expects path(direct) or path(hierarchical), found path(" << stringifyPath(getPath())
+                         << "): a program is for one path";
+  // /*program_p8*/
+  if (std::optional<Type> partial = getPartial()) {
+    if (!hasPartials())
+      return emitOpError() << "has partial(" << *partial << "), but no sums travel between nodes in a "
+                           << stringifyPath(getPath()) << " " << stringifyShuffle(getShuffle());
+    const Type element = getRowsType().getPlanes().front().element;
+    if (*partial != element && !partial->isF32())
+      return emitOpError() << "expects partial sums of the row's element " << element << " or of f32, found "
+                           << *partial;
+  }
+  return success();
+}
+
+bool ProgramOp::hasPartials() { return getShuffle() == Shuffle::Combine && getPath() == faro::ir::Path::Hierarchical; }
+
+Type ProgramOp::getPartialElement() { return getPartial().value_or(getRowsType().getPlanes().front().element); }
+
+LogicalResult ProgramOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  // /*program_p6*/
+  if (!getOfAttr())
+    return success();
+  auto other = symbols.lookupNearestSymbolFrom<ProgramOp>(*this, getOfAttr());
+  if (!other || other.getOfAttr())
+    return emitOpError() << "expects of(" << getOfAttr() << ") to name a program that is of no other, found "
+                         << (other ? "one that is" : "none of this name");
+  if (other.getShuffle() != getShuffle() || other.getRows() != getRows() || other.getRoutes() != getRoutes() ||
+      other.getRowStride() != getRowStride() || other.getStreamingThreshold() != getStreamingThreshold()) {
+    InFlightDiagnostic error =
+        emitOpError() << "expects the shuffle, rows, routes, row_stride and streaming_threshold of " << getOfAttr();
+    error.attachNote(other.getLoc()) << "which is here";
+    return error;
+  }
+  for (auto sibling : (*this)->getParentRegion()->getOps<ProgramOp>())
+    if (sibling != *this && sibling.getPath() == getPath() &&
+        (sibling == other || sibling.getOfAttr() == getOfAttr())) {
+      InFlightDiagnostic error = emitOpError() << "is the second program of " << getOfAttr() << " for path("
+                                               << stringifyPath(getPath()) << "); expected one a path";
+      error.attachNote(sibling.getLoc()) << "the other is here";
+      return error;
+    }
   return success();
 }
 
@@ -40,11 +85,22 @@ LogicalResult ProgramOp::verifyRegions() {
     return emitOpError() << "expects a body without arguments, found " << getBody().getNumArguments();
   for (Operation &op : getBody().getOps())
     // /*program_p4*/
-    if (!isa<StageOpInterface, DescriptorsOp>(op))
-      return op.emitOpError() << "is no stage; a program holds only stages and 'xfer.descriptors'";
+    if (!isa<StageOpInterface, DescriptorsOp, RingOp>(op))
+      return op.emitOpError() << "is no stage; a program holds only stages, 'xfer.ring' and 'xfer.descriptors'";
   // /*program_p5*/
   if (size_t flags = getFlags().size(); int64_t(flags) > MaxFlags)
     return emitOpError() << "expects at most " << MaxFlags << " flags, found " << flags;
+  // /*program_p9*/
+  if (size_t stages = getStages().size(); int64_t(stages) > MaxStages)
+    return emitOpError() << "expects at most " << MaxStages << " stages, found " << stages;
+  // /*program_p10*/
+  llvm::StringSet<> names;
+  for (RingOp ring : ringsOf(*this))
+    if (!names.insert(ring.getName()).second)
+      return ring.emitOpError() << "is the second ring \"" << ring.getName() << "\" of program '" << getSymName()
+                                << "'";
+  if (int64_t(names.size()) > MaxRings)
+    return emitOpError() << "expects at most " << MaxRings << " rings, found " << names.size();
   return success();
 }
 
@@ -66,8 +122,29 @@ SmallVector<StringRef> ProgramOp::getFlags() {
 
 SmallVector<StageOpInterface> ProgramOp::getStages() { return llvm::to_vector(getBody().getOps<StageOpInterface>()); }
 
+SmallVector<RingOp> faro::xfer::ringsOf(ProgramOp program) {
+  return llvm::to_vector(program.getBody().getOps<RingOp>());
+}
+
+LogicalResult RingOp::verify() {
+  // /*ring_g1*/
+  if (const int64_t slots = int64_t(getSlots()); slots < 1 || slots > INT32_MAX)
+    return emitOpError() << "expects 1 to " << INT32_MAX << " slots, found " << slots;
+  // /*ring_g2*/
+  if (const int64_t bytes = int64_t(getBytes()); bytes < SlotUnit || bytes % SlotUnit != 0)
+    return emitOpError() << "expects slots of a multiple of " << SlotUnit << " bytes, found " << bytes;
+  return success();
+}
+
 std::string NotifyOp::getStageName() { return ("notify " + getFlag()).str(); }
 std::string AwaitOp::getStageName() { return ("await " + getFlag()).str(); }
 std::string PadOp::getStageName() { return "pad"; }
 std::string PushOp::getStageName() { return "push"; }
 std::string PullOp::getStageName() { return "pull"; }
+std::string HandOp::getStageName() { return "hand"; }
+std::string AskOp::getStageName() { return "ask"; }
+std::string ShareOp::getStageName() { return "share"; }
+std::string GatherOp::getStageName() { return "gather"; }
+std::string ReduceOp::getStageName() { return "reduce"; }
+std::string WireOp::getStageName() { return "wire"; }
+std::string FanOutOp::getStageName() { return "fan_out"; }

@@ -1,4 +1,4 @@
-// A program and its stages.
+// A program: the schedule of one shuffle on one path. Its stages are in XferStages.td and XferSlices.td.
 #ifndef XFER_PROGRAM_TD
 #define XFER_PROGRAM_TD
 
@@ -11,7 +11,8 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 
 class Xfer_Op<string opMnemonic, list<Trait> traits = []> : Op<Xfer_Dialect, opMnemonic, traits>;
 
-def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, SingleBlock, Symbol]> {
+def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, SingleBlock, Symbol,
+                                       DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "the schedule of one shuffle";
   let description = [{
     What every rank does for one batch: stages, ordered by timepoints. It is done when all of its stages are.
@@ -29,6 +30,17 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
     }
     ```
 
+    `path` says between which ranks rows move so: `direct`, between all ranks, which are of one node; `hierarchical`,
+    over nodes. A program that is `of` another is the same shuffle on another path; whoever runs it takes the one that
+    fits the mesh.
+
+    ```mlir
+    xfer.program @combine_across combine(!experts, !routes) path(hierarchical) of(@combine) partial(f32)
+        attributes {row_stride = 14336 : i64, streaming_threshold = 2097152 : i64} { ... }
+    ```
+
+    `partial` is the element of the sums that travel between nodes; the row's own, if nothing is written.
+
     `rows` is the experts' side; the tokens' side is token-major with the same row. In memory that Faro owns rows lie
     `row_stride` bytes apart. Stores go past the cache when a rank's output has at least `streaming_threshold` bytes.
 
@@ -36,15 +48,23 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
       - /*program_p1*/ `rows` is not token-major;
       - /*program_p2*/ `row_stride` holds a row;
       - /*program_p3*/ `streaming_threshold` is not negative;
-      - /*program_p4*/ the body holds only stages and `xfer.descriptors`;
-      - /*program_p5*/ the stages use at most 4 flags.
+      - /*program_p4*/ the body holds only stages, `xfer.ring` and `xfer.descriptors`;
+      - /*program_p5*/ the stages use at most 4 flags;
+      - /*program_p6*/ `of` names a program that is `of` none itself: the same shuffle of the same rows and routes with
+        the same row_stride and streaming_threshold, on a path that no other of its programs has;
+      - /*program_p7*/ the path is `direct` or `hierarchical`: a program is for one path;
+      - /*program_p8*/ `partial` stands on a hierarchical combine, and is the row's element or f32;
+      - /*program_p9*/ there are at most 64 stages;
+      - /*program_p10*/ there are at most 8 rings, each with a name of its own.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Xfer_ShuffleAttr:$shuffle,
                        TypeAttrOf<Faro_TokensType>:$rows, TypeAttrOf<Faro_RoutesType>:$routes, Faro_PathAttr:$path,
+                       OptionalAttr<FlatSymbolRefAttr>:$of, OptionalAttr<TypeAttr>:$partial,
                        I64Attr:$row_stride, I64Attr:$streaming_threshold);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $sym_name custom<Word>($shuffle) `(` $rows `,` $routes `)` `path` `(` custom<Word>($path) `)` attr-dict-with-keyword $body
+    $sym_name custom<Word>($shuffle) `(` $rows `,` $routes `)` `path` `(` custom<Word>($path) `)`
+    (`of` `(` $of^ `)`)? (`partial` `(` $partial^ `)`)? attr-dict-with-keyword $body
   }];
   let skipDefaultBuilders = 1;
   let builders = [
@@ -57,12 +77,18 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
   let extraClassDeclaration = [{
     /// The flags a program may use: the module ABI's FARO_ABI_FLAGS.
     static constexpr int64_t MaxFlags = 4;
+    /// The module ABI's FARO_ABI_MAX_STAGES and FARO_ABI_MAX_RINGS.
+    static constexpr int64_t MaxStages = 64, MaxRings = 8;
     ::faro::ir::TokensType getRowsType() { return ::llvm::cast<::faro::ir::TokensType>(getRows()); }
     ::faro::ir::RoutesType getRoutesType() { return ::llvm::cast<::faro::ir::RoutesType>(getRoutes()); }
     /// The names of the flags in the order of their first use; a flag's id is its place here.
     ::llvm::SmallVector<::llvm::StringRef> getFlags();
     /// The stages in program order; a stage's index in the tables is its place here.
     ::llvm::SmallVector<StageOpInterface> getStages();
+    /// Whether sums travel between nodes: a hierarchical combine.
+    bool hasPartials();
+    /// The element of partial rows. Requires hasPartials().
+    ::mlir::Type getPartialElement();
   }];
 }
 
@@ -77,54 +103,6 @@ def Xfer_DescriptorsOp : Xfer_Op<"descriptors", [Pure, HasParent<"ProgramOp">, D
     void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) { setName(getPlan(), "plan"); }
   }];
   let assemblyFormat = "attr-dict `:` type($plan)";
-}
-
-// A stage declares no memory effects: peers see what it does, so none may be removed, merged or moved.
-class Xfer_Stage<string opMnemonic, dag extraArguments, string head, string tail = ""> :
-    Xfer_Op<opMnemonic, [HasParent<"ProgramOp">, Xfer_StageOpInterface,
-                         DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
-  let arguments = !con(extraArguments, (ins Variadic<Xfer_Timepoint>:$after, Xfer_ResourceAttr:$on));
-  let results = (outs Xfer_Timepoint:$done);
-  let extraClassDeclaration = "std::string getStageName();";
-  let extraClassDefinition = [{
-    void $cppClass::getAsmResultNames(::mlir::OpAsmSetValueNameFn setName) { setName(getDone(), getStageName()); }
-  }];
-  let assemblyFormat = head # " (`after` `(` $after^ `)`)? `on` `(` custom<Word>($on) `)` " # tail # " attr-dict";
-}
-
-def Xfer_NotifyOp : Xfer_Stage<"notify", (ins StrAttr:$flag), "$flag"> {
-  let summary = "raises a flag at every rank";
-  let description = [{
-    All that this rank wrote before is visible to whoever sees the flag.
-  }];
-}
-
-def Xfer_AwaitOp : Xfer_Stage<"await", (ins StrAttr:$flag), "$flag"> {
-  let summary = "is done when every rank has raised a flag here";
-}
-
-def Xfer_PadOp : Xfer_Stage<"pad", (ins Xfer_Descriptors:$plan), "$plan"> {
-  let summary = "zeroes the padding rows of this rank's window";
-}
-
-class Xfer_KernelStage<string opMnemonic> : Xfer_Stage<opMnemonic,
-    (ins Xfer_Descriptors:$plan, FlatSymbolRefAttr:$kernel, OptionalAttr<FlatSymbolRefAttr>:$streaming), "$plan",
-    "`kernel` `(` $kernel `)` (`streaming` `(` $streaming^ `)`)?">;
-
-def Xfer_PushOp : Xfer_KernelStage<"push"> {
-  let summary = "stores this rank's tokens to their final rows on every rank";
-  let description = [{
-    Runs a push kernel (faro_abi_push_fn) over the tokens of this rank: a row is read once and stored to all of its
-    places. `kernel` names a function of the module `@kernels` with plain stores, `streaming` one with stores past the
-    cache. Without the latter the former is always used.
-  }];
-}
-
-def Xfer_PullOp : Xfer_KernelStage<"pull"> {
-  let summary = "sums the rows of this rank's tokens where they lie on every rank";
-  let description = [{
-    Runs a pull kernel (faro_abi_pull_fn) over the tokens of this rank. `kernel` and `streaming` are as for `xfer.push`.
-  }];
 }
 
 #endif // XFER_PROGRAM_TD

@@ -16,6 +16,10 @@ def Xfer_Descriptors : Xfer_Type<"Descriptors", "descriptors"> {
   let summary = "descriptors of a batch: where each item goes or lies";
 }
 
+def Xfer_Ring : Xfer_Type<"Ring", "ring"> {
+  let summary = "ring of slots for slices";
+}
+
 def Xfer_Addr : Xfer_Type<"Addr", "addr"> {
   let summary = "address in global memory, of this rank or of a peer whose memory is mapped";
 }

@@ -82,6 +82,17 @@ func.func @combine_c5(%y: !experts, %r: !routes) -> !tokens {
 
 // -----
 
+!tokens = !faro.tokens<8xbf16>
+!experts = !faro.tokens<8xbf16, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+func.func @combine_c6(%y: !experts, %r: !routes) -> !tokens {
+  // expected-error@+1 {{'faro.combine' op expects partial sums of the row's element 'bf16' or of f32, found 'f16'}}
+  %x = faro.combine %y, %r partial(f16) : (!experts, !routes) -> !tokens
+  return %x : !tokens
+}
+
+// -----
+
 // expected-error@+1 {{expected 'faro.mesh' on a 'builtin.module', found it on 'func.func'}}
 func.func private @module_m2() attributes {faro.mesh = #faro.mesh<nodes = 1, ranks_per_node = 1>}
 

@@ -38,6 +38,15 @@ func.func @combine_with_path(%y: !experts, %r: !routes) -> !tokens {
   return %x : !tokens
 }
 
+// CHECK-LABEL: func @combine_with_partial(
+// CHECK: faro.combine %arg0, %arg1 path(by_mesh) partial(f32) : (!experts, !routes) -> !tokens
+// CHECK: faro.combine %arg0, %arg1 partial(bf16) : (!experts, !routes) -> !tokens
+func.func @combine_with_partial(%y: !experts, %r: !routes) -> (!tokens, !tokens) {
+  %x = faro.combine %y, %r path(by_mesh) partial(f32) : (!experts, !routes) -> !tokens
+  %z = faro.combine %y, %r partial(bf16) : (!experts, !routes) -> !tokens
+  return %x, %z : !tokens, !tokens
+}
+
 // Any bits travel; only a sum needs numbers.
 // CHECK-LABEL: func @dispatch_of_planes(
 // CHECK: faro.dispatch

@@ -40,3 +40,40 @@ xfer.program @combine combine(!experts, !routes) path(direct)
   %plan = xfer.descriptors : !xfer.descriptors
   %pull = xfer.pull %plan on(core) kernel(@combine_pull)
 }
+
+// Clauses may be written in any order.
+// CHECK: xfer.program @dispatch_across dispatch(!experts, !routes) path(hierarchical) of(@dispatch) attributes
+// CHECK-NEXT:   %plan = xfer.descriptors : !xfer.descriptors
+// CHECK-NEXT:   %tx = xfer.ring "tx" slots(8) bytes(131072) : !xfer.ring
+// CHECK-NEXT:   %rx = xfer.ring "rx" slots(4) bytes(64) : !xfer.ring
+// CHECK-NEXT:   %hand = xfer.hand %plan on(core) kernel(@dispatch_push)
+// CHECK-NEXT:   %gather = xfer.gather %plan after(%hand) into(%tx) acquires(%tx) on(core) by(reference) kernel(@dispatch_push)
+// CHECK-NEXT:   %wire = xfer.wire after(%gather) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+// CHECK-NEXT:   %fan_out = xfer.fan_out %plan after(%wire) from(%rx) releases(%rx) on(core) kernel(@dispatch_push) streaming(@dispatch_push_streaming)
+// CHECK-NEXT: }
+xfer.program @dispatch_across dispatch(!experts, !routes) path(hierarchical) of(@dispatch)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 2097152 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(131072) : !xfer.ring
+  %rx = xfer.ring "rx" slots(4) bytes(64) : !xfer.ring
+  %hand = xfer.hand %plan kernel(@dispatch_push) on(core)
+  %full = xfer.gather %plan by(reference) acquires(%tx) into(%tx) after(%hand) on(core) kernel(@dispatch_push)
+  %there = xfer.wire on(nic) releases(%tx) after(%full) acquires(%rx) into(%rx) from(%tx)
+  %out = xfer.fan_out %plan from(%rx) streaming(@dispatch_push_streaming) kernel(@dispatch_push) releases(%rx) on(core) after(%there)
+}
+
+// CHECK: xfer.program @combine_across combine(!experts, !routes) path(hierarchical) of(@combine) partial(f32) attributes
+// CHECK-NEXT:   %plan = xfer.descriptors : !xfer.descriptors
+// CHECK-NEXT:   %tx = xfer.ring "tx" slots(1) bytes(64) : !xfer.ring
+// CHECK-NEXT:   %ask = xfer.ask %plan on(link)
+// CHECK-NEXT:   %reduce = xfer.reduce %plan after(%ask) into(%tx) acquires(%tx, %tx) on(core) kernel(@combine_share)
+// CHECK-NEXT:   %share = xfer.share %plan on(core) kernel(@combine_share)
+// CHECK-NEXT: }
+xfer.program @combine_across combine(!experts, !routes) path(hierarchical) of(@combine) partial(f32)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(1) bytes(64) : !xfer.ring
+  %ask = xfer.ask %plan on(link)
+  %part = xfer.reduce %plan after(%ask) into(%tx) acquires(%tx, %tx) on(core) kernel(@combine_share)
+  %own = xfer.share %plan on(core) kernel(@combine_share)
+}
