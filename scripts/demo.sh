@@ -18,3 +18,6 @@ scripts/bench.sh --quick
 echo
 echo "== dispatch and combine on four ranks over UCX, checked against the reference"
 build/bin/faro-run "$out/moe.so" --ranks 4 --tokens 512 --repeat 5 --verify
+echo
+echo "== the same as two nodes of two ranks, which share no memory"
+build/bin/faro-run "$out/moe.so" --ranks 4 --nodes 2 --tokens 512 --repeat 5 --verify

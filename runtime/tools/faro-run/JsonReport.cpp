@@ -12,6 +12,11 @@ std::string dump(const Json &json, int indent) {
 }
 
 Json wireJson(const Wire &wire) { return {{"rows", wire.rows}, {"bytes", wire.bytes}, {"slices", wire.slices}}; }
+
+std::string rankName(const Topology &topology, uint32_t rank) {
+  const std::string name = "rank " + std::to_string(rank);
+  return topology.nodes() > 1 ? name + " (node " + std::to_string(topology.nodeOf(rank)) + ")" : name;
+}
 } // namespace
 
 std::string formatJson(const RunFacts &facts, const Figures &figures, const std::vector<RankResult> &results) {
@@ -97,18 +102,21 @@ std::string formatFailureJson(const Options &options, const Status &status) {
   return dump(json, 2);
 }
 
-std::string formatTrace(const std::vector<RankResult> &results) {
-  uint64_t origin = UINT64_MAX;
+std::string formatTrace(const Topology &topology, const std::vector<RankResult> &results) {
+  std::vector<uint64_t> origins(topology.nodes(), UINT64_MAX);
   for (const RankResult &result : results)
-    for (const TraceEvent &event : result.trace)
+    for (const TraceEvent &event : result.trace) {
+      uint64_t &origin = origins[topology.nodeOf(result.rank)];
       origin = std::min(origin, event.beginNs);
+    }
   Json events = Json::array();
   for (const RankResult &result : results) {
     events.push_back({{"name", "process_name"},
                       {"ph", "M"},
                       {"pid", result.rank},
                       {"tid", 0},
-                      {"args", {{"name", "rank " + std::to_string(result.rank)}}}});
+                      {"args", {{"name", rankName(topology, result.rank)}}}});
+    const uint64_t origin = origins[topology.nodeOf(result.rank)];
     for (const TraceEvent &event : result.trace) // microseconds, as the format has it
       events.push_back({{"name", event.name},
                         {"cat", "faro"},

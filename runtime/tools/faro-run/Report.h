@@ -50,7 +50,8 @@ std::string formatTable(const RunFacts &facts, const Figures &figures);
 std::string formatJson(const RunFacts &facts, const Figures &figures, const std::vector<RankResult> &results);
 /// JSON of a run that failed.
 std::string formatFailureJson(const Options &options, const Status &status);
-/// Trace events of all ranks (a process each) in the format of Chrome and Perfetto.
-std::string formatTrace(const std::vector<RankResult> &results);
+/// Trace events of all ranks (a process each) in the format of Chrome and Perfetto. Each node's times count from its
+/// own first event: machines have clocks of their own, and all nodes begin together, behind a barrier.
+std::string formatTrace(const Topology &topology, const std::vector<RankResult> &results);
 
 } // namespace faro::run

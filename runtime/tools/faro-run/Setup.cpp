@@ -97,7 +97,7 @@ int Setup::report(const std::vector<RankResult> &results, const std::string &tra
   const RunFacts facts{options, job, inputs->describe(), transport, balancer};
   Status written;
   if (trace_)
-    written = trace_->commit(formatTrace(results));
+    written = trace_->commit(formatTrace(job.topology, results));
   if (json_ && written)
     written = json_->commit(formatJson(facts, figures, results));
   fmt::print("{}", formatTable(facts, figures));

@@ -95,13 +95,28 @@ TEST(Report, TheTraceHasEveryRanksEvents) {
   b.rank = 1;
   a.trace = {{"dispatch", 0, 2000, 500}};
   b.trace = {{"dispatch", 0, 1000, 250}};
-  const auto events = nlohmann::json::parse(formatTrace({a, b}))["traceEvents"];
+  const auto events = nlohmann::json::parse(formatTrace(Topology::oneNode(2), {a, b}))["traceEvents"];
   ASSERT_EQ(events.size(), 4u);
   EXPECT_EQ(events[1]["ph"], "X");
   EXPECT_EQ(events[1]["pid"], 0);
   EXPECT_EQ(events[1]["ts"], 1.0); // microseconds after the first event
   EXPECT_EQ(events[1]["dur"], 0.5);
   EXPECT_EQ(events[3]["ts"], 0.0);
+}
+
+TEST(Report, EachNodesTraceBeginsAtZero) {
+  RankResult a, b, c;
+  b.rank = 1;
+  c.rank = 2;
+  a.trace = {{"prepare", 0, 2000, 500}};
+  b.trace = {{"prepare", 0, 1000, 250}};
+  c.trace = {{"prepare", 0, 900'000'000, 250}}; // another machine's clock
+  const auto events = nlohmann::json::parse(formatTrace(Topology::blocks(3, 2), {a, b, c}))["traceEvents"];
+  ASSERT_EQ(events.size(), 6u);
+  EXPECT_EQ(events[1]["ts"], 1.0);
+  EXPECT_EQ(events[3]["ts"], 0.0);
+  EXPECT_EQ(events[4]["args"]["name"], "rank 2 (node 1)");
+  EXPECT_EQ(events[5]["ts"], 0.0);
 }
 
 TEST(ChildOrders, SurviveTheCommandLine) {
