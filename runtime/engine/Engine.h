@@ -1,44 +1,81 @@
-// The token game: fires the stages of a program's schedule as soon as what they wait for is done, and knows nothing
-// else. What the stages mean for one batch is bound from outside.
+// The token game: fires the stages of a schedule as soon as what they wait for is there, and knows nothing else. What
+// the stages mean for one batch is bound from outside.
+//
+//   once stages     done bits                       notify, await, pad, push, pull, hand, ask, share
+//   slice stages    fired and done, a flow each     gather | reduce ─► wire ─(peer)─► fan_out
+//   rings           tokens, taken before a stage fires and given back when it is done (SliceRings)
+//
+// One thread does everything, so what it does first decides how busy the wire is: a slice that is ready is sent before
+// anything else; then the next one is made, and one that arrived is read, in turn; work within the node is done in
+// grains, in between. Waiting comes before anything is taken, so no flow can hold up another for good.
 #pragma once
 
-#include "runtime/engine/SignalBoard.h"
-
-#include <bit>
+#include "runtime/engine/Binding.h"
+#include "runtime/engine/RunContext.h"
 
 namespace faro {
-
-/// What one run of a schedule works on.
-class Bindings {
-public:
-  virtual ~Bindings() = default;
-  virtual void pad() = 0;
-  virtual void push(const faro_abi_stage &stage) = 0;
-  /// Called after every await before it in the schedule: what peers said with their flags may be used.
-  virtual void pull(const faro_abi_stage &stage) = 0;
-  /// What to say with a flag.
-  virtual SignalTag tag(const faro_abi_stage &stage) const = 0;
-};
 
 /// One run of one schedule. Not reusable.
 class Run {
 public:
-  Run(const faro_abi_schedule &schedule, SignalBoard &board, Bindings &bindings)
-      : schedule(schedule), board(board), bindings(bindings) {}
+  /// Bindings by stage: `once` for once stages that are no flags, `slices` for those of slices; else null.
+  struct Bindings {
+    std::vector<std::unique_ptr<OnceBinding>> once;
+    std::vector<std::unique_ptr<SliceBinding>> slices;
+  };
+  /// `flows`: those that leave here and those that arrive, in the order in which they are to take turns.
+  Run(std::unique_ptr<RunContext> context, Bindings bindings, std::vector<FlowRun> flows);
+  /// A run that is dropped before it is over stops the slice exchange: the wire may still read the caller's rows.
+  ~Run();
+  Run(const Run &) = delete;
+  Run &operator=(const Run &) = delete;
 
-  /// Fires all stages that can fire now, without waiting. True when the program is over.
+  /// Fires all stages that can fire now, without waiting. True when the schedule is over.
   Expected<bool> advance();
   /// Until it is over, within the communicator's time-out.
   Status wait();
 
 private:
-  bool ready(const faro_abi_stage &stage) const;
-  Expected<bool> fire(const faro_abi_stage &stage);
+  using Clock = std::chrono::steady_clock;
 
+  bool isDone(uint32_t stage) const { return done >> stage & 1; }
+  bool isOver() const { return stagesLeft == 0 && flowsLeft == 0; }
+  Expected<bool> turn();
+
+  // Once stages.
+  bool ready(uint32_t stage) const;
+  Expected<bool> fireShort();
+  Expected<bool> fireGrain(bool urgentOnly);
+  Expected<bool> fireOnce(uint32_t stage);
+
+  // Slices.
+  Status settle();
+  Expected<bool> ready(const FlowRun &flow, uint32_t stage);
+  Status fire(FlowRun &flow, uint32_t stage);
+  Status completed(FlowRun &flow, uint32_t stage);
+  Expected<bool> fireWires();
+  Expected<bool> fireNext(FlowEnd end);
+  bool tokensThere(const FlowRun &flow, uint32_t stage) const;
+
+  // For errors.
+  bool waitsForCredit() const;
+  std::vector<uint32_t> absent() const;
+  std::string waits() const;
+  std::string waitOf(const FlowRun &flow) const;
+
+  std::unique_ptr<RunContext> context;
   const faro_abi_schedule &schedule;
   SignalBoard &board;
-  Bindings &bindings;
-  uint64_t done = 0; ///< a bit a stage; the module's check allows 64
+  Bindings bindings;
+  std::vector<FlowRun> flows;
+  std::vector<uint32_t> sliceStages;      ///< once a slice, in order
+  std::vector<uint64_t> onceBefore;       ///< by stage: once stages that it waits for at this rank
+  std::vector<uint32_t> flowsLeftOf;      ///< by stage: flows of which not all slices are done
+  uint32_t stagesLeft = 0, flowsLeft = 0; ///< stages x flows
+  uint32_t making = 0;                    ///< flows that still take slots of rings that flows share
+  uint32_t nextFlow[2] = {};              ///< whose turn it is, by end
+  uint64_t done = 0;                      ///< a bit a once stage
+  uint64_t changes = 0;
 };
 
 } // namespace faro

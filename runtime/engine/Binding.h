@@ -1,0 +1,43 @@
+// What the stages of a schedule do in one run. The engine knows when; bindings know what. One a stage, one kind a file.
+#pragma once
+
+#include "runtime/engine/SliceRings.h"
+
+#include <chrono>
+
+namespace faro {
+
+/// A stage that fires once.
+class OnceBinding {
+public:
+  virtual ~OnceBinding() = default;
+  /// Does some of the work (GrainBytes of output, all of it on one node). True when nothing is left.
+  virtual Expected<bool> step() = 0;
+};
+
+/// One flow in one run.
+struct FlowRun {
+  FlowEnd end = FlowEnd::Sender;
+  uint32_t peer = 0;
+  uint32_t index = 0; ///< of the flow in the plan
+  uint32_t rows = 0, slices = 0;
+  uint64_t begun = 0; ///< sequence of the run's first slice
+  OutFlow *out = nullptr;
+  InFlow *in = nullptr;
+  std::vector<uint32_t> fired, done; ///< slices, by stage
+  std::chrono::steady_clock::time_point lastChange;
+
+  FlowTokens &tokens() const { return out ? out->tokens : in->tokens; }
+};
+
+/// A stage that fires once a slice.
+class SliceBinding {
+public:
+  virtual ~SliceBinding() = default;
+  /// Whether slice n can be worked on, beside what the schedule and the rings say.
+  virtual Expected<bool> ready(const FlowRun &flow, uint32_t n) = 0;
+  /// Slices of a flow come in order. A wire is done when its bytes may change again, any other stage when this returns.
+  virtual Status fire(FlowRun &flow, uint32_t n) = 0;
+};
+
+} // namespace faro

@@ -1,0 +1,110 @@
+// How a run waits, and what it says when it waited for too long.
+#include "runtime/engine/Engine.h"
+#include "runtime/engine/SliceExchange.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace faro {
+
+/// Whether a slice that is ready is held up by the rings alone.
+bool Run::waitsForCredit() const {
+  if (!context->rings)
+    return false;
+  const uint32_t wire = context->rings->shape.wire;
+  for (const FlowRun &flow : flows)
+    if (flow.out && flow.fired[wire] < flow.slices && !tokensThere(flow, wire))
+      return true;
+  return false;
+}
+
+/// Ranks of this node whose flags are awaited, and the other ends of flows that are not over.
+std::vector<uint32_t> Run::absent() const {
+  std::vector<uint32_t> ranks;
+  for (uint32_t s = 0; s < schedule.stage_count; ++s)
+    if (schedule.stages[s].op == FARO_ABI_STAGE_AWAIT && !isDone(s) && ready(s))
+      for (const uint32_t rank : board.missing(schedule.stages[s].flag))
+        ranks.push_back(rank);
+  for (const FlowRun &flow : flows)
+    for (const uint32_t s : sliceStages)
+      if (endOf(schedule.stages[s]) == flow.end && flow.done[s] < flow.slices)
+        ranks.push_back(flow.peer);
+  std::sort(ranks.begin(), ranks.end());
+  ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
+  return ranks;
+}
+
+/// The first stage of the flow that cannot go on, and why.
+std::string Run::waitOf(const FlowRun &flow) const {
+  const SliceRings &rings = *context->rings;
+  const uint32_t wire = rings.shape.wire;
+  const double since = std::chrono::duration<double>(Clock::now() - flow.lastChange).count();
+  const auto say = [&](uint32_t stage, uint32_t n, const std::string &what) {
+    return fmt::format("{} of slice {} of {} {} rank {} waits for {}, for {:.1f} s", schedule.stages[stage].name, n,
+                       flow.slices, flow.out ? "to" : "from", flow.peer, what, since);
+  };
+  if (flow.in) {
+    if (flow.done[wire] < flow.slices)
+      return say(wire, flow.done[wire], "it to arrive");
+  } else if (flow.done[wire] < flow.fired[wire]) {
+    return say(wire, flow.done[wire], "its bytes to leave");
+  }
+  for (const uint32_t s : sliceStages) {
+    if (endOf(schedule.stages[s]) != flow.end || flow.fired[s] == flow.slices)
+      continue;
+    for (uint32_t before = 0; before < s; ++before)
+      if (onceBefore[s] >> before & 1 && !isDone(before))
+        return say(s, flow.fired[s], fmt::format("stage {}", schedule.stages[before].name));
+    for (uint32_t r = 0; r < rings.shape.ringCount; ++r)
+      if (schedule.stages[s].acquires >> r & 1 && !rings.available(flow.tokens(), 1u << r, ~0u))
+        return say(s, flow.fired[s],
+                   fmt::format("a slot of ring {}{}", rings.shape.rings[r].name,
+                               rings.shape.rings[r].givenBackAt == flow.end ? "" : " that the other end gives back"));
+  }
+  return say(sliceStages.front(), flow.fired[sliceStages.front()], "its rows");
+}
+
+std::string Run::waits() const {
+  constexpr uint32_t Most = 4; // the others wait for the same, as a rule
+  std::string text;
+  uint32_t left = 0;
+  for (const FlowRun &flow : flows) {
+    bool over = true;
+    for (const uint32_t s : sliceStages)
+      over &= endOf(schedule.stages[s]) != flow.end || flow.done[s] == flow.slices;
+    if (!over && left++ < Most)
+      text += (text.empty() ? "" : "; ") + waitOf(flow);
+  }
+  return left > Most ? fmt::format("{}; and {} more flows", text, left - Most) : text;
+}
+
+Status Run::wait() {
+  const auto newWaiter = [this] {
+    return flows.empty() ? SignalBoard::Waiter(board) : SignalBoard::Waiter(board, [this] { return absent(); });
+  };
+  auto waiter = newWaiter();
+  uint64_t before = changes;
+  while (true) {
+    auto over = advance();
+    if (!over)
+      return over.status();
+    if (*over)
+      return Status::ok();
+    if (changes != before) { // something happened: the time-out counts from the last thing that did
+      before = changes;
+      waiter = newWaiter();
+      continue;
+    }
+    const bool credit = waitsForCredit();
+    const auto start = credit ? Clock::now() : Clock::time_point();
+    const Status paused = waiter.pause(schedule.name);
+    if (credit)
+      context->parts.statistics->creditWaitNs += uint64_t((Clock::now() - start) / std::chrono::nanoseconds(1));
+    if (!paused)
+      return paused.code() == FARO_DEADLINE_EXCEEDED && !flows.empty()
+                 ? Status(paused.code(), fmt::format("{}: {}", paused.message(), waits()))
+                 : paused;
+  }
+}
+
+} // namespace faro

@@ -1,0 +1,79 @@
+// What a run works on: the session's parts, the batch, and the schedule's rings.
+#pragma once
+
+#include "faro/module.h"
+#include "faro/session.h"
+#include "runtime/engine/SignalBoard.h"
+#include "runtime/engine/SliceRings.h"
+#include "runtime/plan/NodePlan.h"
+#include "runtime/plan/PlanCheck.h"
+
+namespace faro {
+
+class SliceExchange;
+
+/// Which of a rank's windows holds the rows that others pull; said with the flag that opens a combine.
+enum WindowName : uint8_t { ReceivedWindow = 1, OutputsWindow = 2 };
+
+/// Memory that runs use again and again. Whoever fills it uses it up before anybody else runs.
+struct RunScratch {
+  std::vector<uint64_t> addresses;
+  std::vector<float> weights;
+  std::vector<uint32_t> offsets;
+};
+
+/// What a session lends to its runs. Windows span the ranks of one's own node. Before a run starts they must be large
+/// enough for the batch: `transit` NodePlan::transitRowsOfRank x transitRowBytes, `partials`
+/// NodePlan::partialRowsOfRank x the schedule's partial_stride.
+struct RunParts {
+  Communicator *communicator = nullptr;
+  const Module *module = nullptr;
+  SignalBoard *board = nullptr;
+  SliceExchange *exchange = nullptr; ///< null when all ranks are on one node
+  const Window *received = nullptr, *outputs = nullptr;
+  const Window *transit = nullptr, *partials = nullptr; ///< null when all ranks are on one node
+  SessionStatistics *statistics = nullptr;
+  RunScratch *scratch = nullptr;
+};
+
+/// One batch: what prepare found.
+struct Batch {
+  const Plan *plan = nullptr;
+  const NodePlan *across = nullptr; ///< null for a direct schedule
+  const PlanCheck *check = nullptr; ///< null unless plans are checked
+};
+
+struct RunContext {
+  RunParts parts;
+  const faro_abi_program *program = nullptr;
+  const faro_abi_schedule *schedule = nullptr;
+  Batch batch;
+  SignalTag mine;              ///< what this rank says with its flags
+  SliceRings *rings = nullptr; ///< null for a direct schedule
+  uint64_t call = 0;           ///< calls of this program before this one
+
+  const Topology &topology() const { return parts.communicator->topology(); }
+  uint32_t rank() const { return parts.communicator->rank(); }
+  uint32_t node() const { return topology().nodeOf(rank()); }
+  /// The ranks of this node, by local index.
+  std::span<const uint32_t> nodeRanks() const { return topology().ranksOf(node()); }
+
+  template <typename Fn> Fn kernel(uint32_t index) const {
+    return reinterpret_cast<Fn>(parts.module->kernels().kernels[index].entry);
+  }
+  /// The stage's kernel for so many bytes of output, which lies at multiples of 64 or not.
+  template <typename Fn> Fn kernelFor(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
+    const bool streaming =
+        stage.streaming_kernel != FARO_ABI_NO_KERNEL && aligned && bytes >= program->streaming_threshold;
+    return kernel<Fn>(streaming ? stage.streaming_kernel : stage.kernel);
+  }
+};
+
+/// Output that a stage makes before it lets others go on: enough to be worth a kernel's start, little enough that the
+/// wire does not run dry meanwhile.
+constexpr uint64_t GrainBytes = 256 << 10;
+
+/// Bytes of a transit window a row: the row, then (behind all rows) how many descriptors it has, and these.
+uint64_t transitRowBytes(const faro_abi_program &dispatch);
+
+} // namespace faro

@@ -1,0 +1,129 @@
+// A slice on the wire: rows of one flow, and where each of them goes on the node where they arrive.
+//
+//   SliceHeader | runEnd[rows] | SliceRun[runs] | up to 64 bytes of nothing | row 0 | row 1 | ...    rows `stride`
+//   apart
+//
+// Row i goes to runs [runEnd[i - 1], runEnd[i]). A run is adjacent rows of one rank's window, so a token whose items
+// lie together there has one descriptor. Whoever forwards needs nothing else: no second exchange, no table.
+//
+// All ranks of a job have the same byte order (they exchange a module's tables as they are). What arrives is checked
+// against what this rank knows already: flow, sequence and rows follow from the plan, sizes and places must fit.
+#pragma once
+
+#include "faro/status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace faro {
+
+struct SliceHeader {
+  static constexpr uint32_t Magic = 0x63696c73; // "slic"
+
+  uint32_t magic;
+  uint16_t activity; ///< what the sender is doing, as in its flags
+  uint16_t reserved;
+  uint64_t call;     ///< how many calls of this program there were before
+  uint64_t sequence; ///< slices of the flow before this one, in all calls
+  uint32_t rows, runs;
+  uint32_t stride; ///< bytes from row to row
+  uint32_t unused[7];
+};
+static_assert(sizeof(SliceHeader) == 64);
+
+/// `count` adjacent rows of the window of the rank with this local index.
+struct SliceRun {
+  uint16_t local;
+  uint16_t count;
+  uint32_t row;
+};
+static_assert(sizeof(SliceRun) == 8);
+
+/// Bytes before the rows.
+constexpr uint64_t sliceHeadBytes(uint64_t rows, uint64_t runs) {
+  return (sizeof(SliceHeader) + rows * sizeof(uint32_t) + runs * sizeof(SliceRun) + 63) / 64 * 64;
+}
+
+/// Writes the head of a slice into a slot, row by row.
+class SliceWriter {
+public:
+  SliceWriter(std::byte *slot, uint32_t rows);
+  /// One more place of the row under way.
+  void add(uint32_t local, uint32_t row);
+  void add(const SliceRun &run);
+  void endRow();
+  /// After `rows` rows. Returns where row 0 belongs.
+  std::byte *finish(uint16_t activity, uint64_t call, uint64_t sequence, uint32_t stride);
+  uint64_t headBytes() const { return sliceHeadBytes(rows, runs); }
+
+private:
+  std::byte *slot;
+  uint32_t rows, row = 0, runs = 0, rowBegin = 0;
+  uint32_t *runEnds;
+  SliceRun *run;
+};
+
+/// What a slice must be.
+struct SliceExpectation {
+  uint16_t activity;
+  uint64_t call, sequence;
+  uint32_t rows;
+  uint64_t minStride;                   ///< bytes that are read of a row
+  uint32_t mostPlaces;                  ///< of one row
+  std::span<const uint64_t> windowRows; ///< of the ranks of this node, by local index
+};
+
+/// A slice as it arrived.
+class SliceReader {
+public:
+  /// DATA_LOSS when the bytes are no slice, or not the expected one; the message says what was found.
+  static Expected<SliceReader> open(std::span<const std::byte> bytes, const SliceExpectation &expected);
+
+  uint32_t rows() const { return header->rows; }
+  uint32_t stride() const { return header->stride; }
+  const std::byte *firstRow() const { return rowBytes; }
+
+  /// The places of all rows, one after the other: place j of row i is the row of index `rows[j]` at local index
+  /// `locals[j]`, for j of [offsets[i], offsets[i + 1]). Calls place(local, row) for each. DATA_LOSS for a place
+  /// outside of its window.
+  template <typename PlaceFn> Status forEachPlace(std::vector<uint32_t> &offsets, PlaceFn place) const;
+
+private:
+  Status badRow(uint32_t row) const;
+  Status badRun(uint32_t row, const SliceRun &run) const;
+
+  const SliceHeader *header = nullptr;
+  const uint32_t *runEnds = nullptr;
+  const SliceRun *runs = nullptr;
+  const std::byte *rowBytes = nullptr;
+  SliceExpectation expected;
+};
+
+template <typename PlaceFn> Status SliceReader::forEachPlace(std::vector<uint32_t> &offsets, PlaceFn place) const {
+  offsets.resize(header->rows + 1);
+  uint32_t places = 0, run = 0;
+  for (uint32_t row = 0; row < header->rows; ++row) {
+    offsets[row] = places;
+    // The header's `runs` is what the sizes were checked with; a row must not leave it.
+    const uint32_t end = runEnds[row];
+    if (end < run || end > header->runs)
+      return badRow(row);
+    for (; run < end; ++run) {
+      const SliceRun each = runs[run];
+      if (each.local >= expected.windowRows.size() || each.count == 0 ||
+          uint64_t(each.row) + each.count > expected.windowRows[each.local])
+        return badRun(row, each);
+      for (uint32_t i = 0; i < each.count; ++i)
+        place(uint32_t(each.local), each.row + i);
+      places += each.count;
+    }
+    if (places == offsets[row] || places - offsets[row] > expected.mostPlaces)
+      return badRow(row);
+  }
+  offsets[header->rows] = places;
+  return run == header->runs ? Status::ok() : badRow(header->rows);
+}
+
+} // namespace faro

@@ -1,0 +1,229 @@
+#include "runtime/engine/SliceExchange.h"
+
+#include "runtime/engine/Slice.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace faro {
+
+namespace {
+/// Kinds of messages; a tag is kind << 8 | program.
+enum MessageKind : uint32_t { Credits = 1, AskMessage = 2, Wake = 3 };
+
+struct CreditMessage {
+  uint64_t ring;
+  uint64_t givenBack; ///< of the flow, ever: a later message makes an earlier one unnecessary
+};
+
+/// A slice's tag is program << 40 | sequence: a flow has to be used for years to get there.
+constexpr uint32_t SequenceBits = 40;
+constexpr uint64_t SequenceMask = (uint64_t(1) << SequenceBits) - 1;
+constexpr uint32_t MostPrograms = 256;
+constexpr uint32_t MostRanksOfANode = 1u << 16; // SliceRun::local
+} // namespace
+
+Expected<std::unique_ptr<SliceExchange>> SliceExchange::create(std::shared_ptr<Communicator> communicator,
+                                                               std::shared_ptr<const Module> module) {
+  const faro_abi_module &abi = module->abi();
+  const Topology &topology = communicator->topology();
+  if (abi.program_count > MostPrograms)
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: {} programs, more than the {} that can cross nodes",
+                                                     module->name(), abi.program_count, MostPrograms));
+  for (uint32_t node = 0; node < topology.nodes(); ++node)
+    if (topology.ranksOf(node).size() > MostRanksOfANode)
+      return Status(FARO_INVALID_ARGUMENT, fmt::format("node {} has {} ranks, more than the {} that a slice can name",
+                                                       node, topology.ranksOf(node).size(), MostRanksOfANode));
+  std::unique_ptr<SliceExchange> exchange(new SliceExchange(communicator, module));
+  exchange->asked.resize(abi.program_count);
+  for (uint32_t p = 0; p < abi.program_count; ++p) {
+    exchange->programs.emplace_back();
+    const faro_abi_schedule *schedule = scheduleOf(abi.programs[p], FARO_ABI_HIERARCHICAL);
+    if (!schedule)
+      continue;
+    auto shape = SliceShape::of(abi.programs[p], *schedule);
+    if (!shape)
+      return Status(shape.status().code(), fmt::format("{}: {}", module->name(), shape.status().message()));
+    exchange->programs.back() = std::make_unique<SliceRings>(abi.programs[p], *schedule, p, *shape);
+  }
+  auto channel = communicator->open(*exchange);
+  if (!channel)
+    return channel.status();
+  exchange->channel = *channel;
+  exchange->open = true;
+  // Slices must not come before their receiver is there.
+  FARO_RETURN_IF_ERROR(communicator->barrier());
+  return exchange;
+}
+
+SliceExchange::~SliceExchange() { stop(); }
+
+void SliceExchange::stop() {
+  if (open)
+    communicator->close(channel);
+  open = false;
+}
+
+SliceRings *SliceExchange::ringsOf(const faro_abi_schedule &schedule) {
+  for (auto &rings : programs)
+    if (rings && &rings->schedule == &schedule)
+      return rings.get();
+  return nullptr;
+}
+
+//===------------------------------------------------------------- out ---===//
+
+Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, std::span<const faro_iov> pieces) {
+  if (freeTokens.empty()) {
+    freeTokens.push_back(uint32_t(sending.size()));
+    sending.emplace_back();
+  }
+  const uint32_t token = freeTokens.back();
+  freeTokens.pop_back();
+  sending[token] = {&flow, sequence};
+  const uint64_t tag = uint64_t(rings.programIndex) << SequenceBits | (sequence & SequenceMask);
+  const Status status = communicator->deliver(channel, flow.peer, tag, pieces, token);
+  if (!status) // there will be no `sent`
+    freeTokens.push_back(token);
+  return status;
+}
+
+Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, bool last) {
+  for (uint32_t r = 0; mask >> r; ++r) {
+    if (!(mask >> r & 1))
+      continue;
+    const RingShape &ring = rings.shape.rings[r];
+    if (ring.takenAt == FlowEnd::Receiver) {
+      rings.giveBack(flow.tokens, r, 1);
+      continue;
+    }
+    ++flow.givenBack[r];
+    const uint64_t batch = std::max<uint64_t>(1, ring.slots / 4);
+    if (!last && flow.givenBack[r] - flow.reported[r] < batch)
+      continue;
+    const CreditMessage message{r, flow.givenBack[r]};
+    FARO_RETURN_IF_ERROR(communicator->send(channel, flow.peer, Credits << 8 | rings.programIndex,
+                                            std::as_bytes(std::span(&message, 1))));
+    flow.reported[r] = flow.givenBack[r];
+  }
+  return Status::ok();
+}
+
+Status SliceExchange::ask(const SliceRings &rings, uint32_t rank, std::span<const std::byte> bytes) {
+  return communicator->send(channel, rank, AskMessage << 8 | rings.programIndex, bytes);
+}
+
+Status SliceExchange::wake(uint32_t rank) { return communicator->send(channel, rank, Wake << 8, {}); }
+
+void SliceExchange::sent(uint64_t token) {
+  if (token >= sending.size() || !sending[token].flow)
+    return fail(fmt::format("the transport reports a slice sent that nobody sends ({})", token));
+  const Sending done = sending[token];
+  sending[token].flow = nullptr;
+  freeTokens.push_back(uint32_t(token));
+  ++events_;
+  OutFlow &flow = *done.flow;
+  if (done.sequence != flow.sent) {
+    flow.sentEarly.push_back(done.sequence);
+    return;
+  }
+  ++flow.sent;
+  for (auto next = flow.sentEarly.begin(); next != flow.sentEarly.end();) {
+    if (*next == flow.sent) {
+      ++flow.sent;
+      flow.sentEarly.erase(next);
+      next = flow.sentEarly.begin();
+    } else {
+      ++next;
+    }
+  }
+}
+
+//===-------------------------------------------------------------- in ---===//
+
+void SliceExchange::fail(std::string message) {
+  if (failure_)
+    failure_ = Status(FARO_DATA_LOSS, fmt::format("rank {}: {}", communicator->rank(), message));
+}
+
+/// Null, and a failure, when the rank may not send anything for this program.
+SliceRings *SliceExchange::ringsFor(uint32_t rank, uint64_t program) {
+  if (program < programs.size() && programs[program] && !communicator->topology().sameNode(rank, communicator->rank()))
+    return programs[program].get();
+  fail(fmt::format("rank {} sent something for program {}, which does not cross nodes here", rank, program));
+  return nullptr;
+}
+
+void SliceExchange::message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) {
+  ++events_;
+  const uint32_t kind = tag >> 8;
+  if (kind == Wake)
+    return;
+  SliceRings *rings = ringsFor(rank, tag & 0xff);
+  if (!rings)
+    return;
+  if (kind == Credits)
+    return creditsFrom(rank, *rings, bytes);
+  if (kind == AskMessage)
+    asked[rings->programIndex].push_back({rank, Bytes(bytes.begin(), bytes.end())});
+  else
+    fail(fmt::format("rank {} sent a message of unknown kind {}", rank, kind));
+}
+
+void SliceExchange::creditsFrom(uint32_t rank, SliceRings &rings, std::span<const std::byte> bytes) {
+  CreditMessage credits;
+  OutFlow *flow = rings.findOut(rank);
+  if (bytes.size() != sizeof credits || !flow)
+    return fail(fmt::format("rank {} gives back slots of {} that it never got", rank, rings.schedule.name));
+  std::memcpy(&credits, bytes.data(), sizeof credits);
+  if (credits.ring >= rings.shape.ringCount || credits.givenBack > flow->tokens.taken[credits.ring] ||
+      credits.givenBack < flow->tokens.returned[credits.ring])
+    return fail(fmt::format("rank {} gives back {} slots of ring {} of {}, expected between {} and {}", rank,
+                            credits.givenBack, credits.ring, rings.schedule.name,
+                            credits.ring < rings.shape.ringCount ? flow->tokens.returned[credits.ring] : 0,
+                            credits.ring < rings.shape.ringCount ? flow->tokens.taken[credits.ring] : 0));
+  rings.giveBack(flow->tokens, uint32_t(credits.ring), credits.givenBack - flow->tokens.returned[credits.ring]);
+}
+
+std::byte *SliceExchange::place(uint32_t rank, uint64_t tag, size_t size) {
+  SliceRings *rings = ringsFor(rank, tag >> SequenceBits);
+  if (!rings)
+    return nullptr;
+  InFlow &flow = rings->in(rank);
+  const uint64_t sequence = tag & SequenceMask, slots = flow.bytes.size();
+  const RingShape &ring = rings->shape.rings[rings->schedule.stages[rings->shape.wire].into];
+  if (size < sizeof(SliceHeader) || size > ring.slotBytes || sequence < flow.consumed ||
+      sequence >= flow.consumed + slots || flow.bytes[sequence % slots] != 0) {
+    fail(fmt::format("{}: rank {} sent slice {} of {} bytes into slot {} of ring {}, which has {} slots of {} bytes; "
+                     "slices {} to {} have a slot there, each once",
+                     rings->schedule.name, rank, sequence, size, sequence % slots, ring.name, slots, ring.slotBytes,
+                     flow.consumed, flow.consumed + slots - 1));
+    return nullptr;
+  }
+  auto memory = rings->arrivalMemory(flow, sequence);
+  if (!memory) {
+    fail(memory.status().message());
+    return nullptr;
+  }
+  flow.bytes[sequence % slots] = InFlow::Underway;
+  return *memory;
+}
+
+void SliceExchange::arrived(uint32_t rank, uint64_t tag, size_t size) {
+  ++events_;
+  SliceRings *rings = ringsFor(rank, tag >> SequenceBits);
+  if (!rings)
+    return;
+  InFlow &flow = rings->in(rank);
+  const uint64_t slots = flow.bytes.size();
+  uint64_t &bytes = flow.bytes[(tag & SequenceMask) % slots];
+  if (bytes != InFlow::Underway)
+    return fail(fmt::format("{}: the transport reports slice {} of rank {}, which has no place", rings->schedule.name,
+                            tag & SequenceMask, rank));
+  bytes = size;
+  while (flow.arrived < flow.consumed + slots && flow.bytes[flow.arrived % slots] > InFlow::Underway)
+    ++flow.arrived;
+}
+
+} // namespace faro

@@ -1,0 +1,114 @@
+#include "runtime/engine/SliceRings.h"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+namespace faro {
+
+Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring) {
+  const uint64_t bytes = ring.slotBytes * ring.slots;
+  void *base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (base == MAP_FAILED)
+    return Status(FARO_OUT_OF_MEMORY,
+                  fmt::format("{} slots of {} bytes for ring {} cannot be had; use fewer or smaller "
+                              "slots",
+                              ring.slots, ring.slotBytes, ring.name));
+  return std::unique_ptr<SlotMemory>(new SlotMemory(static_cast<std::byte *>(base), ring.slotBytes, bytes));
+}
+
+SlotMemory::~SlotMemory() { munmap(base, bytes); }
+
+SliceRings::SliceRings(const faro_abi_program &program, const faro_abi_schedule &schedule, uint32_t programIndex,
+                       const SliceShape &shape)
+    : program(program), schedule(schedule), programIndex(programIndex), shape(shape) {
+  for (uint32_t r = 0; r < shape.ringCount; ++r)
+    if (!shape.rings[r].perFlow)
+      for (uint32_t slot = shape.rings[r].slots; slot-- > 0;)
+        free[r].push_back(slot);
+  slotContents.resize(shape.rings[schedule.stages[shape.wire].from].slots);
+}
+
+static void prepareTokens(FlowTokens &tokens, const SliceShape &shape) {
+  for (uint32_t r = 0; r < shape.ringCount; ++r)
+    if (!shape.rings[r].perFlow)
+      tokens.slots[r].resize(shape.rings[r].slots);
+}
+
+OutFlow &SliceRings::out(uint32_t peer) {
+  auto &flow = outs[peer];
+  if (!flow) {
+    flow = std::make_unique<OutFlow>();
+    flow->peer = peer;
+    prepareTokens(flow->tokens, shape);
+  }
+  return *flow;
+}
+
+OutFlow *SliceRings::findOut(uint32_t peer) {
+  const auto found = outs.find(peer);
+  return found == outs.end() ? nullptr : found->second.get();
+}
+
+InFlow &SliceRings::in(uint32_t peer) {
+  auto &flow = ins[peer];
+  if (!flow) {
+    flow = std::make_unique<InFlow>();
+    flow->peer = peer;
+    flow->bytes.resize(shape.rings[schedule.stages[shape.wire].into].slots);
+    prepareTokens(flow->tokens, shape);
+  }
+  return *flow;
+}
+
+bool SliceRings::available(const FlowTokens &tokens, uint32_t mask, uint32_t most) const {
+  for (uint32_t r = 0; mask >> r; ++r) {
+    if (!(mask >> r & 1))
+      continue;
+    const uint64_t held = tokens.taken[r] - tokens.returned[r];
+    if (shape.rings[r].perFlow ? held >= shape.rings[r].slots : free[r].empty() || held >= most)
+      return false;
+  }
+  return true;
+}
+
+void SliceRings::take(FlowTokens &tokens, uint32_t mask) {
+  for (uint32_t r = 0; mask >> r; ++r) {
+    if (!(mask >> r & 1))
+      continue;
+    if (!shape.rings[r].perFlow) {
+      tokens.slots[r][tokens.taken[r] % shape.rings[r].slots] = free[r].back();
+      free[r].pop_back();
+    }
+    ++tokens.taken[r];
+  }
+}
+
+void SliceRings::giveBack(FlowTokens &tokens, uint32_t ring, uint64_t count) {
+  for (; count > 0; --count) {
+    if (!shape.rings[ring].perFlow)
+      free[ring].push_back(tokens.slots[ring][tokens.returned[ring] % shape.rings[ring].slots]);
+    ++tokens.returned[ring];
+  }
+}
+
+Expected<std::byte *> SliceRings::sharedMemory(uint32_t ring, uint32_t slot) {
+  if (!memory[ring]) {
+    auto made = SlotMemory::create(shape.rings[ring]);
+    if (!made)
+      return made.status();
+    memory[ring] = std::move(*made);
+  }
+  return memory[ring]->slot(slot);
+}
+
+Expected<std::byte *> SliceRings::arrivalMemory(InFlow &flow, uint64_t sequence) {
+  if (!flow.memory) {
+    auto made = SlotMemory::create(shape.rings[schedule.stages[shape.wire].into]);
+    if (!made)
+      return made.status();
+    flow.memory = std::move(*made);
+  }
+  return flow.memory->slot(uint32_t(sequence % flow.bytes.size()));
+}
+
+} // namespace faro

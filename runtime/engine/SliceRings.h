@@ -1,0 +1,111 @@
+// The rings of one schedule and the flows through them, as they stand between and within calls.
+//
+//   OutFlow (to a peer)    take ─► slot ─► deliver ─────────────────► InFlow (from a peer)
+//      tokens left         ◄──────────────── "given back n" ────────  arrived ─► consumed ─► slot free
+//
+// Slices of a flow are numbered from the session's first on, in every call alike at both ends. Slice n lies in slot
+// n mod slots of the ring that it arrives in, so the sender chooses the place, and a slice of a call that the receiver
+// has not begun yet waits there. Memory is made when the first slice needs it and kept.
+#pragma once
+
+#include "faro/transport.h"
+#include "runtime/engine/SliceShape.h"
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <vector>
+
+namespace faro {
+
+/// Slots, aligned to pages, zero at first.
+class SlotMemory {
+public:
+  static Expected<std::unique_ptr<SlotMemory>> create(const RingShape &ring);
+  ~SlotMemory();
+  SlotMemory(const SlotMemory &) = delete;
+  SlotMemory &operator=(const SlotMemory &) = delete;
+  std::byte *slot(uint32_t index) const { return base + index * slotBytes; }
+
+private:
+  SlotMemory(std::byte *base, uint64_t slotBytes, uint64_t bytes) : base(base), slotBytes(slotBytes), bytes(bytes) {}
+  std::byte *base;
+  uint64_t slotBytes, bytes;
+};
+
+/// Tokens of one flow, by ring: how many slots it has taken and how many of these are free again, ever.
+struct FlowTokens {
+  std::array<uint64_t, FARO_ABI_MAX_RINGS> taken{}, returned{};
+  /// Which slot of a ring that flows share the flow's n-th taking got: [n mod slots].
+  std::array<std::vector<uint32_t>, FARO_ABI_MAX_RINGS> slots;
+};
+
+/// Slices that this rank sends to `peer`.
+struct OutFlow {
+  uint32_t peer = 0;
+  uint64_t sent = 0;               ///< slices whose bytes may change again: all before this one
+  std::vector<uint64_t> sentEarly; ///< and these
+  FlowTokens tokens;
+};
+
+/// Slices that this rank gets from `peer`.
+struct InFlow {
+  uint32_t peer = 0;
+  uint64_t arrived = 0;  ///< all slices before this one are there
+  uint64_t consumed = 0; ///< and before this one were read; their slots may be overwritten
+  static constexpr uint64_t Underway = 1;
+  std::vector<uint64_t> bytes; ///< of the slice in each slot; 0: none; Underway: it has a place and is not there yet
+  std::unique_ptr<SlotMemory> memory;
+  FlowTokens tokens;
+  /// Rings whose slots are taken at the other end and given back at this one: given back, and of these reported.
+  std::array<uint64_t, FARO_ABI_MAX_RINGS> givenBack{}, reported{};
+};
+
+/// What a slot holds that is about to be sent.
+struct SlotContents {
+  std::vector<faro_iov> pieces;
+  uint32_t rows = 0;
+};
+
+class SliceRings {
+public:
+  SliceRings(const faro_abi_program &program, const faro_abi_schedule &schedule, uint32_t programIndex,
+             const SliceShape &shape);
+
+  const faro_abi_program &program;
+  const faro_abi_schedule &schedule;
+  const uint32_t programIndex;
+  const SliceShape shape;
+  uint64_t calls = 0; ///< begun so far
+
+  OutFlow &out(uint32_t peer);
+  InFlow &in(uint32_t peer);
+  OutFlow *findOut(uint32_t peer);
+
+  /// Whether a slot of each ring of `mask` can be taken. A flow may not hold more than `most` slots of a ring that it
+  /// shares with other flows.
+  bool available(const FlowTokens &tokens, uint32_t mask, uint32_t most) const;
+  /// Requires available.
+  void take(FlowTokens &tokens, uint32_t mask);
+  /// The next `count` slots of the ring that the flow took are free. Requires that it has as many.
+  void giveBack(FlowTokens &tokens, uint32_t ring, uint64_t count);
+
+  /// The slot that slice `sequence` of the flow took in a ring that flows share.
+  uint32_t sharedSlot(const FlowTokens &tokens, uint32_t ring, uint64_t sequence) const {
+    return tokens.slots[ring][sequence % shape.rings[ring].slots];
+  }
+  Expected<std::byte *> sharedMemory(uint32_t ring, uint32_t slot);
+  /// Of the ring that the wire sends from.
+  SlotContents &contents(uint32_t slot) { return slotContents[slot]; }
+  /// Where slice `sequence` of the flow arrives.
+  Expected<std::byte *> arrivalMemory(InFlow &flow, uint64_t sequence);
+
+private:
+  std::map<uint32_t, std::unique_ptr<OutFlow>> outs;
+  std::map<uint32_t, std::unique_ptr<InFlow>> ins;
+  std::array<std::unique_ptr<SlotMemory>, FARO_ABI_MAX_RINGS> memory; ///< of shared rings
+  std::array<std::vector<uint32_t>, FARO_ABI_MAX_RINGS> free;         ///< slots of shared rings
+  std::vector<SlotContents> slotContents;
+};
+
+} // namespace faro

@@ -1,0 +1,49 @@
+// How a schedule's slices fit into its rings, and where the schedule's tokens are kept. The same on all ranks, since it
+// follows from the module alone: a sender and a receiver count the slices of a flow alike and never have to tell.
+#pragma once
+
+#include "faro/module.h"
+#include "faro/status.h"
+
+#include <array>
+#include <string>
+
+namespace faro {
+
+/// Where a stage that runs once a slice runs.
+enum class FlowEnd : uint8_t { Sender, Receiver };
+
+/// GATHER, REDUCE, WIRE, FAN_OUT.
+bool isOnceASlice(const faro_abi_stage &stage);
+FlowEnd endOf(const faro_abi_stage &stage);
+
+/// A ring as slices see it: a slice larger than a slot takes several adjacent ones, which are one here.
+struct RingShape {
+  const char *name = nullptr;
+  uint64_t slotBytes = 0;
+  uint32_t slots = 0;
+  bool perFlow = false; ///< once for each flow that arrives; else once a rank
+  /// Where slots are taken and given back. Tokens are counted where they are taken; when a slot is given back at the
+  /// other end of the flow, a message says so.
+  bool taken = false, givenBack = false;
+  FlowEnd takenAt = FlowEnd::Sender, givenBackAt = FlowEnd::Sender;
+};
+
+struct SliceShape {
+  uint32_t wire = 0;         ///< the stage
+  uint32_t rowsPerSlice = 0; ///< of all slices of a flow but the last
+  uint32_t mostPlaces = 0;   ///< of one row
+  uint64_t rowBytes = 0;     ///< of a row, without what lies between rows
+  uint64_t rowStride = 0;    ///< bytes from row to row in a slot that rows are copied to
+  uint32_t ringCount = 0;
+  std::array<RingShape, FARO_ABI_MAX_RINGS> rings;
+
+  uint32_t slices(uint64_t rows) const { return uint32_t((rows + rowsPerSlice - 1) / rowsPerSlice); }
+
+  /// For a hierarchical schedule. INVALID_ARGUMENT when a ring holds less than a row, or when the stages are no chain
+  /// that the engine can run (exactly one wire, which takes its slots; who gives a slot back is at or behind who takes
+  /// it); the message names the ring or stage.
+  static Expected<SliceShape> of(const faro_abi_program &program, const faro_abi_schedule &schedule);
+};
+
+} // namespace faro

@@ -1,0 +1,101 @@
+// A slice that arrived: each of its rows is read once and stored to all its places on this node. In a dispatch these
+// are final rows, in a combine the partial row of the token's owner.
+#include "runtime/engine/Slice.h"
+#include "runtime/engine/SliceExchange.h"
+#include "runtime/engine/bindings/Bindings.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace faro {
+
+namespace {
+
+class FanOutBinding final : public SliceBinding {
+public:
+  FanOutBinding(const RunContext &run, const faro_abi_stage &stage) : run(run), stage(stage) {
+    const bool combines = run.program->op == FARO_ABI_COMBINE;
+    stride = combines ? run.schedule->partial_stride : run.program->row.stride;
+    uint64_t mine = 0;
+    for (const uint32_t rank : run.nodeRanks()) {
+      const Window &window = combines ? *run.parts.partials : *run.parts.received;
+      bases.push_back(reinterpret_cast<uint64_t>(window.of(rank)));
+      windowRows.push_back(combines ? run.batch.across->partialRowsOfRank[windowRows.size()]
+                                    : run.batch.plan->rowsOfRank[rank]);
+      if (rank == run.rank())
+        mine = windowRows.back() * stride;
+    }
+    // Partial rows are read again by their owner, soon.
+    kernel = run.kernelFor<faro_abi_push_fn>(stage, mine, stride % 64 == 0);
+  }
+
+  Expected<bool> ready(const FlowRun &, uint32_t) override { return true; }
+
+  Status fire(FlowRun &flow, uint32_t n) override {
+    const SliceShape &shape = run.rings->shape;
+    const uint64_t sequence = flow.begun + n, slot = sequence % flow.in->bytes.size();
+    auto memory = run.rings->arrivalMemory(*flow.in, sequence);
+    if (!memory)
+      return memory.status();
+    const uint32_t rows = std::min(shape.rowsPerSlice, flow.rows - n * shape.rowsPerSlice);
+    const uint64_t bytes = flow.in->bytes[slot];
+    auto slice = SliceReader::open(
+        {*memory, bytes}, {run.mine.activity, run.call, sequence, rows, shape.rowBytes, shape.mostPlaces, windowRows});
+    if (!slice)
+      return damaged(flow, n, slot, slice.status());
+    if (run.batch.check && run.program->op == FARO_ABI_DISPATCH)
+      FARO_RETURN_IF_ERROR(checkPlaces(flow, n, *slice));
+
+    RunScratch &scratch = *run.parts.scratch;
+    scratch.addresses.clear();
+    const Status placed = slice->forEachPlace(scratch.offsets, [&](uint32_t local, uint32_t row) {
+      scratch.addresses.push_back(bases[local] + row * stride);
+    });
+    if (!placed)
+      return damaged(flow, n, slot, placed);
+    kernel(slice->firstRow(), slice->stride(), scratch.offsets.data(), scratch.addresses.data(), 0, rows);
+
+    SessionStatistics &statistics = *run.parts.statistics;
+    ++statistics.slicesReceived;
+    statistics.wireRowsReceived += rows;
+    statistics.wireBytesReceived += bytes;
+    flow.in->bytes[slot] = 0;
+    ++flow.in->consumed;
+    return Status::ok();
+  }
+
+private:
+  Status damaged(const FlowRun &flow, uint32_t n, uint64_t slot, const Status &why) const {
+    return {why.code(),
+            fmt::format("rank {}: stage {} of {} cannot use slice {} of {} from rank {}, in slot {} of ring "
+                        "{}: {}",
+                        run.rank(), stage.name, run.schedule->name, n, flow.slices, flow.peer, slot,
+                        run.rings->shape.rings[stage.from].name, why.message())};
+  }
+
+  Status checkPlaces(const FlowRun &flow, uint32_t n, const SliceReader &slice) {
+    std::vector<Place> places;
+    std::vector<uint32_t> offsets;
+    FARO_RETURN_IF_ERROR(slice.forEachPlace(
+        offsets, [&](uint32_t local, uint32_t row) { places.push_back({run.nodeRanks()[local], row}); }));
+    for (uint32_t row = 0; row < slice.rows(); ++row)
+      FARO_RETURN_IF_ERROR(run.batch.check->arrived(
+          flow.peer, n * run.rings->shape.rowsPerSlice + row,
+          std::span<const Place>(places).subspan(offsets[row], offsets[row + 1] - offsets[row])));
+    return Status::ok();
+  }
+
+  const RunContext &run;
+  const faro_abi_stage &stage;
+  faro_abi_push_fn kernel;
+  uint64_t stride;
+  std::vector<uint64_t> bases, windowRows; ///< by local index
+};
+
+} // namespace
+
+std::unique_ptr<SliceBinding> bindFanOut(const RunContext &run, const faro_abi_stage &stage) {
+  return std::make_unique<FanOutBinding>(run, stage);
+}
+
+} // namespace faro

@@ -1,0 +1,57 @@
+// Items of this rank's tokens, straight into their final rows: all items on one node, those that stay here on several.
+#include "runtime/engine/bindings/Bindings.h"
+
+namespace faro {
+
+namespace {
+
+class PushBinding final : public OnceBinding {
+public:
+  PushBinding(const RunContext &run, const faro_abi_stage &stage, ConstRows x) : run(run), x(x) {
+    const Plan &plan = *run.batch.plan;
+    const NodePlan *across = run.batch.across;
+    offsets = across ? across->localOffsets.data() : plan.offsets.data();
+    stride = run.program->row.stride;
+    kernel = run.kernelFor<faro_abi_push_fn>(stage, plan.places.size() * stride, stride % 64 == 0);
+    for (const uint32_t rank : run.nodeRanks())
+      bases.push_back(reinterpret_cast<uint64_t>(run.parts.received->of(rank)));
+  }
+
+  Expected<bool> step() override {
+    const Plan &plan = *run.batch.plan;
+    const NodePlan *across = run.batch.across;
+    const int64_t begin = token;
+    // On one node nobody waits in between.
+    const uint64_t most = across ? GrainBytes / stride + 1 : ~uint64_t(0);
+    while (token < plan.tokens && offsets[token] - offsets[begin] < most)
+      ++token;
+    const uint32_t first = offsets[begin], items = offsets[token] - first;
+    std::vector<uint64_t> &addresses = run.parts.scratch->addresses;
+    addresses.resize(items);
+    for (uint32_t i = 0; i < items; ++i) {
+      const Place &place = plan.places[across ? across->localItems[first + i] : first + i];
+      addresses[i] = bases[run.topology().localIndex(place.rank)] + place.row * stride;
+    }
+    // The kernel counts from the first item of all.
+    const auto origin = reinterpret_cast<uintptr_t>(addresses.data()) - first * sizeof(uint64_t);
+    kernel(x.data, x.stride, offsets, reinterpret_cast<const uint64_t *>(origin), begin, token);
+    return token == plan.tokens;
+  }
+
+private:
+  const RunContext &run;
+  ConstRows x;
+  const uint32_t *offsets;
+  uint64_t stride;
+  faro_abi_push_fn kernel;
+  std::vector<uint64_t> bases; ///< by local index
+  int64_t token = 0;           ///< the first that is not pushed
+};
+
+} // namespace
+
+std::unique_ptr<OnceBinding> bindPush(const RunContext &run, const faro_abi_stage &stage, ConstRows x) {
+  return std::make_unique<PushBinding>(run, stage, x);
+}
+
+} // namespace faro

@@ -1,0 +1,37 @@
+// A slot's slice, to the other end of the flow.
+#include "runtime/engine/SliceExchange.h"
+#include "runtime/engine/bindings/Bindings.h"
+
+namespace faro {
+
+namespace {
+
+class WireBinding final : public SliceBinding {
+public:
+  WireBinding(const RunContext &run, const faro_abi_stage &stage) : run(run), stage(stage) {}
+
+  Expected<bool> ready(const FlowRun &, uint32_t) override { return true; }
+
+  Status fire(FlowRun &flow, uint32_t n) override {
+    const uint64_t sequence = flow.begun + n;
+    const SlotContents &contents = run.rings->contents(run.rings->sharedSlot(flow.out->tokens, stage.from, sequence));
+    SessionStatistics &statistics = *run.parts.statistics;
+    ++statistics.slices;
+    statistics.wireRows += contents.rows;
+    for (const faro_iov &piece : contents.pieces)
+      statistics.wireBytes += piece.size;
+    return run.parts.exchange->deliver(*run.rings, *flow.out, sequence, contents.pieces);
+  }
+
+private:
+  const RunContext &run;
+  const faro_abi_stage &stage;
+};
+
+} // namespace
+
+std::unique_ptr<SliceBinding> bindWire(const RunContext &run, const faro_abi_stage &stage) {
+  return std::make_unique<WireBinding>(run, stage);
+}
+
+} // namespace faro
