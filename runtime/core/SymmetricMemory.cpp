@@ -19,27 +19,40 @@ static void populate(std::byte *base, uint64_t size) {
     reinterpret_cast<volatile std::byte *>(base)[at] = std::byte(0);
 }
 
+NodeGather gatherOverJob(std::shared_ptr<Communicator> communicator) {
+  return [communicator = std::move(communicator)](const Bytes &mine, const char *what) -> Expected<std::vector<Bytes>> {
+    auto all = communicator->allgather(mine, what);
+    if (!all)
+      return all.status();
+    const Topology &topology = communicator->topology();
+    std::vector<Bytes> node;
+    for (const uint32_t rank : topology.ranksOf(topology.nodeOf(communicator->rank())))
+      node.push_back(std::move((*all)[rank]));
+    return node;
+  };
+}
+
 Expected<std::unique_ptr<SymmetricMemory>> SymmetricMemory::create(std::shared_ptr<Communicator> communicator,
-                                                                   const std::vector<uint64_t> &sizeOfRank,
-                                                                   const char *what) {
+                                                                   const std::vector<uint64_t> &sizeOfLocal,
+                                                                   const NodeGather &gather, const char *what) {
   std::unique_ptr<SymmetricMemory> memory(new SymmetricMemory(communicator));
-  memory->sizes = sizeOfRank;
+  memory->sizes = sizeOfLocal;
   for (uint64_t &size : memory->sizes)
     size = (std::max<uint64_t>(size, 1) + 4095) / 4096 * 4096;
 
   const faro_transport &transport = communicator->transport();
   if (!(transport.capabilities & FARO_CAN_MAP))
     return Status(FARO_UNAVAILABLE, fmt::format("transport {} cannot map the memory of other ranks", transport.name));
-  const uint64_t mine = memory->sizes[communicator->rank()];
+  const uint64_t mine = memory->sizes[communicator->topology().localIndex(communicator->rank())];
   if (const faro_status code = transport.alloc(communicator->transportContext(), mine, &memory->region))
     return Status(code, fmt::format("rank {}: {} bytes for the {}: {}", communicator->rank(), mine, what,
                                     transport.last_error()));
   populate(static_cast<std::byte *>(transport.base(memory->region)), mine);
-  FARO_RETURN_IF_ERROR(memory->map(what));
+  FARO_RETURN_IF_ERROR(memory->map(gather, what));
   return memory;
 }
 
-Status SymmetricMemory::map(const char *what) {
+Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
   const faro_transport &transport = communicator->transport();
   const void *key = nullptr;
   size_t size = 0;
@@ -47,18 +60,20 @@ Status SymmetricMemory::map(const char *what) {
     return {code, fmt::format("rank {}: key of the {}: {}", communicator->rank(), what, transport.last_error())};
   Bytes mine(size);
   std::memcpy(mine.data(), key, size);
-  auto keys = communicator->allgather(mine, what);
+  auto keys = gather(mine, what);
   if (!keys)
     return keys.status();
 
   bases.resize(communicator->size());
-  for (uint32_t rank = 0; rank < communicator->size(); ++rank) {
-    if (rank == communicator->rank()) {
-      bases[rank] = static_cast<std::byte *>(transport.base(region));
+  bases[communicator->rank()] = static_cast<std::byte *>(transport.base(region));
+  const Topology &topology = communicator->topology();
+  const auto node = topology.ranksOf(topology.nodeOf(communicator->rank()));
+  for (uint32_t local = 0; local < node.size(); ++local) {
+    const uint32_t rank = node[local];
+    if (rank == communicator->rank())
       continue;
-    }
     faro_remote *remote = nullptr;
-    const Bytes &peerKey = (*keys)[rank];
+    const Bytes &peerKey = (*keys)[local];
     if (const faro_status code =
             transport.map(communicator->transportContext(), rank, peerKey.data(), peerKey.size(), &remote))
       return {code, fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,
@@ -67,13 +82,13 @@ Status SymmetricMemory::map(const char *what) {
     bases[rank] = static_cast<std::byte *>(transport.pointer(remote));
     if (!bases[rank])
       return {FARO_UNAVAILABLE,
-              fmt::format("rank {}: the {} of rank {} cannot be mapped; the direct path needs all "
-                          "ranks on one node with shared memory (is /dev/shm there and large enough?)",
-                          communicator->rank(), what, rank)};
-    populate(bases[rank], sizes[rank]);
+              fmt::format("rank {}: the {} of rank {} cannot be mapped, though both are said to be on node {}: ranks "
+                          "of one node need shared memory (is /dev/shm there, large enough, and the same for both?)",
+                          communicator->rank(), what, rank, topology.nodeOf(rank))};
+    populate(bases[rank], sizes[local]);
   }
   // Nobody may give up and release a region that another is still about to map.
-  return communicator->barrier();
+  return gather({}, what).status();
 }
 
 SymmetricMemory::~SymmetricMemory() {
@@ -84,28 +99,32 @@ SymmetricMemory::~SymmetricMemory() {
     transport.release(region);
 }
 
-bool Window::fits(const std::vector<uint64_t> &bytesOfRank) const {
-  for (uint32_t rank = 0; rank < bytesOfRank.size(); ++rank)
-    if (bytesOfRank[rank] > (memory ? memory->sizeOf(rank) : 0))
+bool Window::fits(const std::vector<uint64_t> &bytesOfLocal) const {
+  for (uint32_t local = 0; local < bytesOfLocal.size(); ++local)
+    if (bytesOfLocal[local] > (memory ? memory->sizeOfLocal(local) : 0))
       return false;
   return true;
 }
 
-Status Window::ensure(const std::vector<uint64_t> &bytesOfRank) {
-  if (fits(bytesOfRank))
+Status Window::ensure(const std::vector<uint64_t> &bytesOfLocal) {
+  if (fits(bytesOfLocal))
     return Status::ok();
   // An eighth more than asked for, so that batches that differ a little do not grow it again; never smaller than it
   // was.
   std::vector<uint64_t> sizes;
-  for (uint32_t rank = 0; rank < bytesOfRank.size(); ++rank)
-    sizes.push_back(std::max(bytesOfRank[rank] + bytesOfRank[rank] / 8, memory ? memory->sizeOf(rank) : 0));
+  for (uint32_t local = 0; local < bytesOfLocal.size(); ++local)
+    sizes.push_back(std::max(bytesOfLocal[local] + bytesOfLocal[local] / 8, memory ? memory->sizeOfLocal(local) : 0));
   memory.reset(); // first: old and new need not fit side by side
-  auto larger = SymmetricMemory::create(communicator, sizes, name);
+  auto larger = SymmetricMemory::create(communicator, sizes, gather, name);
   if (!larger)
     return larger.status();
   memory = std::move(*larger);
   ++grown;
   return Status::ok();
+}
+
+uint64_t Window::bytes() const {
+  return memory ? memory->sizeOfLocal(communicator->topology().localIndex(communicator->rank())) : 0;
 }
 
 } // namespace faro

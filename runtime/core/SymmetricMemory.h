@@ -1,58 +1,74 @@
-// Memory that every rank has a piece of, and that every rank of the node can load from and store to.
+// Memory that every rank has a piece of, and that every rank of its node can load from and store to.
 #pragma once
 
 #include "faro/communicator.h"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
 namespace faro {
 
-/// One region a rank, mapped by all the others. The sizes may differ. Collective to make; released on its own by each
-/// rank: a peer's pages live as long as somebody maps them. Holds its communicator.
+/// Everybody's bytes on this rank's node, by local index. Collective on the node.
+using NodeGather = std::function<Expected<std::vector<Bytes>>(const Bytes &mine, const char *what)>;
+
+/// By the control connection, which all ranks of the job must come to: for those who have no memory in common yet.
+NodeGather gatherOverJob(std::shared_ptr<Communicator> communicator);
+
+/// One region a rank, mapped by all the others of its node. The sizes may differ. Collective on the node to make;
+/// released on its own by each rank: a peer's pages live as long as somebody maps them. Holds its communicator.
 class SymmetricMemory {
 public:
-  /// Collective. sizeOfRank: bytes, the same list on every rank. Zeroed, aligned to 4096 bytes. Errors: OUT_OF_MEMORY,
-  /// UNAVAILABLE when a peer's memory cannot be mapped (it is on another node).
+  /// Collective on the node. sizeOfLocal: bytes by local index, the same list on every rank of the node. Zeroed,
+  /// aligned to 4096 bytes. Errors: OUT_OF_MEMORY, UNAVAILABLE when a peer's memory cannot be mapped.
   static Expected<std::unique_ptr<SymmetricMemory>> create(std::shared_ptr<Communicator> communicator,
-                                                           const std::vector<uint64_t> &sizeOfRank, const char *what);
+                                                           const std::vector<uint64_t> &sizeOfLocal,
+                                                           const NodeGather &gather, const char *what);
   ~SymmetricMemory();
   SymmetricMemory(const SymmetricMemory &) = delete;
   SymmetricMemory &operator=(const SymmetricMemory &) = delete;
 
   std::byte *mine() const { return bases[communicator->rank()]; }
+  /// Null for a rank of another node.
   std::byte *of(uint32_t rank) const { return bases[rank]; }
-  uint64_t sizeOf(uint32_t rank) const { return sizes[rank]; }
+  /// Of a rank of this node, by local index.
+  uint64_t sizeOfLocal(uint32_t local) const { return sizes[local]; }
 
 private:
   explicit SymmetricMemory(std::shared_ptr<Communicator> c) : communicator(std::move(c)) {}
-  Status map(const char *what);
+  Status map(const NodeGather &gather, const char *what);
 
   std::shared_ptr<Communicator> communicator;
   faro_region *region = nullptr;
   std::vector<faro_remote *> remotes;
-  std::vector<std::byte *> bases;
-  std::vector<uint64_t> sizes;
+  std::vector<std::byte *> bases; ///< by rank
+  std::vector<uint64_t> sizes;    ///< by local index
 };
 
-/// Symmetric memory that grows when a batch needs more. All ranks know all sizes, so they decide alike without talking.
+/// Symmetric memory that grows when a batch needs more. The ranks of a node know the sizes of all of them, so they
+/// decide alike without talking; other nodes need not know.
 class Window {
 public:
-  Window(std::shared_ptr<Communicator> communicator, const char *name)
-      : communicator(std::move(communicator)), name(name) {}
+  /// `gather` must be usable as long as the window grows.
+  Window(std::shared_ptr<Communicator> communicator, NodeGather gather, const char *name)
+      : communicator(std::move(communicator)), gather(std::move(gather)), name(name) {}
 
-  bool fits(const std::vector<uint64_t> &bytesOfRank) const;
-  /// Collective when it does not fit (on no rank or on all). What the window held is lost when it grows.
-  Status ensure(const std::vector<uint64_t> &bytesOfRank);
+  /// bytesOfLocal: by local index.
+  bool fits(const std::vector<uint64_t> &bytesOfLocal) const;
+  /// Collective on the node when it does not fit (on no rank of it or on all). What the window held is lost when it
+  /// grows.
+  Status ensure(const std::vector<uint64_t> &bytesOfLocal);
 
-  /// Null as long as no rank has needed any.
+  /// Null as long as no rank of the node has needed any.
   std::byte *mine() const { return memory ? memory->mine() : nullptr; }
+  /// Null for ranks of other nodes too.
   std::byte *of(uint32_t rank) const { return memory ? memory->of(rank) : nullptr; }
-  uint64_t bytes() const { return memory ? memory->sizeOf(communicator->rank()) : 0; }
+  uint64_t bytes() const;
   uint64_t growths() const { return grown; }
 
 private:
   std::shared_ptr<Communicator> communicator;
+  NodeGather gather;
   const char *name;
   std::unique_ptr<SymmetricMemory> memory;
   uint64_t grown = 0;

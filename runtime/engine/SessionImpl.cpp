@@ -1,7 +1,10 @@
 #include "runtime/engine/SessionImpl.h"
 
-#include "runtime/engine/ProgramRuns.h"
+#include "runtime/engine/MeshCheck.h"
+#include "runtime/engine/ScheduleRuns.h"
+#include "runtime/plan/PlanHash.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -9,73 +12,67 @@ namespace faro {
 
 namespace {
 /// What a call is, in the tags that ranks exchange.
-enum Call : uint16_t { Prepare = 1, Dispatch, Combine, ExpertRows, Sources };
+enum Call : uint16_t { Prepare = 1, Dispatch, Combine, Sources, Memory };
 
-/// The form in which a row's origin is sent.
-struct Origin {
-  int32_t rank;
-  uint32_t token, choice, unused;
-};
+/// What a message to the session is.
+enum MessageTag : uint32_t { CountsMessage = 1, OriginsMessage = 2 };
 } // namespace
 
 int64_t planTokens(const Plan &plan) { return plan.tokens; }
 
 int64_t planRows(const Plan &plan) { return plan.receivedRows; }
 
-static std::vector<uint64_t> windowBytes(const Plan &plan, uint64_t bytesPerRow) {
-  std::vector<uint64_t> bytes;
-  for (uint64_t rows : plan.rowsOfRank)
-    bytes.push_back(rows * bytesPerRow);
-  return bytes;
-}
-
 Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<Communicator> communicator,
                                                    std::shared_ptr<const Module> module) {
   return SessionImpl::create(std::move(communicator), std::move(module));
 }
 
-SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const Module> m)
-    : communicator(std::move(c)), module(std::move(m)), receivedWindow(communicator, "window of received rows"),
-      outputs(communicator, "window of expert outputs"), origins(communicator, "window of row origins") {}
+SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const Module> m, Balancer balancer)
+    : communicator(std::move(c)), module(std::move(m)), path(pathOn(communicator->topology())), balancer(balancer),
+      identity(std::make_shared<char>()),
+      gather([this](const Bytes &mine, const char *what) { return board->gather(mine, Memory << 8, what); }),
+      receivedWindow(communicator, gather, "window of received rows"),
+      outputs(communicator, gather, "window of expert outputs"), origins(communicator, gather, "window of row origins"),
+      transit(communicator, gather, "window of rows in transit"),
+      partials(communicator, gather, "window of partial sums") {}
 
-static Status checkMesh(const faro_abi_mesh &mesh, const Communicator &communicator, const std::string &module) {
-  const Topology &topology = communicator.topology();
-  const uint32_t nodes = topology.nodes();
-  const auto perNode = uint32_t(topology.ranksOf(0).size());
-  if ((mesh.nodes && mesh.nodes != nodes) ||
-      (mesh.ranks_per_node && (!topology.regular() || mesh.ranks_per_node != perNode))) {
-    auto show = [](uint32_t n) { return n ? std::to_string(n) : std::string("?"); };
-    return {
-        FARO_INVALID_ARGUMENT,
-        fmt::format("{}: it was compiled for a mesh of {} nodes x {} ranks, but there are {} nodes x {} ranks; start "
-                    "as many, or compile it with faro.mesh<nodes = ?, ranks_per_node = ?>",
-                    module, show(mesh.nodes), show(mesh.ranks_per_node), nodes, perNode)};
-  }
-  if (nodes > 1)
-    return {FARO_UNAVAILABLE,
-            fmt::format("{}: the ranks are on {} nodes; this release shuffles within one node", module, nodes)};
-  return Status::ok();
+SessionImpl::~SessionImpl() {
+  call.reset();
+  if (channel)
+    communicator->close(*channel);
 }
 
 Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communicator> communicator,
                                                        std::shared_ptr<const Module> module) {
   // Every rank finds the same here, so nobody needs to be told.
-  FARO_RETURN_IF_ERROR(checkMesh(module->abi().mesh, *communicator, module->name()));
-  std::unique_ptr<SessionImpl> session(new SessionImpl(communicator, module));
-  uint32_t largest = 0;
+  FARO_RETURN_IF_ERROR(checkMesh(*module, communicator->topology()));
+  auto balancer = balancerFromEnvironment();
+  if (!balancer)
+    return balancer.status();
+  std::unique_ptr<SessionImpl> session(new SessionImpl(communicator, module, findBalancer(*balancer)));
   for (uint32_t p = 0; p < module->abi().program_count; ++p) {
     const faro_abi_program &program = module->abi().programs[p];
-    if (!scheduleOf(program, FARO_ABI_DIRECT))
-      return Status(FARO_INVALID_ARGUMENT,
-                    fmt::format("{}: program {} has no schedule for ranks of one node; compile it with "
-                                "faro.mesh<nodes = ?, ranks_per_node = ?>",
-                                module->name(), program.name));
     auto map = makeExpertMap(program.routes, communicator->size());
     if (!map)
       return Status(map.status().code(),
                     fmt::format("{}: program {}: {}", module->name(), program.name, map.status().message()));
     session->experts.emplace(&program, std::move(*map));
-    largest = std::max(largest, program.routes.experts);
+  }
+  FARO_RETURN_IF_ERROR(session->connect());
+  return std::unique_ptr<Session>(std::move(session));
+}
+
+Status SessionImpl::connect() {
+  // All channels are open before the first collective call below, so whoever sends finds them open.
+  if (path == FARO_ABI_HIERARCHICAL) {
+    auto opened = communicator->open(*this);
+    if (!opened)
+      return opened.status();
+    channel = *opened;
+    auto made = SliceExchange::create(communicator, module);
+    if (!made)
+      return made.status();
+    slices = std::move(*made);
   }
 
   // All ranks must run the same module: a rank with another one would read other meanings into the same flags.
@@ -90,11 +87,48 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
                     fmt::format("rank {} has a module made from another spec than rank {}'s ({})", rank,
                                 communicator->rank(), module->name()));
 
-  auto board = SignalBoard::create(communicator, largest);
-  if (!board)
-    return board.status();
-  session->board = std::move(*board);
-  return std::unique_ptr<Session>(std::move(session));
+  uint32_t largest = 0;
+  for (const auto &[program, map] : experts)
+    largest = std::max(largest, map.experts());
+  auto made = SignalBoard::create(communicator, CountsExchange::boardBytes(*communicator, largest));
+  if (!made)
+    return made.status();
+  board = std::move(*made);
+  const auto sendAs = [this](MessageTag tag) {
+    return [this, tag](uint32_t rank, std::span<const std::byte> bytes) {
+      return communicator->send(*channel, rank, tag, bytes);
+    };
+  };
+  counts.emplace(*communicator, *board, largest, sendAs(CountsMessage));
+  originExchange.emplace(*communicator, *board, sendAs(OriginsMessage));
+  // Nobody sends counts before all have a place for them.
+  return path == FARO_ABI_HIERARCHICAL ? communicator->barrier() : Status::ok();
+}
+
+void SessionImpl::message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) {
+  if (tag == CountsMessage)
+    counts->received(rank, bytes);
+  else
+    originExchange->received(rank, bytes);
+}
+
+std::span<const uint32_t> SessionImpl::nodeRanks() const {
+  const Topology &topology = communicator->topology();
+  return topology.ranksOf(topology.nodeOf(communicator->rank()));
+}
+
+std::vector<uint64_t> SessionImpl::bytesOf(const Plan &plan, uint64_t bytesPerRow) const {
+  std::vector<uint64_t> bytes;
+  for (const uint32_t rank : nodeRanks())
+    bytes.push_back(plan.rowsOfRank[rank] * bytesPerRow);
+  return bytes;
+}
+
+static std::vector<uint64_t> timesBytes(const std::vector<uint32_t> &rows, uint64_t bytesPerRow) {
+  std::vector<uint64_t> bytes;
+  for (const uint32_t count : rows)
+    bytes.push_back(count * bytesPerRow);
+  return bytes;
 }
 
 //===------------------------------------------------- guarding a call ---===//
@@ -126,15 +160,16 @@ uint16_t SessionImpl::activityOf(const faro_abi_program &program, uint16_t call)
   return uint16_t(call << 8 | ((&program - module->abi().programs) & 0xff));
 }
 
-/// What every call asks first.
-Status SessionImpl::checkPlan(const Plan &plan, const char *name) const {
+Expected<const Prepared *> SessionImpl::enter(const std::shared_ptr<const Plan> &plan, const char *name) {
   if (call)
-    return {FARO_INVALID_ARGUMENT,
-            fmt::format("rank {}: {} while another call is under way; wait for it first", communicator->rank(), name)};
-  if (plan.session != this)
-    return {FARO_INVALID_ARGUMENT,
-            fmt::format("rank {}: the plan given to {} was made by another session", communicator->rank(), name)};
-  return Status::ok();
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {}: {} while another call is under way; wait for it first",
+                                                     communicator->rank(), name));
+  if (!plan || plan->session != identity.get())
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {}: the plan given to {} {}", communicator->rank(), name,
+                                                     plan ? "was made by another session" : "is null"));
+  const auto *prepared = static_cast<const Prepared *>(plan.get());
+  board->about(prepared->hash);
+  return prepared;
 }
 
 Status SessionImpl::meet(uint16_t activity, uint8_t value, const std::string &what) {
@@ -158,18 +193,50 @@ Expected<std::shared_ptr<const Plan>> SessionImpl::makeBatch(const faro_abi_prog
   if (map == experts.end() || program.op != FARO_ABI_DISPATCH)
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("rank {}: prepare needs a dispatch of module {}", communicator->rank(), module->name()));
+  const ExpertMap &experts = map->second;
+  const Topology &topology = communicator->topology();
   auto mine = countItems(program.routes, communicator->rank(), topkIdx);
   if (!mine)
     return mine.status();
-  const uint16_t activity = activityOf(program, Prepare);
-  board->publishCounts(*mine, activity);
-  FARO_RETURN_IF_ERROR(
-      board->await(SignalBoard::CountsFlag, activity, fmt::format("the count exchange of {}", program.name)));
-  auto plan = makePlan(program, map->second, communicator->rank(), board->counts(program.routes.experts), topkIdx);
+  std::vector<uint32_t> rows;
+  if (path == FARO_ABI_HIERARCHICAL)
+    rows = countNodeRows(topology, experts, program.routes.topk, topkIdx);
+  board->about(0);
+  auto all = counts->exchange({activityOf(program, Prepare), routingHash(program, topkIdx), *mine, rows},
+                              fmt::format("the count exchange of {}", program.name));
+  if (!all)
+    return all.status();
+  auto plan = makePlan(program, experts, communicator->rank(), all->items, topkIdx);
   if (!plan)
     return plan.status();
-  plan->session = this;
-  return std::shared_ptr<const Plan>(std::make_shared<Plan>(std::move(*plan)));
+  auto prepared = std::make_shared<Prepared>();
+  static_cast<Plan &>(*prepared) = std::move(*plan);
+  prepared->maker = identity;
+  prepared->session = identity.get();
+  prepared->hash = planHash(all->hashes);
+  if (path == FARO_ABI_HIERARCHICAL) {
+    auto across = makeNodePlan(topology, communicator->rank(), *prepared, all->rows, balancer);
+    if (!across)
+      return across.status();
+    prepared->across = std::move(*across);
+  }
+  if (checksPlans())
+    FARO_RETURN_IF_ERROR(checkBatch(*prepared));
+  return std::shared_ptr<const Plan>(std::move(prepared));
+}
+
+/// Puts everybody's plans side by side. Through the control connection: it is the slow and simple way.
+Status SessionImpl::checkBatch(Prepared &plan) {
+  const Topology &topology = communicator->topology();
+  const NodePlan *across = plan.across ? &*plan.across : nullptr;
+  auto records = communicator->allgather(planRecord(plan, across), "plans to check");
+  if (!records)
+    return records.status();
+  auto check = PlanCheck::create(topology, communicator->rank(), plan, across, *records);
+  if (!check)
+    return check.status();
+  plan.check = std::move(*check);
+  return Status::ok();
 }
 
 //===----------------------------------------------------- posted calls ---===//
@@ -184,6 +251,27 @@ Status Session::combine(const faro_abi_program &program, const std::shared_ptr<c
                         const float *weights, Rows out) {
   FARO_RETURN_IF_ERROR(postCombine(program, plan, y, weights, out));
   return wait();
+}
+
+RunParts SessionImpl::parts() {
+  RunParts parts;
+  parts.communicator = communicator.get();
+  parts.module = module.get();
+  parts.board = board.get();
+  parts.exchange = slices.get();
+  parts.received = &receivedWindow;
+  parts.outputs = &outputs;
+  if (slices) {
+    parts.transit = &transit;
+    parts.partials = &partials;
+  }
+  parts.statistics = &stats;
+  parts.scratch = &scratch;
+  return parts;
+}
+
+static Batch batchOf(const Prepared &plan) {
+  return {&plan, plan.across ? &*plan.across : nullptr, plan.check ? &*plan.check : nullptr};
 }
 
 Status SessionImpl::begin(Call started) {
@@ -219,9 +307,19 @@ Status SessionImpl::wait() {
 
 Status SessionImpl::reserve(const std::shared_ptr<const Plan> &plan) {
   return guarded(nullptr, [&]() -> Status {
-    FARO_RETURN_IF_ERROR(checkPlan(*plan, "reserve"));
-    return receivedWindow.ensure(windowBytes(*plan, plan->program->row.stride));
+    auto prepared = enter(plan, "reserve");
+    return prepared ? reserveRows(**prepared) : prepared.status();
   });
+}
+
+Status SessionImpl::reserveRows(const Prepared &plan) {
+  const uint64_t stride = plan.program->row.stride;
+  const uint64_t growths = receivedWindow.growths();
+  FARO_RETURN_IF_ERROR(receivedWindow.ensure(bytesOf(plan, stride)));
+  if (receivedWindow.growths() != growths)
+    receivedOf = 0; // what it held is lost
+  return plan.across ? transit.ensure(timesBytes(plan.across->transitRowsOfRank, transitRowBytes(*plan.program)))
+                     : Status::ok();
 }
 
 Status SessionImpl::postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
@@ -230,7 +328,10 @@ Status SessionImpl::postDispatch(const std::shared_ptr<const Plan> &plan, ConstR
 
 Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
   ++stats.dispatches;
-  FARO_RETURN_IF_ERROR(checkPlan(*plan, "dispatch"));
+  auto entered = enter(plan, "dispatch");
+  if (!entered)
+    return entered.status();
+  const Prepared &prepared = **entered;
   const faro_abi_program &program = *plan->program;
   if (x.rows != plan->tokens || (x.rows > 0 && (!x.data || x.stride < int64_t(program.row.bytes))))
     return Status(
@@ -238,11 +339,12 @@ Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, Const
         fmt::format("rank {}: dispatch of {} rows, {} bytes apart; expected the plan's {} tokens, at least {} "
                     "bytes apart",
                     communicator->rank(), x.rows, x.stride, plan->tokens, program.row.bytes));
-  FARO_RETURN_IF_ERROR(receivedWindow.ensure(windowBytes(*plan, program.row.stride)));
-  auto bindings =
-      std::make_unique<DispatchBindings>(*plan, *module, receivedWindow, addresses, x, activityOf(program, Dispatch));
-  auto run = std::make_unique<Run>(*scheduleOf(program, FARO_ABI_DIRECT), *board, *bindings);
-  return begin({plan, std::move(bindings), std::move(run), &stats.dispatchNs});
+  FARO_RETURN_IF_ERROR(reserveRows(prepared));
+  receivedOf = prepared.hash;
+  auto run = startDispatch(parts(), *scheduleOf(program, path), batchOf(prepared), x, activityOf(program, Dispatch));
+  if (!run)
+    return run.status();
+  return begin({plan, std::move(*run), &stats.dispatchNs});
 }
 
 Received SessionImpl::received(const Plan &plan) const {
@@ -266,19 +368,27 @@ Status SessionImpl::postCombine(const faro_abi_program &program, const std::shar
   return guarded(&stats.combineNs, [&] { return beginCombine(program, plan, y, weights, out); });
 }
 
-/// Which window the others shall read. Rows elsewhere are copied into the window of expert outputs, which all ranks
-/// have or none: so a rank that needs it says so first, unless it is there already.
-Expected<uint8_t> SessionImpl::locateRows(const Plan &plan, ConstRows y, uint16_t activity) {
+/// Which window the others shall read. Rows elsewhere are copied into the window of expert outputs, which all ranks of
+/// the node have or none: so a rank that needs it says so first, unless it is there already.
+Expected<uint8_t> SessionImpl::locateRows(const Prepared &plan, ConstRows y, uint16_t activity) {
   const faro_abi_row &row = plan.program->row;
   const bool inOrder = y.stride == int64_t(row.stride);
   const bool inReceived = inOrder && y.data == receivedWindow.mine();
   const bool inOutputs = inOrder && y.data == outputs.mine();
   const bool staged = plan.receivedRows > 0 && !inReceived && !inOutputs;
-  const auto needed = windowBytes(plan, row.stride);
+  // Rows that lie in these windows for another batch are not what this combine is to sum.
+  const uint64_t holds = inReceived ? receivedOf : inOutputs ? outputsOf : 0;
+  if (plan.receivedRows > 0 && holds && holds != plan.hash)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("rank {}: combine of rows that belong to another batch than its plan: {}",
+                              communicator->rank(),
+                              inReceived ? "the last dispatch was of another plan"
+                                         : "the memory of expertRows was asked for with another plan"));
+  const auto needed = bytesOf(plan, row.stride);
   if (!outputs.fits(needed)) {
     FARO_RETURN_IF_ERROR(meet(activity, staged, "combine"));
     bool any = false;
-    for (uint32_t rank = 0; rank < communicator->size(); ++rank)
+    for (const uint32_t rank : nodeRanks())
       any |= board->valueOf(SignalBoard::MeetFlag, rank) != 0;
     if (any)
       FARO_RETURN_IF_ERROR(outputs.ensure(needed));
@@ -288,6 +398,7 @@ Expected<uint8_t> SessionImpl::locateRows(const Plan &plan, ConstRows y, uint16_
   for (int64_t r = 0; r < plan.receivedRows; ++r)
     std::memcpy(outputs.mine() + r * int64_t(row.stride), static_cast<const std::byte *>(y.data) + r * y.stride,
                 row.bytes);
+  outputsOf = plan.hash;
   stats.stagedBytes += uint64_t(plan.receivedRows) * row.bytes;
   return OutputsWindow;
 }
@@ -295,8 +406,10 @@ Expected<uint8_t> SessionImpl::locateRows(const Plan &plan, ConstRows y, uint16_
 Status SessionImpl::beginCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &shared,
                                  ConstRows y, const float *weights, Rows out) {
   ++stats.combines;
-  const Plan &plan = *shared;
-  FARO_RETURN_IF_ERROR(checkPlan(plan, "combine"));
+  auto entered = enter(shared, "combine");
+  if (!entered)
+    return entered.status();
+  const Prepared &plan = **entered;
   const uint32_t rank = communicator->rank();
   const int64_t rowBytes = int64_t(program.row.bytes);
   if (program.op != FARO_ABI_COMBINE || experts.find(&program) == experts.end() || !sameShuffle(program, *plan.program))
@@ -313,45 +426,50 @@ Status SessionImpl::beginCombine(const faro_abi_program &program, const std::sha
     return {FARO_INVALID_ARGUMENT, fmt::format("rank {}: combine into {} rows, {} bytes apart; expected the plan's {} "
                                                "tokens, at least {} bytes apart, and weights",
                                                rank, out.rows, out.stride, plan.tokens, rowBytes)};
+  const faro_abi_schedule &schedule = *scheduleOf(program, path);
   const uint16_t activity = activityOf(program, Combine);
   auto window = locateRows(plan, y, activity);
   if (!window)
     return window.status();
-  auto bindings =
-      std::make_unique<CombineBindings>(program, plan, *module, receivedWindow, outputs, *board, addresses, itemWeights,
-                                        weights, out, communicator->size(), SignalTag{activity, *window});
-  auto run = std::make_unique<Run>(*scheduleOf(program, FARO_ABI_DIRECT), *board, *bindings);
-  return begin({shared, std::move(bindings), std::move(run), &stats.combineNs});
+  if (plan.across)
+    FARO_RETURN_IF_ERROR(partials.ensure(timesBytes(plan.across->partialRowsOfRank, schedule.partial_stride)));
+  auto run = startCombine(parts(), program, schedule, batchOf(plan), weights, out, {activity, *window});
+  if (!run)
+    return run.status();
+  return begin({shared, std::move(*run), &stats.combineNs});
 }
 
 //===-------------------------------------------------- memory, origins ---===//
 
 Expected<Rows> SessionImpl::expertRows(const std::shared_ptr<const Plan> &plan) {
   return guarded(nullptr, [&]() -> Expected<Rows> {
-    FARO_RETURN_IF_ERROR(checkPlan(*plan, "expertRows"));
-    FARO_RETURN_IF_ERROR(outputs.ensure(windowBytes(*plan, plan->program->row.stride)));
+    auto prepared = enter(plan, "expertRows");
+    if (!prepared)
+      return prepared.status();
+    FARO_RETURN_IF_ERROR(outputs.ensure(bytesOf(*plan, plan->program->row.stride)));
+    outputsOf = (*prepared)->hash;
     return Rows{outputs.mine(), plan->receivedRows, int64_t(plan->program->row.stride)};
   });
 }
 
 Expected<std::vector<Source>> SessionImpl::sources(const std::shared_ptr<const Plan> &plan) {
-  return guarded(nullptr, [&] { return runSources(*plan); });
+  return guarded(nullptr, [&]() -> Expected<std::vector<Source>> {
+    auto prepared = enter(plan, "sources");
+    if (!prepared)
+      return prepared.status();
+    return runSources(**prepared);
+  });
 }
 
-/// Each source writes the origin of its items where the rows go. The ranks meet twice: when all have cleared their
-/// windows, and when all have written.
-Expected<std::vector<Source>> SessionImpl::runSources(const Plan &plan) {
-  FARO_RETURN_IF_ERROR(checkPlan(plan, "sources"));
-  FARO_RETURN_IF_ERROR(origins.ensure(windowBytes(plan, sizeof(Origin))));
+/// The ranks of a node meet twice: when all have cleared their windows, and when everything has been written.
+Expected<std::vector<Source>> SessionImpl::runSources(const Prepared &plan) {
+  FARO_RETURN_IF_ERROR(origins.ensure(bytesOf(plan, sizeof(Origin))));
   const uint16_t activity = activityOf(*plan.program, Sources);
   auto *mine = reinterpret_cast<Origin *>(origins.mine());
   for (int64_t row = 0; row < plan.receivedRows; ++row)
     mine[row].rank = -1;
   FARO_RETURN_IF_ERROR(meet(activity, 0, "sources"));
-  const uint32_t topk = plan.program->routes.topk;
-  for (size_t i = 0; i < plan.places.size(); ++i)
-    reinterpret_cast<Origin *>(origins.of(plan.places[i].rank))[plan.places[i].row] = {
-        int32_t(communicator->rank()), plan.choices[i] / topk, plan.choices[i] % topk, 0};
+  FARO_RETURN_IF_ERROR(originExchange->exchange(plan, origins));
   FARO_RETURN_IF_ERROR(meet(activity, 0, "sources"));
   std::vector<Source> result(size_t(plan.receivedRows), Source{-1, -1, -1});
   for (size_t row = 0; row < result.size(); ++row)
@@ -361,8 +479,11 @@ Expected<std::vector<Source>> SessionImpl::runSources(const Plan &plan) {
 }
 
 const SessionStatistics &SessionImpl::statistics() const {
-  stats.windowGrowths = receivedWindow.growths() + outputs.growths() + origins.growths();
-  stats.windowBytes = receivedWindow.bytes() + outputs.bytes() + origins.bytes();
+  stats.windowGrowths = stats.windowBytes = 0;
+  for (const Window *window : {&receivedWindow, &outputs, &origins, &transit, &partials}) {
+    stats.windowGrowths += window->growths();
+    stats.windowBytes += window->bytes();
+  }
   return stats;
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/engine/SignalBoard.h"
 
+#include "runtime/core/Bootstrap.h" // nameRanks
+
 #include <algorithm>
 #include <climits>
 #include <cstring>
@@ -11,8 +13,6 @@
 
 namespace faro {
 
-using Clock = std::chrono::steady_clock;
-
 // One cache line for what the sleeper and its wakers share, one for each rank's flags.
 struct alignas(64) SignalBoard::Header {
   std::atomic<uint32_t> bell;     // the futex: changes when somebody rings
@@ -21,7 +21,9 @@ struct alignas(64) SignalBoard::Header {
 };
 
 struct SignalBoard::Flag {
-  std::atomic<uint64_t> word; // epoch << 24 | activity << 8 | value
+  // Epoch (16 bits) | plan (24) | activity (16) | value (8). A word is overwritten two epochs later, so the epoch's low
+  // bits tell it from its predecessor.
+  std::atomic<uint64_t> word;
 };
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t>::is_always_lock_free,
@@ -29,6 +31,16 @@ static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t
 
 static constexpr size_t FlagLine = 128; // of one source: two words for each flag
 static_assert(2 * SignalBoard::Flags * sizeof(uint64_t) <= FlagLine);
+
+static constexpr size_t LetterBytes = 4096; // holds the key of a region in one go
+static constexpr size_t LetterText = LetterBytes - sizeof(uint64_t);
+
+static uint64_t wordOf(uint64_t epoch, uint32_t plan, SignalTag tag) {
+  return epoch << 48 | uint64_t(plan) << 24 | uint64_t(tag.activity) << 8 | tag.value;
+}
+static uint16_t epochOf(uint64_t word) { return uint16_t(word >> 48); }
+static uint32_t planOf(uint64_t word) { return uint32_t(word >> 24) & 0xffffff; }
+static uint16_t activityOf(uint64_t word) { return uint16_t(word >> 8); }
 
 static void pauseCore() {
 #if defined(__x86_64__)
@@ -46,68 +58,82 @@ static void futexWake(std::atomic<uint32_t> *word) {
   syscall(SYS_futex, reinterpret_cast<uint32_t *>(word), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
-SignalBoard::SignalBoard(std::shared_ptr<Communicator> c, uint32_t experts)
-    : communicator(std::move(c)), ranks(communicator->size()), experts(experts) {
+static std::span<const uint32_t> nodeOf(const Communicator &communicator) {
+  const Topology &topology = communicator.topology();
+  return topology.ranksOf(topology.nodeOf(communicator.rank()));
+}
+
+SignalBoard::SignalBoard(std::shared_ptr<Communicator> c)
+    : communicator(std::move(c)), node(nodeOf(*communicator)),
+      me(communicator->topology().localIndex(communicator->rank())), acrossNodes(communicator->topology().nodes() > 1) {
   cpu_set_t cores;
   const bool known = sched_getaffinity(0, sizeof cores, &cores) == 0;
+  // Nodes that meet over the loopback interface share this machine's cores.
+  const std::string &master = communicator->options().masterAddress;
+  const bool oneMachine = master.starts_with("127.") || master == "localhost" || master == "::1";
   // A core for every rank: what is awaited is under way on another core, and a few microseconds of looking are cheaper
   // than sleeping. Fewer: the core is needed by the rank that is awaited.
-  spinLimit = known && uint32_t(CPU_COUNT(&cores)) >= ranks ? 4000 : 50;
+  spinLimit = known && uint32_t(CPU_COUNT(&cores)) >= (oneMachine ? communicator->size() : ranks()) ? 4000 : 50;
 }
 
 Expected<std::unique_ptr<SignalBoard>> SignalBoard::create(std::shared_ptr<Communicator> communicator,
-                                                           uint32_t experts) {
-  std::unique_ptr<SignalBoard> board(new SignalBoard(communicator, experts));
-  const uint64_t size = sizeof(Header) + board->ranks * FlagLine + 2ull * board->ranks * experts * sizeof(uint32_t);
-  auto memory = SymmetricMemory::create(communicator, std::vector<uint64_t>(board->ranks, size), "signal board");
+                                                           const std::vector<uint64_t> &sharedOfLocal) {
+  std::unique_ptr<SignalBoard> board(new SignalBoard(communicator));
+  std::vector<uint64_t> sizes;
+  for (const uint64_t shared : sharedOfLocal)
+    sizes.push_back(sizeof(Header) + board->ranks() * FlagLine + 2 * LetterBytes + shared);
+  auto memory = SymmetricMemory::create(communicator, sizes, gatherOverJob(communicator), "signal board");
   if (!memory)
     return memory.status();
   board->memory = std::move(*memory);
   return board;
 }
 
-SignalBoard::Header &SignalBoard::header(uint32_t rank) const { return *reinterpret_cast<Header *>(memory->of(rank)); }
+SignalBoard::Header &SignalBoard::header(uint32_t local) const { return *reinterpret_cast<Header *>(boardOf(local)); }
 
 SignalBoard::Flag &SignalBoard::flagAt(uint32_t board, uint32_t flag, uint32_t from, uint64_t epoch) const {
-  return reinterpret_cast<Flag *>(memory->of(board) + sizeof(Header) + from * FlagLine)[2 * flag + epoch % 2];
+  return reinterpret_cast<Flag *>(boardOf(board) + sizeof(Header) + from * FlagLine)[2 * flag + epoch % 2];
+}
+
+std::byte *SignalBoard::letterOf(uint32_t local, uint64_t epoch) const {
+  return boardOf(local) + sizeof(Header) + ranks() * FlagLine + (epoch % 2) * LetterBytes;
+}
+
+std::byte *SignalBoard::sharedOf(uint32_t rank) const {
+  return letterOf(communicator->topology().localIndex(rank), 0) + 2 * LetterBytes;
 }
 
 bool SignalBoard::raisedBy(uint32_t flag, uint32_t from) const {
   const uint64_t epoch = awaited[flag] + 1;
-  return flagAt(communicator->rank(), flag, from, epoch).word.load(std::memory_order_acquire) >> 24 == epoch;
+  return epochOf(flagAt(me, flag, from, epoch).word.load(std::memory_order_acquire)) == uint16_t(epoch);
 }
 
 /// The counter is a cheap first look: it may be too high while one rank is an epoch ahead and another's arrival is
 /// still on its way, so each rank's own word decides.
 bool SignalBoard::complete(uint32_t flag) const {
-  if (header(communicator->rank()).arrived[flag].load() < (awaited[flag] + 1) * ranks)
+  if (header(me).arrived[flag].load() < (awaited[flag] + 1) * ranks())
     return false;
-  for (uint32_t from = 0; from < ranks; ++from)
+  for (uint32_t from = 0; from < ranks(); ++from)
     if (!raisedBy(flag, from))
       return false;
   return true;
 }
 
-uint32_t *SignalBoard::countsAt(uint32_t board, uint32_t set) const {
-  return reinterpret_cast<uint32_t *>(memory->of(board) + sizeof(Header) + ranks * FlagLine) +
-         size_t(set) * ranks * experts;
-}
-
 void SignalBoard::notify(uint32_t flag, SignalTag tag) {
   const uint64_t epoch = ++raised[flag];
-  const uint64_t word = epoch << 24 | uint64_t(tag.activity) << 8 | tag.value;
+  const uint64_t word = wordOf(epoch, plan, tag);
   // Starting behind oneself spreads the stores of all ranks over all boards.
-  for (uint32_t i = 1; i <= ranks; ++i) {
-    const uint32_t to = (communicator->rank() + i) % ranks;
+  for (uint32_t i = 1; i <= ranks(); ++i) {
+    const uint32_t to = (me + i) % ranks();
     Header &h = header(to);
     // Release: rows and counts written before are visible to whoever sees the flag. (Streaming stores were fenced by
     // the kernel that made them.)
-    flagAt(to, flag, communicator->rank(), epoch).word.store(word, std::memory_order_release);
+    flagAt(to, flag, me, epoch).word.store(word, std::memory_order_release);
     // Sequentially consistent, as is the sleeper's store to `sleeping` before it looks at `arrived`: either this rank
     // sees the sleeper, or the sleeper sees the arrival.
     const uint64_t arrivals = h.arrived[flag].fetch_add(1) + 1;
     // Only the last one of an epoch rings: the others would wake the sleeper for nothing.
-    if (arrivals >= epoch * ranks && h.sleeping.load()) {
+    if (arrivals >= epoch * ranks() && h.sleeping.load()) {
       h.bell.fetch_add(1);
       futexWake(&h.bell);
     }
@@ -118,60 +144,21 @@ Expected<bool> SignalBoard::test(uint32_t flag, uint16_t activity) {
   if (!complete(flag))
     return false;
   const uint64_t epoch = awaited[flag] + 1;
-  for (uint32_t from = 0; from < ranks; ++from) {
-    const uint64_t word = flagAt(communicator->rank(), flag, from, epoch).word.load(std::memory_order_relaxed);
-    if (uint16_t(word >> 8) != activity)
+  for (uint32_t from = 0; from < ranks(); ++from) {
+    const uint64_t word = flagAt(me, flag, from, epoch).word.load(std::memory_order_relaxed);
+    if (activityOf(word) != activity)
       return Status(FARO_INVALID_ARGUMENT,
                     fmt::format("rank {} and rank {} are in different calls; all ranks must make the same collective "
                                 "calls in the same order",
-                                communicator->rank(), from));
+                                node[me], node[from]));
+    if (planOf(word) != plan)
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("rank {} and rank {} make the same call with plans of different batches; all ranks "
+                                "must give the plan of the same prepare",
+                                node[me], node[from]));
   }
   awaited[flag] = epoch;
   return true;
-}
-
-std::string SignalBoard::missing(uint32_t flag) const {
-  std::string list;
-  for (uint32_t from = 0; from < ranks; ++from)
-    if (!raisedBy(flag, from))
-      list += fmt::format("{}{}", list.empty() ? "" : ", ", from);
-  return list;
-}
-
-SignalBoard::Waiter::Waiter(SignalBoard &board) : board(&board), start(Clock::now()), lastCheck(start) {}
-
-Status SignalBoard::Waiter::pause(const std::string &what) {
-  if (++spins < board->spinLimit) {
-    pauseCore();
-    return Status::ok();
-  }
-  // From here on: look after failed ranks and the deadline every few milliseconds, sleep in between.
-  constexpr auto Slice = std::chrono::milliseconds(5);
-  const auto now = Clock::now();
-  if (now - lastCheck >= Slice) {
-    lastCheck = now;
-    FARO_RETURN_IF_ERROR(board->communicator->check());
-    if (now - start > board->communicator->timeout()) {
-      std::string waiting;
-      for (uint32_t flag = 0; flag < Flags; ++flag)
-        if (board->raised[flag] > board->awaited[flag])
-          waiting = board->missing(flag);
-      return {FARO_DEADLINE_EXCEEDED,
-              fmt::format("rank {} waited {:.1f} s in {} for rank {}", board->communicator->rank(),
-                          std::chrono::duration<double>(now - start).count(), what, waiting)};
-    }
-  }
-  Header &h = board->header(board->communicator->rank());
-  h.sleeping.store(1);
-  const uint32_t seen = h.bell.load();
-  // Look once more now that wakers can see the sleeper.
-  bool arrived = false;
-  for (uint32_t flag = 0; flag < Flags; ++flag)
-    arrived |= board->raised[flag] > board->awaited[flag] && board->complete(flag);
-  if (!arrived)
-    futexWait(&h.bell, seen, Slice);
-  h.sleeping.store(0);
-  return Status::ok();
 }
 
 Status SignalBoard::await(uint32_t flag, uint16_t activity, const std::string &what) {
@@ -187,19 +174,133 @@ Status SignalBoard::await(uint32_t flag, uint16_t activity, const std::string &w
 }
 
 uint8_t SignalBoard::valueOf(uint32_t flag, uint32_t rank) const {
-  return uint8_t(flagAt(communicator->rank(), flag, rank, awaited[flag]).word.load(std::memory_order_relaxed));
+  const uint32_t from = communicator->topology().localIndex(rank);
+  return uint8_t(flagAt(me, flag, from, awaited[flag]).word.load(std::memory_order_relaxed));
 }
 
-void SignalBoard::publishCounts(const std::vector<uint32_t> &counts, uint16_t activity) {
-  const uint32_t set = uint32_t((raised[CountsFlag] + 1) % 2);
-  for (uint32_t to = 0; to < ranks; ++to)
-    std::memcpy(countsAt(to, set) + size_t(communicator->rank()) * counts.size(), counts.data(),
-                counts.size() * sizeof(uint32_t));
-  notify(CountsFlag, {activity, 0});
+/// Each round, everybody puts a piece into its own board and reads the others'. Two letters alternate with the epochs
+/// of the flag, for the same reason as its words.
+Expected<std::vector<Bytes>> SignalBoard::gather(const Bytes &mine, uint16_t activity, const char *what) {
+  std::vector<Bytes> all(ranks());
+  uint64_t longest = 0, done = 0;
+  do {
+    const uint64_t epoch = raised[MeetFlag] + 1, total = mine.size();
+    std::byte *letter = letterOf(me, epoch);
+    std::memcpy(letter, &total, sizeof total);
+    if (done < total)
+      std::memcpy(letter + sizeof total, mine.data() + done, std::min<uint64_t>(LetterText, total - done));
+    notify(MeetFlag, {activity, 0});
+    FARO_RETURN_IF_ERROR(await(MeetFlag, activity, what));
+    for (uint32_t from = 0; from < ranks(); ++from) {
+      const std::byte *text = letterOf(from, epoch);
+      uint64_t size;
+      std::memcpy(&size, text, sizeof size);
+      longest = std::max(longest, size);
+      if (done < size)
+        all[from].insert(all[from].end(), text + sizeof size,
+                         text + sizeof size + std::min<uint64_t>(LetterText, size - done));
+    }
+    done += LetterText;
+  } while (done < longest);
+  return all;
 }
 
-std::span<const uint32_t> SignalBoard::counts(uint32_t count) const {
-  return {countsAt(communicator->rank(), uint32_t(awaited[CountsFlag] % 2)), size_t(ranks) * count};
+//===---------------------------------------------------------- waiting ---===//
+
+/// From the first look on: look after failed ranks and the deadline this often, sleep in between.
+constexpr auto LookEvery = std::chrono::milliseconds(5);
+/// The longest sleep on the node's bell while the wire has nobody else to keep it going.
+constexpr auto WireSleep = std::chrono::microseconds(200);
+/// How long what a rank sent over the wire before it left may still be on its way.
+constexpr auto WireGrace = std::chrono::seconds(1);
+
+SignalBoard::Waiter::Waiter(SignalBoard &board, Absent absent)
+    : board(&board), absent(std::move(absent)), start(Clock::now()), lastCheck(start) {}
+
+std::vector<uint32_t> SignalBoard::missing(uint32_t flag) const {
+  std::vector<uint32_t> absent;
+  for (uint32_t from = 0; from < ranks(); ++from)
+    if (!raisedBy(flag, from))
+      absent.push_back(node[from]);
+  return absent;
+}
+
+std::vector<uint32_t> SignalBoard::Waiter::missing() const {
+  if (absent)
+    return absent();
+  std::vector<uint32_t> ranks;
+  for (uint32_t flag = 0; flag < Flags; ++flag)
+    if (board->outstanding(flag))
+      for (const uint32_t rank : board->missing(flag))
+        if (std::find(ranks.begin(), ranks.end(), rank) == ranks.end())
+          ranks.push_back(rank);
+  return ranks;
+}
+
+Status SignalBoard::Waiter::lookAfterPeers(const std::string &what, Clock::time_point now) {
+  Communicator &communicator = *board->communicator;
+  FARO_RETURN_IF_ERROR(communicator.check());
+  const uint32_t rank = communicator.rank();
+
+  // Who has left before we look raised its flags before that, so a flag that is not there now never will be. What it
+  // put on the wire may take a little longer.
+  std::vector<uint32_t> left;
+  for (uint32_t peer = 0; peer < communicator.size(); ++peer)
+    if (communicator.hasLeft(peer))
+      left.push_back(peer);
+  if (!left.empty()) {
+    std::vector<uint32_t> gone;
+    bool near = false;
+    for (const uint32_t peer : missing())
+      if (std::find(left.begin(), left.end(), peer) != left.end()) {
+        gone.push_back(peer);
+        near |= communicator.topology().sameNode(peer, rank);
+      }
+    if (!gone.empty() && !leftSeen)
+      leftSeen = now;
+    if (!gone.empty() && (near || now - *leftSeen > WireGrace))
+      return {FARO_PEER_FAILED, fmt::format("{} left the job, but rank {} waits in {}", nameRanks(gone), rank, what)};
+  }
+
+  if (now - start > communicator.timeout()) {
+    const auto ranks = missing();
+    return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {} waited {:.1f} s in {} for {}", rank,
+                                                std::chrono::duration<double>(now - start).count(), what,
+                                                ranks.empty() ? "what comes from other nodes" : nameRanks(ranks))};
+  }
+  return Status::ok();
+}
+
+Status SignalBoard::Waiter::pause(const std::string &what) {
+  if (board->acrossNodes && board->communicator->progress() > 0)
+    return Status::ok();
+  if (++spins < board->spinLimit) {
+    pauseCore();
+    return Status::ok();
+  }
+  const auto now = Clock::now();
+  if (now - lastCheck >= LookEvery) {
+    lastCheck = now;
+    FARO_RETURN_IF_ERROR(lookAfterPeers(what, now));
+  }
+  bool flags = false;
+  for (uint32_t flag = 0; flag < Flags; ++flag)
+    flags |= board->outstanding(flag);
+  // A rank of the node can only be waited for by a flag that this one has raised before. Else it is the wire.
+  if (!flags && board->acrossNodes)
+    return board->communicator->sleep(LookEvery);
+
+  Header &h = board->header(board->me);
+  h.sleeping.store(1);
+  const uint32_t seen = h.bell.load();
+  // Look once more now that wakers can see the sleeper.
+  bool arrived = false;
+  for (uint32_t flag = 0; flag < Flags; ++flag)
+    arrived |= board->outstanding(flag) && board->complete(flag);
+  if (!arrived)
+    futexWait(&h.bell, seen, board->acrossNodes ? Nanoseconds(WireSleep) : Nanoseconds(LookEvery));
+  h.sleeping.store(0);
+  return Status::ok();
 }
 
 } // namespace faro

@@ -1,11 +1,12 @@
 // How ranks of one node tell each other that something is done: flags in symmetric memory, and a doorbell for those who
 // sleep.
 //
-//   notify(flag)  ── stores its epoch and a tag at every rank; the last to arrive rings a sleeper's bell
-//   await(flag)   ── looks, spins briefly, then sleeps until all ranks have arrived
+//   notify(flag)  ── stores its epoch and a tag at every rank of the node; the last to arrive rings a sleeper's bell
+//   await(flag)   ── looks, spins briefly, then sleeps until all of them have arrived
 //
 // Every rank raises the same flags in the same order, each once an epoch. A rank may run ahead of another by one epoch
 // of a flag and never by two: it ends an epoch only when all have raised it. So two words a flag and source are enough.
+// Nothing in here leaves the node; waits only keep the wire going.
 #pragma once
 
 #include "runtime/abi/faro_abi.h"
@@ -27,56 +28,81 @@ public:
   /// Flags 0 .. FARO_ABI_FLAGS - 1 belong to programs, the others to the session.
   static constexpr uint32_t MeetFlag = FARO_ABI_FLAGS, CountsFlag = FARO_ABI_FLAGS + 1, Flags = FARO_ABI_FLAGS + 2;
 
-  /// Collective. Room for counts of `experts` numbers from each rank.
-  static Expected<std::unique_ptr<SignalBoard>> create(std::shared_ptr<Communicator> communicator, uint32_t experts);
+  /// Collective over the job. sharedOfLocal: bytes that each rank of this node wants for its own use, by local index.
+  static Expected<std::unique_ptr<SignalBoard>> create(std::shared_ptr<Communicator> communicator,
+                                                       const std::vector<uint64_t> &sharedOfLocal);
+
+  /// Which plan the flags from now on are about (0: none). It goes with every flag, so that ranks of a node that use
+  /// different plans are found out.
+  void about(uint64_t planHash) { plan = planHash & 0xffffff; }
 
   /// Everything this thread wrote before is visible to a rank that has awaited the flag.
   void notify(uint32_t flag, SignalTag tag);
 
-  /// Whether all ranks have raised the flag since it was last awaited; then that epoch is over. Never blocks.
-  /// INVALID_ARGUMENT when a rank does something else (other activity).
+  /// Whether all ranks of the node have raised the flag since it was last awaited; then that epoch is over. Never
+  /// blocks. INVALID_ARGUMENT when a rank does something else (other activity, other plan).
   Expected<bool> test(uint32_t flag, uint16_t activity);
 
   /// Waits for it, within the communicator's time-out. `what` is named in the error with the ranks that did not come.
   Status await(uint32_t flag, uint16_t activity, const std::string &what);
 
-  /// Returns when a flag may have been raised, or after some milliseconds; not at all once the deadline has passed.
-  /// Looks after failed ranks meanwhile. For callers that test several flags in turn.
+  /// Ranks that have not raised the flag since it was last awaited.
+  std::vector<uint32_t> missing(uint32_t flag) const;
+
+  /// Says which ranks a wait is for: those that have not come.
+  using Absent = std::function<std::vector<uint32_t>()>;
+
+  /// Returns when a flag may have been raised or something may have come over the wire, or after some milliseconds; not
+  /// at all once the deadline has passed or a rank that is waited for has left. Looks after failed ranks meanwhile. For
+  /// callers that test several things in turn.
   class Waiter {
   public:
-    explicit Waiter(SignalBoard &board);
+    /// Without `absent`: for the flags that this rank has raised.
+    explicit Waiter(SignalBoard &board, Absent absent = {});
     Status pause(const std::string &what);
 
   private:
+    using Clock = std::chrono::steady_clock;
+    Status lookAfterPeers(const std::string &what, Clock::time_point now);
+    std::vector<uint32_t> missing() const;
+
     SignalBoard *board;
-    std::chrono::steady_clock::time_point start, lastCheck;
+    Absent absent;
+    Clock::time_point start, lastCheck;
+    std::optional<Clock::time_point> leftSeen; ///< when a rank of another node was first found to have left
     uint32_t spins = 0;
   };
 
-  /// What the rank said with its flag of the epoch last tested.
+  /// What the rank (of this node) said with its flag of the epoch last tested.
   uint8_t valueOf(uint32_t flag, uint32_t rank) const;
 
-  /// Puts my counts where every rank can read them, then raises CountsFlag. Two sets alternate, so that nobody
-  /// overwrites what a slower rank still reads.
-  void publishCounts(const std::vector<uint32_t> &counts, uint16_t activity);
-  /// All ranks' counts of the epoch last awaited: [ranks x count]. Valid until the next but one publishCounts.
-  std::span<const uint32_t> counts(uint32_t count) const;
+  /// Collective on the node: everybody's bytes, by local index. Bytes of any length, in letters of some kilobytes.
+  Expected<std::vector<Bytes>> gather(const Bytes &mine, uint16_t activity, const char *what);
+
+  /// What the rank (of this node) asked for in `create`. Zeroed, 64-byte aligned.
+  std::byte *sharedOf(uint32_t rank) const;
 
 private:
   struct Header;
   struct Flag;
-  SignalBoard(std::shared_ptr<Communicator> c, uint32_t experts);
-  Header &header(uint32_t rank) const;
+  explicit SignalBoard(std::shared_ptr<Communicator> c);
+  uint32_t ranks() const { return uint32_t(node.size()); }
+  // Ranks of the node by local index.
+  std::byte *boardOf(uint32_t local) const { return memory->of(node[local]); }
+  Header &header(uint32_t local) const;
   Flag &flagAt(uint32_t board, uint32_t flag, uint32_t from, uint64_t epoch) const;
+  std::byte *letterOf(uint32_t local, uint64_t epoch) const;
   bool raisedBy(uint32_t flag, uint32_t from) const;
   bool complete(uint32_t flag) const;
-  uint32_t *countsAt(uint32_t board, uint32_t set) const;
-  std::string missing(uint32_t flag) const;
+  bool outstanding(uint32_t flag) const { return raised[flag] > awaited[flag]; }
 
   std::shared_ptr<Communicator> communicator;
   std::unique_ptr<SymmetricMemory> memory;
-  uint32_t ranks, experts;
+  const std::span<const uint32_t> node; ///< its ranks
+  const uint32_t me;                    ///< my place among them
+  const bool acrossNodes;
   uint32_t spinLimit;
+  uint32_t plan = 0;
   uint64_t raised[Flags] = {};  ///< epochs I have notified
   uint64_t awaited[Flags] = {}; ///< epochs that are over
 };
