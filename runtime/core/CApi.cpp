@@ -3,6 +3,8 @@
 
 #include "faro/session.h"
 
+#include <algorithm>
+#include <cstring>
 #include <fmt/format.h>
 #include <new>
 
@@ -74,6 +76,10 @@ faro_status faro_comm_create(faro_comm **out) {
 
 uint32_t faro_comm_rank(const faro_comm *comm) { return comm ? comm->communicator->rank() : 0; }
 uint32_t faro_comm_size(const faro_comm *comm) { return comm ? comm->communicator->size() : 0; }
+uint32_t faro_comm_nodes(const faro_comm *comm) { return comm ? comm->communicator->topology().nodes() : 0; }
+uint32_t faro_comm_node(const faro_comm *comm) {
+  return comm ? comm->communicator->topology().nodeOf(comm->communicator->rank()) : 0;
+}
 
 faro_status faro_comm_barrier(faro_comm *comm) {
   return guarded([&] { return comm ? comm->communicator->barrier() : missing("faro_comm_barrier", "comm"); });
@@ -234,5 +240,35 @@ faro_status faro_combine(faro_session *session, const char *program, const faro_
   return guarded([&]() -> Status {
     FARO_RETURN_IF_ERROR(postCombine("faro_combine", session, program, plan, y, y_stride, weights, out, out_stride));
     return session->session->wait();
+  });
+}
+
+faro_status faro_session_statistics(const faro_session *session, faro_statistics *out, size_t size) {
+  return guarded([&]() -> Status {
+    if (!session || !out)
+      return missing("faro_session_statistics", session ? "out" : "session");
+    const SessionStatistics &from = session->session->statistics();
+    faro_statistics to{};
+    to.prepares = from.prepares;
+    to.dispatches = from.dispatches;
+    to.combines = from.combines;
+    to.prepare_ns = from.prepareNs;
+    to.dispatch_ns = from.dispatchNs;
+    to.combine_ns = from.combineNs;
+    to.window_growths = from.windowGrowths;
+    to.window_bytes = from.windowBytes;
+    to.staged_bytes = from.stagedBytes;
+    to.slices = from.slices;
+    to.slices_received = from.slicesReceived;
+    to.wire_rows = from.wireRows;
+    to.wire_rows_received = from.wireRowsReceived;
+    to.wire_bytes = from.wireBytes;
+    to.wire_bytes_received = from.wireBytesReceived;
+    to.moved_rows = from.movedRows;
+    to.credit_wait_ns = from.creditWaitNs;
+    // A caller of an older header has fewer fields; one of a newer header finds zeros in those that are not known here.
+    std::memset(out, 0, size);
+    std::memcpy(out, &to, std::min(size, sizeof to));
+    return Status::ok();
   });
 }

@@ -41,6 +41,9 @@ FARO_API const char *faro_status_name(faro_status status);
 FARO_API faro_status faro_comm_create(faro_comm **out);
 FARO_API uint32_t faro_comm_rank(const faro_comm *comm);
 FARO_API uint32_t faro_comm_size(const faro_comm *comm);
+/* Nodes of the job, numbered by their smallest rank, and the one that this rank is on. */
+FARO_API uint32_t faro_comm_nodes(const faro_comm *comm);
+FARO_API uint32_t faro_comm_node(const faro_comm *comm);
 /* Collective. Returns when all ranks are here. */
 FARO_API faro_status faro_comm_barrier(faro_comm *comm);
 FARO_API void faro_comm_destroy(faro_comm *comm); /* null is fine, as for all destroy functions */
@@ -102,6 +105,24 @@ FARO_API faro_status faro_received_of(faro_session *session, const faro_plan *pl
 
 /* Collective. Makes the shared memory that dispatches of this plan need, which the first would make otherwise. */
 FARO_API faro_status faro_reserve(faro_session *session, const faro_plan *plan);
+
+/* What a session's calls did on this rank since it was made. */
+typedef struct faro_statistics {
+  uint64_t prepares, dispatches, combines;
+  uint64_t prepare_ns, dispatch_ns, combine_ns; /* time within these calls, faro_test and faro_wait included */
+  uint64_t window_growths;                      /* how often shared memory was made anew */
+  uint64_t window_bytes;                        /* shared memory held now */
+  uint64_t staged_bytes; /* of rows that combine copied because they did not lie in shared memory */
+  /* Between nodes. Rows: of tokens (dispatch) and of partial sums (combine). */
+  uint64_t slices, slices_received;
+  uint64_t wire_rows, wire_rows_received;
+  uint64_t wire_bytes, wire_bytes_received; /* of slices, headers included */
+  uint64_t moved_rows;                      /* handed to another rank of the node, whose rail had room */
+  uint64_t credit_wait_ns;                  /* a slice was ready and waited for a free slot on the other side */
+} faro_statistics;
+
+/* `size` is sizeof(faro_statistics) as the caller knows it: fields are only ever added at the end. */
+FARO_API faro_status faro_session_statistics(const faro_session *session, faro_statistics *out, size_t size);
 
 #ifdef __cplusplus
 }

@@ -51,6 +51,7 @@ int main(void) {
     return 1;
   }
   expect(faro_comm_rank(comm) == 0 && faro_comm_size(comm) == 1, "a world of one rank");
+  expect(faro_comm_nodes(comm) == 1 && faro_comm_node(comm) == 0, "one node");
   expect(faro_comm_barrier(comm) == FARO_OK, "a barrier of one");
 
   /* Expert 0: tokens 0 2; expert 1: nothing; expert 2: tokens 0 1 3 4; one choice is dropped. */
@@ -108,6 +109,16 @@ int main(void) {
          "post a combine");
   expect(faro_wait(session) == FARO_OK, "wait for it");
   expect(out[1][3] == weights[1][0] * x[1][3], "its result");
+
+  faro_statistics statistics;
+  expect(faro_session_statistics(session, &statistics, sizeof statistics) == FARO_OK && statistics.prepares == 1 &&
+             statistics.dispatches == 2 && statistics.combines == 2 && statistics.staged_bytes == 0 &&
+             statistics.window_bytes > 0 && statistics.slices == 0,
+         "statistics");
+  statistics.dispatches = 99;
+  expect(faro_session_statistics(session, &statistics, sizeof statistics.prepares) == FARO_OK &&
+             statistics.dispatches == 99,
+         "fewer fields of an older caller");
 
   expect(faro_prepare(session, "no such program", &idx[0][0], TOKENS, &plan) == FARO_NOT_FOUND, "unknown program");
 
