@@ -37,35 +37,43 @@ std::optional<std::string> MarkedGraph::check() const {
   return std::nullopt;
 }
 
-std::optional<std::vector<size_t>> MarkedGraph::findDeadCycle() const {
-  // Breadth first from each actor over edges without tokens: graphs have a handful of actors, and a shortest cycle is
-  // the one that a person understands.
-  std::optional<std::vector<size_t>> best;
-  for (size_t start = 0; start < actorList.size(); ++start) {
-    std::vector<std::optional<size_t>> reachedBy(actorList.size());
-    std::deque<size_t> queue{start};
-    while (!queue.empty() && !reachedBy[start]) {
-      const size_t actor = queue.front();
-      queue.pop_front();
-      for (size_t edge : leaving[actor])
-        if (const size_t to = edgeList[edge].to; edgeList[edge].tokens == 0 && !reachedBy[to]) {
-          reachedBy[to] = edge;
-          queue.push_back(to);
-        }
-    }
-    if (!reachedBy[start])
-      continue;
-    std::vector<size_t> cycle;
-    size_t at = start;
-    do {
-      cycle.push_back(*reachedBy[at]);
-      at = edgeList[cycle.back()].from;
-    } while (at != start);
-    std::ranges::reverse(cycle);
-    if (!best || cycle.size() < best->size())
-      best = std::move(cycle);
+/// Breadth first from an actor over edges with at most so many tokens.
+std::optional<std::vector<size_t>> MarkedGraph::shortestCycle(size_t start, size_t mostTokens) const {
+  std::vector<std::optional<size_t>> reachedBy(actorList.size());
+  std::deque<size_t> queue{start};
+  while (!queue.empty() && !reachedBy[start]) {
+    const size_t actor = queue.front();
+    queue.pop_front();
+    for (size_t edge : leaving[actor])
+      if (const size_t to = edgeList[edge].to; edgeList[edge].tokens <= mostTokens && !reachedBy[to]) {
+        reachedBy[to] = edge;
+        queue.push_back(to);
+      }
   }
+  if (!reachedBy[start])
+    return std::nullopt;
+  std::vector<size_t> cycle;
+  size_t at = start;
+  do {
+    cycle.push_back(*reachedBy[at]);
+    at = edgeList[cycle.back()].from;
+  } while (at != start);
+  std::ranges::reverse(cycle);
+  return cycle;
+}
+
+std::optional<std::vector<size_t>> MarkedGraph::findDeadCycle() const {
+  // From each actor: graphs have a handful of them, and a shortest cycle is the one that a person understands.
+  std::optional<std::vector<size_t>> best;
+  for (size_t start = 0; start < actorList.size(); ++start)
+    if (std::optional<std::vector<size_t>> cycle = shortestCycle(start, 0);
+        cycle && (!best || cycle->size() < best->size()))
+      best = std::move(cycle);
   return best;
+}
+
+std::optional<std::vector<size_t>> MarkedGraph::findCycleThrough(size_t actor) const {
+  return shortestCycle(actor, NoPath);
 }
 
 size_t MarkedGraph::tokensBetween(size_t from, size_t to) const {

@@ -71,6 +71,9 @@ public:
   /// A directed cycle without a token, as edge indices in their order; none if the graph is live. A shortest one.
   std::optional<std::vector<size_t>> findDeadCycle() const;
 
+  /// A shortest directed cycle through an actor, whatever tokens it holds; none if it lies on no cycle.
+  std::optional<std::vector<size_t>> findCycleThrough(size_t actor) const;
+
   /// What is wrong with a pool.
   struct Unsafe {
     enum class Fault {
@@ -96,6 +99,8 @@ public:
   std::string describe(const std::vector<size_t> &path) const;
 
 private:
+  std::optional<std::vector<size_t>> shortestCycle(size_t start, size_t mostTokens) const;
+
   std::vector<Actor> actorList;
   std::vector<TokenEdge> edgeList;
   std::vector<SlotPool> slotPools;
