@@ -24,6 +24,19 @@ const Result *baselineOf(const std::vector<Result> &results);
 const Result *boundOf(const std::vector<Result> &results); ///< the fastest of the bounds
 const Result *faroOf(const std::vector<Result> &results);
 
+/// A run across nodes, besides its shape.
+struct Across {
+  int nodes = 1, ranksPerNode = 1;
+  double linkMbit = 0;     ///< of each node, both ways; 0: not limited
+  double dedupedBytes = 0; ///< one row per (token, node): through the fullest direction of any node's link
+  /// What the nominal rate of the links allows; 0 where they are not limited.
+  double nominalMs() const { return linkMbit > 0 ? dedupedBytes * 8 / linkMbit * 1e-3 : 0; }
+};
+/// What Ethernet, IP and TCP headers leave of a link's nominal rate at an MTU of 1500.
+constexpr double AfterHeaders = 0.956;
+
+std::vector<Budget> budgetsAcross(Op op, const Options &options, const Across &across,
+                                  const std::vector<Result> &results);
 std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results);
 std::vector<Budget> budgetsOf(const JitTimes &times);
 

@@ -1,5 +1,7 @@
 #include "tests/bench/code_cache.h"
 
+#include "tests/bench/require.h"
+
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -23,6 +25,14 @@ CodeCache::~CodeCache() {
   std::error_code ignored;
   if (!folder.empty())
     std::filesystem::remove_all(folder, ignored);
+}
+
+void CodeCache::share(Control &control) {
+  if (std::getenv("FARO_CACHE_DIR"))
+    return;
+  if (control.rank == 0)
+    require(create(), "the code cache");
+  use(control.fromRankZero(folder));
 }
 
 void CodeCache::use(const std::string &path) { setenv("FARO_CACHE_DIR", path.c_str(), 1); }

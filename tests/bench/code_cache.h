@@ -2,6 +2,7 @@
 #pragma once
 
 #include "faro/status.h"
+#include "tests/bench/control.h"
 
 #include <string>
 
@@ -16,6 +17,9 @@ public:
   CodeCache &operator=(const CodeCache &) = delete;
 
   Status create();
+  /// Collective. Code compiled by one rank serves all of them, and is gone after the run, unless the user keeps a cache
+  /// of his own.
+  void share(Control &control);
   const std::string &path() const { return folder; }
   static void use(const std::string &path);
 

@@ -1,6 +1,5 @@
 #include "tests/bench/faro_job.h"
 
-#include "tests/bench/mpi.h"
 #include "tests/bench/spec.h"
 
 #include <arpa/inet.h>
@@ -22,36 +21,37 @@ struct Meeting {
 };
 } // namespace
 
-/// A port of the loopback device that nobody listens on now.
-static Expected<uint16_t> freePort() {
+/// A port of this machine's address that nobody listens on now.
+static Expected<uint16_t> freePort(const std::string &numeric) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   auto *generic = reinterpret_cast<sockaddr *>(&address);
-  const bool found = fd >= 0 && bind(fd, generic, size) == 0 && getsockname(fd, generic, &size) == 0;
+  const bool found = fd >= 0 && inet_pton(AF_INET, numeric.c_str(), &address.sin_addr) == 1 &&
+                     bind(fd, generic, size) == 0 && getsockname(fd, generic, &size) == 0;
   const int error = errno;
   if (fd >= 0)
     close(fd);
   if (!found)
-    return Status(FARO_UNAVAILABLE, fmt::format("no free port on 127.0.0.1: {}", std::strerror(error)));
+    return Status(FARO_UNAVAILABLE, fmt::format("no free port on {}: {}", numeric, std::strerror(error)));
   return uint16_t(ntohs(address.sin_port));
 }
 
-static Meeting agree(const Problem &problem, MPI_Comm comm) {
+static Meeting agree(Control &control, const std::string &address) {
   Meeting meeting;
-  if (problem.rank == 0) {
-    meeting.port = require(freePort(), "choosing a port");
+  if (control.rank == 0) {
+    meeting.port = require(freePort(address), "choosing a port");
     std::random_device random;
     for (size_t i = 0; i < 32; i += 8)
       fmt::format_to_n(meeting.secret + i, 8, "{:08x}", random());
   }
-  MPI_Bcast(&meeting, sizeof meeting, MPI_BYTE, 0, comm);
+  const std::string agreed = control.fromRankZero({reinterpret_cast<const char *>(&meeting), sizeof meeting});
+  std::memcpy(&meeting, agreed.data(), sizeof meeting);
   return meeting;
 }
 
-static std::shared_ptr<const Module> openModule(const Problem &problem, MPI_Comm comm) {
+static std::shared_ptr<const Module> openModule(const Problem &problem, Control &control) {
   const Options &options = problem.options;
   if (!options.module.empty())
     return require(Module::load(options.module), "loading the module");
@@ -60,7 +60,7 @@ static std::shared_ptr<const Module> openModule(const Problem &problem, MPI_Comm
   for (int turn = 0; turn < 2; ++turn) { // eight ranks compiling the same on two cores would take eight times as long
     if ((problem.rank == 0) == (turn == 0))
       module = require(Module::compile(text, "faro-bench.mlir"), "compiling the spec");
-    MPI_Barrier(comm);
+    control.barrier();
   }
   return module;
 }
@@ -78,18 +78,16 @@ static Status checkShape(const faro_abi_program &program, const Options &options
                 fmt::format("the module's @{} is for {}; this run is {}", program.name, found, expected));
 }
 
-FaroJob::FaroJob(const Problem &problem, MPI_Comm comm)
+FaroJob::FaroJob(const Problem &problem, Control &control, const CommunicatorOptions &place)
     : topk(problem.topk.begin(), problem.topk.end()), tokens(problem.options.tokens),
-      module(openModule(problem, comm)) {
+      module(openModule(problem, control)) {
   dispatchProgram = require(module->only(FARO_ABI_DISPATCH), "the module");
   combineProgram = require(module->only(FARO_ABI_COMBINE), "the module");
   require(checkShape(*dispatchProgram, problem.options), "the module");
   require(checkShape(*combineProgram, problem.options), "the module");
 
-  const Meeting meeting = agree(problem, comm);
-  CommunicatorOptions options;
-  options.rank = options.localRank = uint32_t(problem.rank);
-  options.worldSize = uint32_t(problem.ranks);
+  const Meeting meeting = agree(control, place.masterAddress);
+  CommunicatorOptions options = place;
   options.masterPort = meeting.port;
   options.jobSecret = meeting.secret;
   open = require(Session::create(require(Communicator::create(options), "connecting the ranks"), module), "a session");

@@ -1,11 +1,11 @@
-// This project as a program that already has MPI would use it: MPI tells rank and size, and carries port and secret;
-// all else goes through the public C++ API.
+// This project as a program that already has a launcher would use it: that tells rank and size, and carries port and
+// secret; all else goes through the public C++ API.
 #pragma once
 
 #include "faro/session.h"
+#include "tests/bench/control.h"
 #include "tests/bench/problem.h"
-
-#include <mpi.h>
+#include "tests/bench/require.h"
 
 namespace faro::bench {
 
@@ -13,8 +13,9 @@ namespace faro::bench {
 class FaroJob {
 public:
   /// Collective. Compiles the shape just in time (rank 0 first, the others take its code from the cache), or loads the
-  /// module that was named. Ends the job when something fails.
-  FaroJob(const Problem &problem, MPI_Comm comm);
+  /// module that was named. Ends the job when something fails. `place` says who this rank is and where the others are;
+  /// port and secret are agreed upon here.
+  FaroJob(const Problem &problem, Control &control, const CommunicatorOptions &place);
 
   const faro_abi_program &dispatch() const { return *dispatchProgram; }
   const faro_abi_program &combine() const { return *combineProgram; }

@@ -1,6 +1,7 @@
 #include "tests/bench/harness.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace faro::bench {
 
@@ -38,27 +39,28 @@ double Result::bestPlan() const { return least(planMs); }
 double Result::medianPlan() const { return median(planMs); }
 
 /// Milliseconds of the slowest rank.
-template <typename Work> static double timeBetweenBarriers(MPI_Comm comm, Work &&work) {
-  MPI_Barrier(comm);
-  const double start = MPI_Wtime();
+template <typename Work> static double timeBetweenBarriers(Control &control, Work &&work) {
+  control.barrier();
+  const auto start = std::chrono::steady_clock::now();
   work();
-  MPI_Barrier(comm);
-  return largest(MPI_Wtime() - start, comm) * 1e3;
+  control.barrier();
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+  return control.largest(taken.count());
 }
 
-static void checkOutput(Method &method, Result &result, MPI_Comm comm) {
+static void checkOutput(Method &method, Result &result, Control &control) {
   const Check mine = method.check();
   result.checked = true;
-  result.wrongRows += total(mine.wrongRows, comm);
+  result.wrongRows += control.total(mine.wrongRows);
   if (mine.error)
-    result.error = std::max(result.error.value_or(0), largest(*mine.error, comm));
+    result.error = std::max(result.error.value_or(0), control.largest(*mine.error));
 }
 
 std::vector<Result> runMethods(const Methods &methods, Workspace &workspace, int iterations, bool coldCaches,
-                               MPI_Comm comm) {
+                               Control &control) {
   std::vector<Result> results;
   for (const auto &method : methods)
-    results.push_back({method->name, method->kind, false, 0, {}, {}, {}, {}});
+    results.push_back({method->name, method->kind, false, 0, {}, {}, {}, {}, 0, 0});
 
   for (int iteration = 0; iteration <= iterations; ++iteration)
     for (size_t m = 0; m < methods.size(); ++m) {
@@ -71,16 +73,16 @@ std::vector<Result> runMethods(const Methods &methods, Workspace &workspace, int
       }
       double planMs = 0;
       if (method.plans())
-        planMs = timeBetweenBarriers(comm, [&] { method.plan(); });
+        planMs = timeBetweenBarriers(control, [&] { method.plan(); });
       method.place();
       if (coldCaches) {
         workspace.flush();
         for (const auto &other : methods) // lines another method left dirty would be written back at this one's cost
           other->flush();
       }
-      const double runMs = timeBetweenBarriers(comm, [&] { method.run(); });
+      const double runMs = timeBetweenBarriers(control, [&] { method.run(); });
       if (check)
-        checkOutput(method, result, comm);
+        checkOutput(method, result, control);
       if (iteration == 0)
         continue;
       if (method.plans())
@@ -88,9 +90,12 @@ std::vector<Result> runMethods(const Methods &methods, Workspace &workspace, int
       result.runMs.push_back(runMs);
     }
 
-  for (size_t m = 0; m < methods.size(); ++m)
+  for (size_t m = 0; m < methods.size(); ++m) {
     for (const auto &[part, seconds] : methods[m]->parts)
-      results[m].partsMs[part] = largest(seconds, comm) * 1e3;
+      results[m].partsMs[part] = control.largest(seconds) * 1e3;
+    results[m].linkBytes = methods[m]->linkBytes;
+    results[m].predictedMs = methods[m]->predictedMs;
+  }
   return results;
 }
 

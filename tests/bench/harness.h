@@ -8,8 +8,8 @@
 // written theirs), and the slowest rank's counts. Iteration 0 warms up and is checked, not counted.
 #pragma once
 
+#include "tests/bench/control.h"
 #include "tests/bench/method.h"
-#include "tests/bench/mpi.h"
 
 namespace faro::bench {
 
@@ -22,6 +22,7 @@ struct Result {
   std::optional<double> error;       ///< see Check
   std::vector<double> planMs, runMs; ///< by iteration; planMs is empty where there is nothing to plan
   std::map<std::string, double> partsMs;
+  double linkBytes = 0, predictedMs = 0; ///< see Method
 
   double bestRun() const;
   double medianRun() const;
@@ -33,6 +34,6 @@ using Methods = std::vector<std::unique_ptr<Method>>;
 
 /// Collective.
 std::vector<Result> runMethods(const Methods &methods, Workspace &workspace, int iterations, bool coldCaches,
-                               MPI_Comm comm);
+                               Control &control);
 
 } // namespace faro::bench

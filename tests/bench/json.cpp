@@ -45,6 +45,14 @@ static json toJson(const Result &result, const Report &report, double bytes) {
     method["max_error"] = *result.error;
   if (!result.partsMs.empty())
     method["parts_ms"] = result.partsMs;
+  if (result.linkBytes > 0)
+    method["link_bytes"] = result.linkBytes;
+  if (result.predictedMs > 0)
+    method["predicted_ms"] = result.predictedMs;
+  if (report.across && report.across->nominalMs() > 0) {
+    method["nominal_share"] = report.across->nominalMs() / result.bestRun();
+    method["nominal_share_median"] = report.across->nominalMs() / result.medianRun();
+  }
   if (const Result *baseline = baselineOf(report.results)) {
     method["ratio"] = baseline->bestRun() / result.bestRun();
     method["ratio_median"] = baseline->medianRun() / result.medianRun();
@@ -73,6 +81,12 @@ json toJson(const Report &report) {
               {"seed", o.seed},
               {"payload_bytes", bytes},
               {"budgets", toJson(report.budgets)}};
+  if (report.across)
+    run["across"] = {{"nodes", report.across->nodes},
+                     {"ranks_per_node", report.across->ranksPerNode},
+                     {"link_mbit", report.across->linkMbit},
+                     {"deduped_bytes", report.across->dedupedBytes},
+                     {"nominal_ms", report.across->nominalMs()}};
   run["methods"] = json::array();
   for (const Result &result : report.results)
     run["methods"].push_back(toJson(result, report, bytes));

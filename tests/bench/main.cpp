@@ -2,16 +2,23 @@
 #include "tests/bench/code_cache.h"
 #include "tests/bench/combine/combine_bench.h"
 #include "tests/bench/dispatch/dispatch_bench.h"
+#include "tests/bench/nodes/run_nodes.h"
 #include "tests/bench/report.h"
 
-#include <cstdlib>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 using namespace faro;
 using namespace faro::bench;
 
-static Methods dispatchMethods(DispatchBench &bench, const Options &options) {
+static CommunicatorOptions onThisMachine(const Problem &problem) {
+  CommunicatorOptions place;
+  place.rank = place.localRank = uint32_t(problem.rank);
+  place.worldSize = uint32_t(problem.ranks);
+  return place;
+}
+
+static Methods dispatchMethods(DispatchBench &bench, const Options &options, Control &control) {
   Methods methods;
   if (options.peers) {
     methods.push_back(permuteAlltoallv(bench, Permute::Memcpy));
@@ -23,13 +30,13 @@ static Methods dispatchMethods(DispatchBench &bench, const Options &options) {
     methods.push_back(dispatchAlltoallvAlone(bench));
   }
   if (options.faro)
-    methods.push_back(faroDispatch(bench));
+    methods.push_back(faroDispatch(bench, control, onThisMachine(bench.problem)));
   if (options.limits)
     addDispatchLimits(bench, methods);
   return methods;
 }
 
-static Methods combineMethods(CombineBench &bench, const Options &options) {
+static Methods combineMethods(CombineBench &bench, const Options &options, Control &control) {
   Methods methods;
   if (options.peers) {
     methods.push_back(permuteAlltoallvSum(bench, Unpermute::Folded));
@@ -39,14 +46,14 @@ static Methods combineMethods(CombineBench &bench, const Options &options) {
     methods.push_back(rankReduced(bench));
   }
   if (options.faro)
-    methods.push_back(faroCombine(bench));
+    methods.push_back(faroCombine(bench, control, onThisMachine(bench.problem)));
   if (options.limits)
     addCombineLimits(bench, methods);
   return methods;
 }
 
 /// Planning by itself: the ways that differ in it, and no limits.
-static Methods planMethods(DispatchBench &bench, const Options &options) {
+static Methods planMethods(DispatchBench &bench, const Options &options, Control &control) {
   Methods methods;
   if (options.peers) {
     methods.push_back(permuteAlltoallv(bench, Permute::Memcpy));
@@ -54,20 +61,22 @@ static Methods planMethods(DispatchBench &bench, const Options &options) {
     methods.push_back(dedupedAlltoallwInPlace(bench));
   }
   if (options.faro)
-    methods.push_back(faroDispatch(bench));
+    methods.push_back(faroDispatch(bench, control, onThisMachine(bench.problem)));
   return methods;
 }
 
-static Report measure(Op op, const Problem &problem, MPI_Comm comm) {
+static Report measure(Op op, const Problem &problem, MPI_Comm comm, Control &control) {
   const Options &options = problem.options;
   Report report{op, options, problem.ranks, {}, {}};
   if (op == Op::Combine) {
     CombineBench bench(problem, comm);
-    report.results = runMethods(combineMethods(bench, options), bench, options.iterations, options.coldCaches, comm);
+    report.results =
+        runMethods(combineMethods(bench, options, control), bench, options.iterations, options.coldCaches, control);
   } else {
     DispatchBench bench(problem, comm);
-    const Methods methods = op == Op::Plan ? planMethods(bench, options) : dispatchMethods(bench, options);
-    report.results = runMethods(methods, bench, options.iterations, options.coldCaches, comm);
+    const Methods methods =
+        op == Op::Plan ? planMethods(bench, options, control) : dispatchMethods(bench, options, control);
+    report.results = runMethods(methods, bench, options.iterations, options.coldCaches, control);
   }
   report.budgets = budgetsOf(op, options, problem.ranks, report.results);
   return report;
@@ -92,30 +101,18 @@ static int runJit(const Options &options) {
   return written ? 0 : fail(written, true);
 }
 
-/// Code compiled by one rank serves all of them, and is gone after the run, unless the user keeps a cache of his own.
-static void shareCodeCache(CodeCache &cache, int rank, MPI_Comm comm) {
-  if (std::getenv("FARO_CACHE_DIR"))
-    return;
-  std::string path(4096, '\0');
-  if (rank == 0) {
-    require(cache.create(), "the code cache");
-    cache.path().copy(path.data(), path.size() - 1);
-  }
-  MPI_Bcast(path.data(), int(path.size()), MPI_CHAR, 0, comm);
-  CodeCache::use(path.c_str());
-}
-
 static int runAll(const Options &options, int rank, int ranks, MPI_Comm comm) {
+  MpiControl control(comm);
   CodeCache cache;
   if (options.faro && options.module.empty())
-    shareCodeCache(cache, rank, comm);
-  const Problem problem(options, rank, ranks);
+    cache.share(control);
+  const Problem problem(options, rank, ranks, ranks);
   const std::vector<Op> ops =
       options.op == Op::All ? std::vector<Op>{Op::Dispatch, Op::Combine} : std::vector{options.op};
   nlohmann::json runs = nlohmann::json::array();
   size_t wrong = 0;
   for (Op op : ops) {
-    const Report report = measure(op, problem, comm);
+    const Report report = measure(op, problem, comm, control);
     wrong += report.wrongRows();
     if (rank != 0)
       continue;
@@ -136,6 +133,8 @@ int main(int argc, char **argv) {
   const Expected<Options> options = parseOptions(argc, argv, help);
   if (options && help.empty() && options->op == Op::Jit)
     return runJit(*options);
+  if (options && help.empty() && options->acrossNodes)
+    return runAcrossNodes(*options);
 
   MPI_Init(&argc, &argv);
   int rank = 0, ranks = 1;

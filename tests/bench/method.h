@@ -55,6 +55,8 @@ public:
 
   /// Seconds of the parts of the last run, for the baseline.
   std::map<std::string, double> parts;
+  /// Across nodes: what goes through the fullest direction of any node's link, and the cost model's time. 0: not known.
+  double linkBytes = 0, predictedMs = 0;
 };
 
 /// Memory that the methods share: inputs, outputs, staging.

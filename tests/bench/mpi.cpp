@@ -1,29 +1,45 @@
 #include "tests/bench/mpi.h"
 
-#include <cstdio>
-#include <cstdlib>
-#include <fmt/format.h>
-
 namespace faro::bench {
 
-void require(const Status &status, const char *what) {
-  if (status.isOk())
-    return;
+static int rankIn(MPI_Comm comm) {
   int rank = 0;
-  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  fmt::print(stderr, "faro-bench: rank {}: {}: {}\n", rank, what, status.message());
-  std::fflush(stderr);
-  MPI_Abort(MPI_COMM_WORLD, 1);
-  std::abort();
+  MPI_Comm_rank(comm, &rank);
+  return rank;
 }
 
-double largest(double mine, MPI_Comm comm) {
+static int sizeOf(MPI_Comm comm) {
+  int size = 1;
+  MPI_Comm_size(comm, &size);
+  return size;
+}
+
+MpiControl::MpiControl(MPI_Comm c) : Control(rankIn(c), sizeOf(c)), comm(c) {}
+
+std::vector<std::string> MpiControl::allgather(const std::string &mine) {
+  const int bytes = int(mine.size());
+  std::vector<int> sizes(static_cast<size_t>(ranks)), starts;
+  MPI_Allgather(&bytes, 1, MPI_INT, sizes.data(), 1, MPI_INT, comm);
+  int sum = 0;
+  for (int size : sizes) {
+    starts.push_back(sum);
+    sum += size;
+  }
+  std::string text(size_t(sum), '\0');
+  MPI_Allgatherv(mine.data(), bytes, MPI_CHAR, text.data(), sizes.data(), starts.data(), MPI_CHAR, comm);
+  std::vector<std::string> all;
+  for (size_t r = 0; r < sizes.size(); ++r)
+    all.push_back(text.substr(size_t(starts[r]), size_t(sizes[r])));
+  return all;
+}
+
+double MpiControl::largest(double mine) {
   double all = 0;
   MPI_Allreduce(&mine, &all, 1, MPI_DOUBLE, MPI_MAX, comm);
   return all;
 }
 
-uint64_t total(uint64_t mine, MPI_Comm comm) {
+uint64_t MpiControl::total(uint64_t mine) {
   uint64_t all = 0;
   MPI_Allreduce(&mine, &all, 1, MPI_UINT64_T, MPI_SUM, comm);
   return all;

@@ -1,7 +1,7 @@
 // The few things of MPI that are used everywhere.
 #pragma once
 
-#include "faro/status.h"
+#include "tests/bench/control.h"
 
 #include <cstdint>
 #include <mpi.h>
@@ -9,18 +9,18 @@
 
 namespace faro::bench {
 
-/// Ends the job with one message when `status` is an error: a benchmark without one of its methods would mislead.
-void require(const Status &status, const char *what);
+/// The ranks of a communicator.
+class MpiControl : public Control {
+public:
+  explicit MpiControl(MPI_Comm comm);
+  void barrier() override { MPI_Barrier(comm); }
+  std::vector<std::string> allgather(const std::string &mine) override;
+  double largest(double mine) override;
+  uint64_t total(uint64_t mine) override;
 
-/// The value of `expected`, or the end of the job.
-template <typename T> T require(Expected<T> expected, const char *what) {
-  require(expected.status(), what);
-  return std::move(*expected);
-}
-
-/// The largest, or the sum, over all ranks.
-double largest(double mine, MPI_Comm comm);
-uint64_t total(uint64_t mine, MPI_Comm comm);
+private:
+  MPI_Comm comm;
+};
 
 /// A committed derived type of its own.
 class RowType {

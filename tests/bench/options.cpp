@@ -10,7 +10,7 @@ namespace faro::bench {
 static Status invalid(std::string message) { return Status(FARO_INVALID_ARGUMENT, std::move(message)); }
 
 static Status checkRouting(const std::string &routing) {
-  if (routing == "uniform" || routing == "single-node" || routing == "bimodal")
+  if (routing == "uniform" || routing == "single-node" || routing == "bimodal" || routing == "group-limited")
     return Status::ok();
   if (routing.rfind("zipf:", 0) == 0) {
     char *end = nullptr;
@@ -19,7 +19,7 @@ static Status checkRouting(const std::string &routing) {
       return Status::ok();
     return invalid(fmt::format("--routing {}: expected zipf:S with 0 <= S <= 10", routing));
   }
-  return invalid(fmt::format("--routing {}: expected uniform, zipf:S, single-node or bimodal", routing));
+  return invalid(fmt::format("--routing {}: expected uniform, zipf:S, single-node, bimodal or group-limited", routing));
 }
 
 static Status checkMethods(const std::string &list, Options &options) {
@@ -45,7 +45,7 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
       {"dispatch", Op::Dispatch}, {"combine", Op::Combine}, {"plan", Op::Plan}, {"jit", Op::Jit}, {"all", Op::All}};
 
   CLI::App app("Faro against its MPI peers and the machine's bounds, in one run.\n"
-               "Start it with mpirun (or scripts/bench.sh); --op jit needs no launcher.",
+               "Start it with mpirun (or scripts/bench.sh); --op jit and --nodes need no MPI.",
                "faro-bench");
   app.option_defaults()->always_capture_default();
   app.add_option("--op", options.op, "dispatch, combine, plan, jit, or all (dispatch, then combine)")
@@ -58,14 +58,23 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
       ->check(CLI::Range(1, 65535));
   app.add_option("--topk", options.topk, "experts of a token")->check(CLI::Range(1, MaxTopk));
   app.add_option("--dtype", element, "bf16, f16 or f32")->check(CLI::IsMember({"bf16", "f16", "f32"}));
-  app.add_option("--routing", options.routing, "uniform, zipf:S, single-node or bimodal");
-  app.add_option("--nodes", options.nodes, "groups of ranks that count as nodes to --routing single-node")
+  app.add_option("--routing", options.routing, "uniform, zipf:S, single-node, bimodal or group-limited");
+  app.add_option("--groups", options.groups,
+                 "groups of ranks that count as nodes to --routing single-node (with --nodes: the nodes)")
       ->check(CLI::Range(1, 64));
   app.add_option("--align", options.align, "rows; each expert's group starts at a multiple")
       ->check(CLI::Range(1, 4096));
   app.add_option("--iterations", options.iterations, "measured ones, after a warm-up")->check(CLI::Range(1, 10000));
   app.add_option("--caches", caches, "cold: flushed before each measurement; warm: as the last method left them")
       ->check(CLI::IsMember({"cold", "warm"}));
+  app.add_flag(
+      "--nodes", options.acrossNodes,
+      "across nodes, against peers over UCX: started once a rank with torchrun's variables (scripts/nodes.sh)");
+  app.add_option("--link-mbit", options.linkMbit, "with --nodes: rate of each node's link; 0: not limited")
+      ->envname("FARO_LINK_MBIT")
+      ->check(CLI::Range(0.0, 1e9));
+  app.add_option("--slice-rows", options.sliceRows, "with --nodes: rows of a slice of the peers")
+      ->check(CLI::Range(1, 4096));
   app.add_option("--methods", methods, "which take part: a list of peers, faro, limits");
   app.add_option("--module", options.module, "a module made by faroc for this shape, instead of compiling just in time")
       ->check(CLI::ExistingFile);
@@ -93,12 +102,12 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
 Status checkRanks(const Options &options, int ranks) {
   if (options.routing != "single-node")
     return Status::ok();
-  if (ranks % options.nodes != 0)
+  if (ranks % options.groups != 0)
     return invalid(
-        fmt::format("--nodes {} does not divide the {} ranks (--routing single-node)", options.nodes, ranks));
-  if (options.topk > options.experts / options.nodes)
-    return invalid(fmt::format("--routing single-node: {} nodes hold as few as {} experts each, fewer than --topk {}",
-                               options.nodes, options.experts / options.nodes, options.topk));
+        fmt::format("--groups {} does not divide the {} ranks (--routing single-node)", options.groups, ranks));
+  if (options.topk > options.experts / options.groups)
+    return invalid(fmt::format("--routing single-node: {} groups hold as few as {} experts each, fewer than --topk {}",
+                               options.groups, options.experts / options.groups, options.topk));
   return Status::ok();
 }
 

@@ -20,12 +20,15 @@ struct Options {
   int experts = 64;
   int topk = 8;
   Element element = Element::Bf16;
-  std::string routing = "uniform"; ///< uniform | zipf:S | single-node | bimodal
-  int nodes = 2;                   ///< groups of ranks that count as a node to the routing single-node
+  std::string routing = "uniform"; ///< uniform | zipf:S | single-node | bimodal | group-limited
+  int groups = 2;                  ///< groups of ranks that count as a node to the routing single-node
   int align = 1;                   ///< rows; each expert's group starts at a multiple of it
   int iterations = 11;
   bool coldCaches = true;
   bool peers = true, faro = true, limits = true; ///< which methods take part
+  bool acrossNodes = false;                      ///< ranks on several nodes, from the environment, without MPI
+  double linkMbit = 0;                           ///< rate of each node's link, both ways; 0: not known, or not limited
+  int sliceRows = 8;                             ///< of the peers across nodes
   std::string module;                            ///< a .so made by faroc; empty: just in time
   std::string json;                              ///< empty: the table only
   uint64_t seed = 1;

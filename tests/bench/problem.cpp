@@ -4,7 +4,7 @@
 
 namespace faro::bench {
 
-static std::vector<Item> expertRows(const Options &options, const Placement &placement, int rank) {
+std::vector<Item> expertRows(const Options &options, const Placement &placement, int rank) {
   std::vector<std::vector<int32_t>> routing;
   for (int s = 0; s < placement.ranks; ++s)
     routing.push_back(makeRouting(options, placement.ranks, s));
@@ -23,10 +23,10 @@ static std::vector<Item> expertRows(const Options &options, const Placement &pla
   return rows;
 }
 
-Problem::Problem(const Options &given, int myRank, int worldSize)
+Problem::Problem(const Options &given, int myRank, int worldSize, int perNode)
     : options(given), rank(myRank), ranks(worldSize), placement{given.experts, worldSize},
       topk(makeRouting(given, worldSize, myRank)), weights(makeWeights(given, myRank)),
-      received(expertRows(given, placement, myRank)) {}
+      received(expertRows(given, placement, myRank)), ranksPerNode(perNode) {}
 
 RowPattern::RowPattern(Element type, int source, int token, int choice)
     : element(type), base(mix((uint64_t(source) << 48) ^ (uint64_t(token) << 16) ^ uint64_t(choice))) {

@@ -23,11 +23,19 @@ struct Problem {
   /// padded to a multiple of `align` rows. The slow, obvious way, straight from all ranks' routings.
   std::vector<Item> received;
 
-  Problem(const Options &options, int rank, int ranks);
+  int ranksPerNode = 1;
+
+  /// `perNode` divides `worldSize`.
+  Problem(const Options &options, int rank, int worldSize, int perNode);
+  int nodes() const { return ranks / ranksPerNode; }
+  int nodeOf(int anyRank) const { return anyRank / ranksPerNode; }
   size_t rowBytes() const { return options.rowBytes(); }
   size_t tokens() const { return size_t(options.tokens); }
   size_t topkSize() const { return size_t(options.topk); }
 };
+
+/// `received` of any rank.
+std::vector<Item> expertRows(const Options &options, const Placement &placement, int rank);
 
 /// The contents of a row: finite values with 0.5 <= |v| < 2 that depend on source, token and choice. Tokens use choice
 /// 0; rows of experts use the item's own, so that a row taken for another of the same token is noticed.

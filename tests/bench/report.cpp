@@ -33,7 +33,7 @@ static std::string ratio(const Result *reference, const Result &result) {
   return reference ? fmt::format("{:.2f}", reference->bestRun() / result.bestRun()) : "-";
 }
 
-static std::string checkText(const Result &result) {
+std::string checkText(const Result &result) {
   if (!result.checked)
     return "-";
   if (result.wrongRows)
@@ -41,7 +41,7 @@ static std::string checkText(const Result &result) {
   return result.error ? fmt::format("ok, error <= {:.1e}", *result.error) : "ok, exact";
 }
 
-static void printBudgets(const std::vector<Budget> &budgets) {
+void printBudgets(const std::vector<Budget> &budgets) {
   for (const Budget &budget : budgets)
     fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; median {:.2f}{})\n", budget.met() ? "met" : "MISS",
                budget.what, budget.measured, budget.unit, budget.atLeast ? ">=" : "<=", budget.target, budget.median,

@@ -4,6 +4,7 @@
 #include "tests/bench/budgets.h"
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 
 namespace faro::bench {
 
@@ -14,13 +15,17 @@ struct Report {
   int ranks = 1;
   std::vector<Result> results;
   std::vector<Budget> budgets;
+  std::optional<Across> across = std::nullopt; ///< of a run across nodes
 
   size_t wrongRows() const;
 };
 
 const char *opName(Op op);
+std::string checkText(const Result &result);
 
 void printTable(const Report &report);
+void printAcross(const Report &report);
+void printBudgets(const std::vector<Budget> &budgets);
 void printJit(const JitTimes &times, const std::vector<Budget> &budgets);
 
 nlohmann::json toJson(const Report &report);

@@ -1,8 +1,10 @@
 #include "tests/bench/routing.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <numeric>
 
 namespace faro::bench {
@@ -54,6 +56,35 @@ public:
       out[j] = keys[size_t(j)].second;
   }
 
+  /// As DeepSeek-V3's gate does: each expert gets a score, the half of the (at most eight) groups of experts whose two
+  /// best scores are highest stay, and the best experts of these are taken.
+  void groupLimited(const std::vector<double> &popularity, int32_t *out) {
+    const size_t experts = popularity.size(), wanted = size_t(topk);
+    size_t groups = std::min<size_t>(8, experts), kept = (groups + 1) / 2;
+    if (experts / groups * kept < wanted) // too few experts in half of the groups
+      groups = kept = 1;
+    keys.resize(experts);
+    for (size_t e = 0; e < experts; ++e)
+      keys[e] = {std::log(random.unit()) / popularity[e], int32_t(e)}; // the largest are the best
+    std::vector<std::pair<double, size_t>> order;
+    for (size_t g = 0; g < groups; ++g) {
+      std::array<double, 2> best{-HUGE_VAL, -HUGE_VAL};
+      for (size_t e = g * experts / groups; e < (g + 1) * experts / groups; ++e) {
+        best[1] = std::max(best[1], std::min(best[0], keys[e].first));
+        best[0] = std::max(best[0], keys[e].first);
+      }
+      order.push_back({best[0] + (best[1] > -HUGE_VAL ? best[1] : 0), g});
+    }
+    std::sort(order.rbegin(), order.rend());
+    std::vector<std::pair<double, int32_t>> left;
+    for (size_t i = 0; i < kept; ++i)
+      for (size_t g = order[i].second, e = g * experts / groups; e < (g + 1) * experts / groups; ++e)
+        left.push_back(keys[e]);
+    std::partial_sort(left.begin(), left.begin() + topk, left.end(), std::greater<>());
+    for (size_t j = 0; j < wanted; ++j)
+      out[j] = left[j].second;
+  }
+
 private:
   int topk;
   Random random;
@@ -96,9 +127,9 @@ std::vector<int32_t> makeRouting(const Options &options, int ranks, int source) 
   if (options.routing == "uniform") {
     eachToken([&](int32_t *out) { draw.uniform(0, options.experts, out); });
   } else if (options.routing == "single-node") {
-    const int perNode = ranks / options.nodes;
+    const int perNode = ranks / options.groups;
     eachToken([&](int32_t *out) {
-      const int node = draw.dice().below(options.nodes);
+      const int node = draw.dice().below(options.groups);
       const int first = placement.first(node * perNode), last = placement.first((node + 1) * perNode);
       draw.uniform(first, last - first, out);
     });
@@ -112,6 +143,9 @@ std::vector<int32_t> makeRouting(const Options &options, int ranks, int source) 
       else
         draw.uniform(hot, rest, out);
     });
+  } else if (options.routing == "group-limited") {
+    const std::vector<double> popularity = zipfWeights(options, 0.3);
+    eachToken([&](int32_t *out) { draw.groupLimited(popularity, out); });
   } else { // "zipf:S": the command line was checked
     const std::vector<double> weights = zipfWeights(options, std::atof(options.routing.c_str() + 5));
     eachToken([&](int32_t *out) { draw.weighted(weights, out); });

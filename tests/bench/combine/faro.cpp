@@ -1,5 +1,5 @@
 // This project: prepare and the memory for the experts' results are the planning, combine the run.
-#include "tests/bench/combine/combine_bench.h"
+#include "tests/bench/combine/combine_data.h"
 #include "tests/bench/faro_job.h"
 
 namespace faro::bench {
@@ -7,7 +7,8 @@ namespace {
 
 class FaroCombine : public Method {
 public:
-  explicit FaroCombine(CombineBench &b) : Method("Faro", Kind::Faro), bench(b), job(b.problem, b.comm) {}
+  FaroCombine(CombineData &b, Control &control, const CommunicatorOptions &place)
+      : Method("Faro", Kind::Faro), bench(b), job(b.problem, control, place) {}
 
   void plan() override {
     batch = job.prepare();
@@ -29,7 +30,7 @@ public:
             "combine");
   }
 
-  Check check() override { return bench.checkExact(); }
+  Check check() override { return bench.checkDefinition(); }
   void flush() override { flushFromCaches(rows.data, size_t(rows.rows) * size_t(rows.stride)); }
 
 private:
@@ -45,7 +46,7 @@ private:
     return items.empty() || (matches(0) && matches(items.size() - 1));
   }
 
-  CombineBench &bench;
+  CombineData &bench;
   FaroJob job;
   std::shared_ptr<const Plan> batch;
   Rows rows;
@@ -54,6 +55,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Method> faroCombine(CombineBench &bench) { return std::make_unique<FaroCombine>(bench); }
+std::unique_ptr<Method> faroCombine(CombineData &bench, Control &control, const CommunicatorOptions &place) {
+  return std::make_unique<FaroCombine>(bench, control, place);
+}
 
 } // namespace faro::bench

@@ -1,6 +1,7 @@
 // Dispatch: tokens [T, H] in token order to rows (local expert, source, token) on the ranks of their experts.
 //
-//   this file            what all ways of dispatching share: tokens, output, staging, the check
+//   dispatch_data        what all ways of dispatching share: the tokens, the check
+//   this file            what those on one node share: output, staging
 //   permute_alltoallv    the baseline, and the best permutes we can write
 //   alltoallw            MPI's own way to leave out both permutes
 //   deduped_*            one copy per (token, rank), replicated at its receiver
@@ -8,33 +9,27 @@
 //   limits               the machine's own bounds
 #pragma once
 
+#include "tests/bench/dispatch/dispatch_data.h"
 #include "tests/bench/exchange_plan.h"
 #include "tests/bench/harness.h"
-#include "tests/bench/memory.h"
 
 namespace faro::bench {
 
-class DispatchBench : public Workspace {
+class DispatchBench : public DispatchData {
 public:
   DispatchBench(const Problem &problem, MPI_Comm comm);
 
-  const Problem &problem;
   const MPI_Comm comm;
-  const size_t bytes; ///< of a row
   const RowType rowType;
-  /// tokens [T, H]; out: the rows of this rank's experts; sent and arrived: staging for rows of the wire. The limits
-  /// take `sent` for whatever they write, so it has room for a whole number of cache lines per row.
-  Buffer tokens, out, sent, arrived;
+  /// out: the rows of this rank's experts; sent and arrived: staging for rows of the wire. The limits take `sent` for
+  /// whatever they write, so it has room for a whole number of cache lines per row.
+  Buffer out, sent, arrived;
   /// What the limits take for the padding rows of this rank's experts.
   const size_t paddingRows;
   Buffer padding;
 
-  char *token(size_t t) { return tokens.data() + t * bytes; }
   char *outRow(size_t row) { return out.data() + row * bytes; }
   void zeroPadding(const ExpertRows &experts);
-
-  /// Compares rows that lie `stride` bytes apart with the definition.
-  Check check(const void *rows, size_t count, size_t stride) const;
 
   void wipe() override;
   void flush() override;
@@ -51,7 +46,6 @@ std::unique_ptr<Method> dispatchAlltoallvAlone(DispatchBench &bench);
 std::unique_ptr<Method> dispatchAlltoallw(DispatchBench &bench);
 std::unique_ptr<Method> dedupedAlltoallv(DispatchBench &bench);
 std::unique_ptr<Method> dedupedAlltoallwInPlace(DispatchBench &bench);
-std::unique_ptr<Method> faroDispatch(DispatchBench &bench);
 void addDispatchLimits(DispatchBench &bench, Methods &methods);
 
 } // namespace faro::bench

@@ -1,5 +1,5 @@
 // This project: prepare is the planning, dispatch the run.
-#include "tests/bench/dispatch/dispatch_bench.h"
+#include "tests/bench/dispatch/dispatch_data.h"
 #include "tests/bench/faro_job.h"
 
 #include <cstring>
@@ -9,7 +9,8 @@ namespace {
 
 class FaroDispatch : public Method {
 public:
-  explicit FaroDispatch(DispatchBench &b) : Method("Faro", Kind::Faro), bench(b), job(b.problem, b.comm) {}
+  FaroDispatch(DispatchData &b, Control &control, const CommunicatorOptions &place)
+      : Method("Faro", Kind::Faro), bench(b), job(b.problem, control, place) {}
 
   void plan() override { batch = job.prepare(); }
 
@@ -32,7 +33,7 @@ public:
 private:
   size_t size() const { return size_t(received.rows.rows) * size_t(received.rows.stride); }
 
-  DispatchBench &bench;
+  DispatchData &bench;
   FaroJob job;
   std::shared_ptr<const Plan> batch;
   Received received;
@@ -40,6 +41,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<Method> faroDispatch(DispatchBench &bench) { return std::make_unique<FaroDispatch>(bench); }
+std::unique_ptr<Method> faroDispatch(DispatchData &bench, Control &control, const CommunicatorOptions &place) {
+  return std::make_unique<FaroDispatch>(bench, control, place);
+}
 
 } // namespace faro::bench

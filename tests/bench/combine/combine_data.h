@@ -1,0 +1,69 @@
+// What every way of combining needs, whatever it communicates by: the result, the sums, and the check.
+#pragma once
+
+#include "faro/communicator.h"
+#include "tests/bench/control.h"
+#include "tests/bench/kernels.h"
+#include "tests/bench/memory.h"
+#include "tests/bench/method.h"
+#include "tests/bench/problem.h"
+
+namespace faro::bench {
+
+class CombineData : public Workspace {
+public:
+  explicit CombineData(const Problem &problem);
+
+  const Problem &problem;
+  const size_t bytes; ///< of a row
+  Buffer result;      ///< tokens [T, H]
+
+  char *resultRow(size_t t) { return result.data() + t * bytes; }
+  /// The results of the experts, `stride` bytes apart.
+  void fillExpertRows(char *data, size_t stride) const;
+
+  /// find(t, list) fills in the rows and weights of result row t.
+  template <typename Find> void sumRows(size_t count, char *dst, bool streaming, const Find &find) const;
+
+  /// Compares `result` with the exact sum in the order of k, bit for bit.
+  Check checkExact();
+  /// With the definition: across nodes each node's share is rounded to the row's type, and the shares are added in the
+  /// order of nodes. On one node the same as checkExact.
+  Check checkDefinition();
+  /// With the exact sum, where partial sums were rounded on the way: within what that can do.
+  Check checkRounded();
+
+  void wipe() override { result.wipe(); }
+  void flush() override { result.flush(); }
+
+private:
+  void makeReferences();
+  Check compare(Buffer &expected);
+  Buffer exact, byNode;
+};
+
+template <typename Find> void CombineData::sumRows(size_t count, char *dst, bool streaming, const Find &find) const {
+  RowList lists[2];
+  if (count)
+    find(0, lists[0]);
+  for (size_t i = 0; i < count; ++i) {
+    const RowList &now = lists[i % 2];
+    RowList &next = lists[(i + 1) % 2];
+    int known = 0;
+    if (i + 1 < count) {
+      find(i + 1, next);
+      known = next.count;
+    }
+    // The kernel prefetches as many rows as it sums. Where the next list is shorter, it gets rows of this one: a
+    // prefetch of what is in the cache costs nothing.
+    for (int j = known; j < now.count; ++j)
+      next.rows[j] = now.rows[j];
+    weightedSum(problem.options.element, dst + i * bytes, now, next, bytes, streaming);
+  }
+  storeFence();
+}
+
+/// This project; `place` says who this rank is and where the others are. Collective.
+std::unique_ptr<Method> faroCombine(CombineData &bench, Control &control, const CommunicatorOptions &place);
+
+} // namespace faro::bench

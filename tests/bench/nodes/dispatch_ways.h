@@ -1,0 +1,32 @@
+// Dispatch across nodes as it can be written by hand over UCX.
+#pragma once
+
+#include "tests/bench/dispatch/dispatch_data.h"
+#include "tests/bench/nodes/nodes_bench.h"
+
+namespace faro::bench {
+
+class NodesDispatch : public DispatchData {
+public:
+  NodesDispatch(const Problem &p, Control &control, Wire &wire) : DispatchData(p), nodes(p, control, wire) {}
+  NodesBench nodes;
+
+  Check checkRows() const { return check(nodes.rows.mine(), problem.received.size(), bytes); }
+  void wipe() override {
+    nodes.rows.wipe();
+    nodes.wipe();
+  }
+  void flush() override {
+    DispatchData::flush();
+    nodes.flush();
+  }
+};
+
+enum class Staging {
+  Passes, ///< three passes: all rows packed, all sent in slices, all placed
+  Slices, ///< a slice is sent from where its rows lie, and placed while others are on their way
+};
+
+std::unique_ptr<Method> dispatchWay(NodesDispatch &bench, Dedupe dedupe, Staging staging);
+
+} // namespace faro::bench

@@ -1,0 +1,55 @@
+#include "tests/bench/nodes/nodes_bench.h"
+
+#include <algorithm>
+
+namespace faro::bench {
+
+static std::vector<int> ranksWhere(const Problem &p, bool mine) {
+  std::vector<int> list;
+  for (int r = 0; r < p.ranks; ++r)
+    if ((p.nodeOf(r) == p.nodeOf(p.rank)) == mine)
+      list.push_back(r);
+  return list;
+}
+
+std::vector<int> ranksOfNode(const Problem &problem) { return ranksWhere(problem, true); }
+std::vector<int> ranksOfOtherNodes(const Problem &problem) { return ranksWhere(problem, false); }
+
+/// Enough for any way: all items out, all rows in, or, for a forwarder, every token of every rank.
+static size_t stagingRows(const Problem &p) {
+  return std::max({p.options.items(), p.received.size(), p.tokens() * size_t(p.ranks)});
+}
+
+NodesBench::NodesBench(const Problem &p, Control &c, Wire &w)
+    : problem(p), control(c), wire(w), bytes(p.rowBytes()), map(p),
+      rows(c, ranksOfNode(p), p.received.size() * p.rowBytes()), sent(stagingRows(p) * bytes),
+      arrived(stagingRows(p) * bytes), slots((size_t(p.ranks) + 1) * Wire::InFlight * slotBytes()) {}
+
+const Traffic &NodesBench::traffic(Dedupe dedupe) {
+  auto &entry = known[size_t(dedupe)];
+  if (!entry)
+    entry = std::make_unique<Traffic>(map.traffic(dedupe));
+  return *entry;
+}
+
+std::vector<size_t> NodesBench::rowCounts(const std::vector<Edge> &edges) {
+  std::vector<size_t> counts;
+  for (const Edge &edge : edges)
+    counts.push_back(edge.rows());
+  return counts;
+}
+
+void NodesBench::wipe() {
+  sent.wipe();
+  arrived.wipe();
+  slots.wipe();
+}
+
+void NodesBench::flush() {
+  rows.flush();
+  sent.flush();
+  arrived.flush();
+  slots.flush();
+}
+
+} // namespace faro::bench
