@@ -1,4 +1,4 @@
-// The two kernels of a schedule on one node, written for one row. Their contracts are faro_abi_push_fn and
+// The kernels of a schedule, written for one row. Their contracts are faro_abi_push_fn and
 // faro_abi_pull_fn in runtime/abi/faro_abi.h.
 #pragma once
 
@@ -11,11 +11,14 @@
 namespace faro::compiler {
 
 struct KernelShape {
-  uint32_t element = FARO_ABI_BF16; ///< faro_abi_element
-  int64_t bytes = 0;                ///< of a row
-  int64_t stride = 0;               ///< between rows that Faro owns; >= bytes
+  uint32_t element = FARO_ABI_BF16; ///< faro_abi_element of the rows that are read
+  int64_t bytes = 0;                ///< of such a row
+  int64_t stride = 0;               ///< between those that Faro owns; >= bytes
   uint32_t topk = 1;                ///< the most rows a token can have
   bool streaming = false;           ///< stores go past the cache
+  uint32_t stored = FARO_ABI_BF16;  ///< faro_abi_element of the rows that a pull stores; of a push, the same as read
+
+  bool operator==(const KernelShape &) const = default;
 };
 
 /// Each adds a function `name` at the builder's place.

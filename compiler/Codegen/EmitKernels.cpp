@@ -28,11 +28,32 @@ using namespace mlir;
 struct Emitted {
   bool isPush = false;
   KernelShape shape;
+  bool operator==(const Emitted &) const = default;
 };
 
-bool sameKernel(const Emitted &a, const Emitted &b) {
-  return a.isPush == b.isPush && a.shape.element == b.shape.element && a.shape.bytes == b.shape.bytes &&
-         a.shape.stride == b.shape.stride && a.shape.topk == b.shape.topk && a.shape.streaming == b.shape.streaming;
+/// Which rows a stage's kernel reads, and of which element are those that it stores; nothing for a stage without one.
+FailureOr<std::optional<Emitted>> kernelOf(xfer::StageOpInterface stage) {
+  auto program = stage->getParentOfType<xfer::ProgramOp>();
+  const bool isPush = isa<xfer::PushOp, xfer::HandOp, xfer::GatherOp, xfer::FanOutOp>(stage.getOperation());
+  if (!isPush && !isa<xfer::PullOp, xfer::ReduceOp, xfer::ShareOp>(stage.getOperation()))
+    return std::optional<Emitted>();
+  FailureOr<faro_abi_row> row = rowOf(program), partial = row;
+  if (program.hasPartials())
+    partial = partialRowOf(program);
+  if (failed(row) || failed(partial))
+    return failure();
+  // What arrives from another node in a combine are sums, and what is pulled last are sums of sums.
+  const bool readsPartials = program.hasPartials() && isa<xfer::FanOutOp, xfer::PullOp>(stage.getOperation());
+  const faro_abi_row &read = readsPartials ? *partial : *row;
+  Emitted kernel;
+  kernel.isPush = isPush;
+  kernel.shape.element = read.element;
+  kernel.shape.bytes = int64_t(read.bytes);
+  kernel.shape.stride = int64_t(read.stride);
+  kernel.shape.topk = uint32_t(program.getRoutesType().getTopk());
+  const bool storesPartials = isa<xfer::ReduceOp, xfer::ShareOp>(stage.getOperation());
+  kernel.shape.stored = isPush ? read.element : storesPartials ? partial->element : row->element;
+  return std::optional<Emitted>(kernel);
 }
 
 class EmitKernelsPass : public PassWrapper<EmitKernelsPass, OperationPass<ModuleOp>> {
@@ -60,13 +81,7 @@ public:
       return signalPassFailure();
     emitted.clear();
     ModuleOp module = getOperation();
-    WalkResult result = module.walk([&](Operation *stage) {
-      if (auto push = dyn_cast<xfer::PushOp>(stage))
-        return emitFor(stage, push.getKernel(), push.getStreaming(), /*isPush=*/true, options);
-      if (auto pull = dyn_cast<xfer::PullOp>(stage))
-        return emitFor(stage, pull.getKernel(), pull.getStreaming(), /*isPush=*/false, options);
-      return WalkResult::advance();
-    });
+    WalkResult result = module.walk([&](xfer::StageOpInterface stage) { return emitFor(stage, options); });
     if (result.wasInterrupted())
       signalPassFailure();
   }
@@ -90,27 +105,24 @@ private:
     return ModuleOp::create(builder, module.getLoc(), xfer::XferDialect::KernelsModuleName);
   }
 
-  WalkResult emitFor(Operation *stage, StringRef plain, std::optional<StringRef> streaming, bool isPush,
-                     const EmitKernelsOptions &options) {
-    auto program = stage->getParentOfType<xfer::ProgramOp>();
-    FailureOr<faro_abi_row> row = rowOf(program);
-    if (failed(row))
+  WalkResult emitFor(xfer::StageOpInterface stage, const EmitKernelsOptions &options) {
+    FailureOr<std::optional<Emitted>> kernel = kernelOf(stage);
+    if (failed(kernel))
       return WalkResult::interrupt();
-    Emitted kernel{isPush,
-                   {row->element, int64_t(row->bytes), int64_t(row->stride),
-                    uint32_t(program.getRoutesType().getTopk()),
-                    /*streaming=*/false}};
-    if (failed(emitOne(stage, plain, kernel, options)))
-      return WalkResult::interrupt();
-    kernel.shape.streaming = true;
-    if (streaming && failed(emitOne(stage, *streaming, kernel, options)))
-      return WalkResult::interrupt();
+    if (!*kernel)
+      return WalkResult::advance();
+    for (StringRef form : {"kernel", "streaming"}) {
+      auto name = stage->getAttrOfType<FlatSymbolRefAttr>(form);
+      (*kernel)->shape.streaming = form == "streaming";
+      if (name && failed(emitOne(stage, name.getValue(), **kernel, options)))
+        return WalkResult::interrupt();
+    }
     return WalkResult::advance();
   }
 
   LogicalResult emitOne(Operation *stage, StringRef name, const Emitted &kernel, const EmitKernelsOptions &options) {
     if (auto known = emitted.find(name); known != emitted.end()) {
-      if (sameKernel(known->second, kernel))
+      if (known->second == kernel)
         return success();
       return stage->emitError() << "kernel @" << name << " is also named by a stage that needs another one; "
                                 << "give them different names";

@@ -12,6 +12,9 @@
 // too early (a token's rows are larger than the first cache), and the hardware would have to find k streams anew in
 // each page. Two lines are enough: more sums than registers would spill. A token that kept all of its choices, as
 // nearly all do, has its rows and weights in registers and no inner loop.
+//
+// Partial sums of a combine across nodes may be of another element than the rows: then `out` is, or the rows are. The
+// loops go over the bytes of the rows that are read.
 #include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/KernelBuilder.h"
 #include "compiler/Codegen/Numeric.h"
@@ -35,13 +38,14 @@ struct Tile {
 class PullEmitter {
 public:
   PullEmitter(KernelBuilder &kernel, const KernelShape &shape, const EmitKernelsOptions &options)
-      : kernel(kernel), numeric(kernel, shape.element), shape(shape), options(options) {}
+      : kernel(kernel), numeric(kernel, shape.element), stored(kernel, shape.stored), shape(shape), options(options) {}
 
   Value out, rows, weights, lo, hi;
 
   void emitToken() {
     count = arith::SubIOp::create(kernel.builder, kernel.loc, hi, lo);
-    if (shape.topk > MaxUnrolled)
+    // How many items of a token lie on one node, and how many shares there are, is anybody's guess.
+    if (shape.topk > MaxUnrolled || shape.stored != shape.element)
       return emitRow();
     Value whole = arith::CmpIOp::create(kernel.builder, kernel.loc, arith::CmpIPredicate::eq, count,
                                         kernel.constant(int64_t(shape.topk)));
@@ -89,7 +93,7 @@ private:
     // each is what a loop over many of them needs.
     const int64_t distance = std::max<int64_t>(options.prefetch / shape.topk, 1024) / tile * tile;
     const int64_t ahead = options.prefetch > 0 && body > distance ? distance : 0;
-    const Tile whole{piecesOf(0, tile, options.vector), tile};
+    const Tile whole{piecesOf(0, tile, pieceBytes()), tile};
     if (body > ahead)
       kernel.overThreads(body - ahead, tile, [&](Value at) {
         emitTile(at, whole, [&](const Term &each) {
@@ -103,15 +107,29 @@ private:
     if (body == end)
       return;
     // Rows may be read up to their stride, so the last partial vector is summed whole where the padding allows it.
-    const int64_t readable = (end + options.vector - 1) / options.vector * options.vector;
-    const Tile rest{piecesOf(body, readable <= shape.stride ? readable : end, options.vector), end - body};
+    const int64_t readable = (end + pieceBytes() - 1) / pieceBytes() * pieceBytes();
+    const Tile rest{piecesOf(body, readable <= shape.stride ? readable : end, pieceBytes()), end - body};
     kernel.overThreads(1, 1, [&](Value) {
       Value zero = kernel.constant(0);
       emitTile(zero, rest, [&](const Term &each) { prefetch(each.next, zero, rest); });
     });
   }
 
-  int64_t tileBytes() const { return std::min(options.tile, 2 * options.vector); }
+  /// Pieces are whole vectors of what is read or of what is stored, whichever has the smaller element.
+  int64_t pieceBytes() const {
+    return options.vector * std::max<int64_t>(1, numeric.elementBytes() / stored.elementBytes());
+  }
+  int64_t tileBytes() const { return std::max(pieceBytes(), std::min(options.tile, 2 * options.vector)); }
+
+  /// A number of bytes of a row that is read, in bytes of the row that is stored.
+  int64_t inOut(int64_t bytes) const { return bytes / numeric.elementBytes() * stored.elementBytes(); }
+  Value inOut(Value bytes) {
+    if (stored.elementBytes() == numeric.elementBytes())
+      return bytes;
+    if (stored.elementBytes() > numeric.elementBytes())
+      return kernel.mul(bytes, stored.elementBytes() / numeric.elementBytes());
+    return arith::ShRUIOp::create(kernel.builder, kernel.loc, bytes, kernel.constant(1));
+  }
 
   void emitTile(Value at, const Tile &tile, llvm::function_ref<void(const Term &)> prefetches) {
     OpBuilder &b = kernel.builder;
@@ -147,39 +165,77 @@ private:
   }
 
   void storeTile(Value at, const Tile &tile, ValueRange sums) {
-    // `out` is the user's; the streaming form asks for 64 bytes.
-    const bool aligned = shape.streaming && shape.stride % 64 == 0;
-    int64_t part = 0, left = tile.stored;
+    Value base = inOut(at);
+    int64_t part = 0;
     for (const Piece &piece : tile.pieces) {
       const int64_t parts = numeric.parts(piece.bytes);
-      Value bits = numeric.narrow(sums.slice(part, parts), piece.bytes);
+      const int64_t left = inOut(tile.stored - (piece.offset - tile.pieces.front().offset));
+      ValueRange summed = sums.slice(part, parts);
       part += parts;
-      const int64_t alignment = aligned ? alignmentOf({piece.offset, tileBytes()}) : 1;
-      if (left >= piece.bytes)
-        kernel.store(bits, out, kernel.add(at, piece.offset), alignment, aligned && piece.bytes == options.vector);
+      if (shape.stored == shape.element)
+        storePiece(base, piece, stored.narrow(summed, piece.bytes), left);
       else
-        storePart(at, piece, bits, left);
-      left -= piece.bytes;
+        storeConverted(base, piece, summed, left);
     }
+  }
+
+  /// Bits of the stored element at `piece` of the row that is stored, of which `left` bytes are the row's.
+  void storePiece(Value at, const Piece &piece, Value bits, int64_t left) {
+    // `out` is the user's; the streaming form asks for 64 bytes.
+    const bool aligned = shape.streaming && shape.stride % 64 == 0;
+    const int64_t alignment = aligned ? alignmentOf({piece.offset, inOut(tileBytes())}) : 1;
+    if (left >= piece.bytes)
+      kernel.store(bits, out, kernel.add(at, piece.offset), alignment, aligned && piece.bytes == options.vector);
+    else if (left > 0)
+      storePart(at, piece, bits, left);
+  }
+
+  /// Sums of a piece that was read, stored as another element: in the order of columns first, then by whole vectors.
+  void storeConverted(Value at, const Piece &piece, ValueRange sums, int64_t left) {
+    const int64_t columns = piece.bytes / numeric.elementBytes();
+    Value ordered = sums[0];
+    if (sums.size() == 2) { // even and odd columns
+      SmallVector<int64_t> mask;
+      for (int64_t column = 0; column < columns; ++column)
+        mask.push_back(column / 2 + column % 2 * (columns / 2));
+      ordered = shuffle(sums[0], sums[1], mask);
+    }
+    const int64_t unit = stored.elementBytes(), step = std::min(columns, options.vector / unit);
+    for (int64_t first = 0; first < columns; first += step) {
+      SmallVector<Value> parts;
+      const int64_t count = stored.parts(step * unit);
+      for (int64_t part = 0; part < count; ++part) {
+        SmallVector<int64_t> mask;
+        for (int64_t lane = 0; lane < step / count; ++lane)
+          mask.push_back(first + lane * count + part);
+        parts.push_back(step == columns && count == 1 ? ordered : shuffle(ordered, ordered, mask));
+      }
+      storePiece(at, {inOut(piece.offset) + first * unit, step * unit}, stored.narrow(parts, step * unit),
+                 left - first * unit);
+    }
+  }
+
+  Value shuffle(Value a, Value b, ArrayRef<int64_t> mask) {
+    return vector::ShuffleOp::create(kernel.builder, kernel.loc, a, b, mask);
   }
 
   /// The first `bytes` of a summed vector.
   void storePart(Value at, const Piece &piece, Value bits, int64_t bytes) {
     OpBuilder &b = kernel.builder;
-    const int64_t unit = numeric.elementBytes();
+    const int64_t unit = stored.elementBytes();
     VectorType type = kernel.vectorOf(piece.bytes / unit, kernel.i(unsigned(8 * unit)));
     Value lanes = type == bits.getType() ? bits : Value(vector::BitCastOp::create(b, kernel.loc, type, bits));
     for (const Piece &each : piecesOf(0, bytes, options.vector)) {
       SmallVector<int64_t> mask;
       for (int64_t lane = 0; lane < each.bytes / unit; ++lane)
         mask.push_back(each.offset / unit + lane);
-      Value slice = vector::ShuffleOp::create(b, kernel.loc, lanes, lanes, mask);
-      kernel.store(slice, out, kernel.add(at, piece.offset + each.offset), 1, /*streaming=*/false);
+      kernel.store(shuffle(lanes, lanes, mask), out, kernel.add(at, piece.offset + each.offset), 1,
+                   /*streaming=*/false);
     }
   }
 
   KernelBuilder &kernel;
-  Numeric numeric;
+  Numeric numeric, stored; ///< of the rows that are read, and of those that are stored
   const KernelShape &shape;
   const EmitKernelsOptions &options;
   Value count;

@@ -1,4 +1,5 @@
 #include "compiler/Codegen/ProgramRow.h"
+#include "compiler/Schedule/Constants.h"
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/IR/BuiltinTypes.h"
@@ -9,19 +10,19 @@ using namespace mlir;
 
 static constexpr uint64_t PaddingLimit = 64;
 
+/// 0: no kernel knows it.
+static uint32_t elementOf(Type element) {
+  return element.isBF16() ? FARO_ABI_BF16 : element.isF16() ? FARO_ABI_F16 : element.isF32() ? FARO_ABI_F32 : 0;
+}
+
 llvm::FailureOr<faro_abi_row> rowOf(xfer::ProgramOp program) {
   ir::TokensType rows = program.getRowsType();
   if (rows.getPlanes().size() != 1)
     return program.emitOpError() << "expects rows of one plane, found " << rows.getRowText();
   const ir::Plane &plane = rows.getPlanes().front();
   faro_abi_row row{};
-  if (plane.element.isBF16())
-    row.element = FARO_ABI_BF16;
-  else if (plane.element.isF16())
-    row.element = FARO_ABI_F16;
-  else if (plane.element.isF32())
-    row.element = FARO_ABI_F32;
-  else
+  row.element = elementOf(plane.element);
+  if (row.element == 0)
     return program.emitOpError() << "expects rows of bf16, f16 or f32, found " << rows.getRowText();
   row.columns = uint64_t(plane.columns);
   row.bytes = uint64_t(plane.bytes());
@@ -30,6 +31,20 @@ llvm::FailureOr<faro_abi_row> rowOf(xfer::ProgramOp program) {
   if (row.stride - row.bytes >= PaddingLimit)
     return program.emitOpError() << "expects a row_stride of " << row.bytes << " to " << row.bytes + PaddingLimit - 1
                                  << " bytes for rows of " << rows.getRowText() << ", found " << row.stride;
+  return row;
+}
+
+llvm::FailureOr<faro_abi_row> partialRowOf(xfer::ProgramOp program) {
+  FailureOr<faro_abi_row> row = rowOf(program);
+  if (failed(row))
+    return failure();
+  const Type element = program.getPartialElement();
+  // Rows of the program's own element are as far apart as the program says, by hand or not.
+  if (elementOf(element) == row->element)
+    return row;
+  row->element = elementOf(element);
+  row->bytes = row->columns * (element.getIntOrFloatBitWidth() / 8);
+  row->stride = uint64_t(partialStrideOf(program));
   return row;
 }
 

@@ -15,4 +15,7 @@ namespace faro::compiler {
 /// bf16, f16 or f32) is diagnosed at the program.
 llvm::FailureOr<faro_abi_row> rowOf(xfer::ProgramOp program);
 
+/// The same of the rows of partial sums. Requires program.hasPartials().
+llvm::FailureOr<faro_abi_row> partialRowOf(xfer::ProgramOp program);
+
 } // namespace faro::compiler

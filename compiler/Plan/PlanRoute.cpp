@@ -13,24 +13,32 @@ namespace {
 #define GEN_PASS_REGISTRATION
 #include "compiler/Plan/Passes.h.inc"
 
-/// The path of a shuffle on `mesh` (null: any mesh), or nothing after a diagnostic at `op`.
-FailureOr<ir::Path> choosePath(Operation *op, ir::MeshAttr mesh) {
+/// The path for `mesh`; null stands for any mesh.
+ir::Path choosePath(ir::MeshAttr mesh) {
+  if (!mesh || !mesh.hasStaticNodes())
+    return ir::Path::ByMesh;
+  return mesh.getNodes() == 1 ? ir::Path::Direct : ir::Path::Hierarchical;
+}
+
+/// A path that is written by hand.
+LogicalResult checkPath(Operation *op, ir::Path path, ir::MeshAttr mesh) {
   // /*route_w1*/
-  if (mesh && mesh.hasStaticNodes() && mesh.getNodes() > 1)
-    return op->emitOpError() << "expects a mesh of one node, found " << mesh.getNodes()
-                             << "; rows do not travel between nodes yet";
-  return ir::Path::Direct;
+  const ir::Path planned = choosePath(mesh);
+  if (path == planned || path == ir::Path::ByMesh || planned == ir::Path::ByMesh)
+    return success();
+  return op->emitOpError() << "has path(" << stringifyPath(path) << "), but the module's mesh has " << mesh.getNodes()
+                           << (mesh.getNodes() == 1 ? " node" : " nodes") << "; expected path("
+                           << stringifyPath(planned) << "), or none";
 }
 
 struct PlanRoute : impl::FaroPlanRouteBase<PlanRoute> {
   void runOnOperation() override {
     bool failedAny = false;
     auto plan = [&](auto op) {
-      // Also where a path is written already: no path that there is leads to another node.
-      FailureOr<ir::Path> path = choosePath(op, ir::meshOf(op));
-      if (succeeded(path) && !op.getPath())
-        op.setPath(*path);
-      failedAny |= failed(path);
+      const ir::MeshAttr mesh = ir::meshOf(op);
+      if (!op.getPath())
+        op.setPath(choosePath(mesh));
+      failedAny |= failed(checkPath(op, *op.getPath(), mesh));
     };
     getOperation().walk([&](Operation *op) {
       llvm::TypeSwitch<Operation *>(op).Case<ir::DispatchOp, ir::CombineOp>([&](auto shuffle) { plan(shuffle); });

@@ -1,6 +1,8 @@
 // The figures that schedules are made with, and where each comes from.
 #pragma once
 
+#include "dialect/Xfer/XferDialect.h"
+
 #include "llvm/Support/MathExtras.h"
 
 #include <cstdint>
@@ -23,6 +25,12 @@ constexpr int64_t StreamingThreshold = int64_t(2) << 20;
 /// How far apart rows of so many bytes lie in memory that Faro owns.
 inline int64_t rowStrideOf(int64_t rowBytes) {
   return rowBytes >= PaddedRowBytes ? int64_t(llvm::alignTo(uint64_t(rowBytes), uint64_t(LineBytes))) : rowBytes;
+}
+
+/// The same of partial rows: rows of as many columns of the partial element. Requires program.hasPartials().
+inline int64_t partialStrideOf(xfer::ProgramOp program) {
+  return rowStrideOf(program.getRowsType().getPlanes().front().columns *
+                     (program.getPartialElement().getIntOrFloatBitWidth() / 8));
 }
 
 } // namespace faro::compiler

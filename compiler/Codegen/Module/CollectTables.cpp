@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Config/llvm-config.h"
 
 #include <algorithm>
@@ -37,50 +38,79 @@ public:
     if (placement.kind() == layout::Placement::Kind::Table)
       program.table = placement.ranksOfTable();
     program.streamingThreshold = uint64_t(op.getStreamingThreshold());
+    tables.programs.push_back(std::move(program));
+    return collectSchedule(op, tables.programs.back());
+  }
+
+  /// Of a program, or of one that is of it.
+  LogicalResult collectSchedule(xfer::ProgramOp op, ProgramTable &program) {
     ScheduleTable schedule;
     schedule.name = op.getSymName().str();
-    schedule.path = FARO_ABI_DIRECT;
+    schedule.path = op.getPath() == ir::Path::Direct ? FARO_ABI_DIRECT : FARO_ABI_HIERARCHICAL;
+    if (op.hasPartials()) {
+      FailureOr<faro_abi_row> partial = partialRowOf(op);
+      if (failed(partial))
+        return failure();
+      schedule.partial = partial->element;
+      schedule.partialStride = partial->stride;
+    }
+    for (xfer::RingOp ring : xfer::ringsOf(op))
+      schedule.rings.push_back({ring.getName().str(), uint64_t(ring.getBytes()), uint32_t(ring.getSlots())});
     collectStages(op, schedule);
     program.schedules.push_back(std::move(schedule));
-    tables.programs.push_back(std::move(program));
     return success();
   }
 
 private:
   void collectStages(xfer::ProgramOp op, ScheduleTable &schedule) {
     const SmallVector<StringRef> flags = op.getFlags();
+    const SmallVector<xfer::RingOp> rings = xfer::ringsOf(op);
+    const auto ringIndex = [&](Value ring) {
+      return uint32_t(llvm::find(rings, ring.getDefiningOp()) - rings.begin());
+    };
     llvm::DenseMap<Operation *, uint32_t> indices;
     for (xfer::StageOpInterface stage : op.getStages()) {
       StageTable table;
       table.name = stage.getStageName();
+      table.op = opOf(stage);
       table.resource = uint32_t(stage.getOn());
       for (Value timepoint : stage.getAfter())
         table.after.push_back(indices.lookup(timepoint.getDefiningOp()));
-      const auto flag = [&](StringRef name) { return uint32_t(llvm::find(flags, name) - flags.begin()); };
-      if (auto notify = dyn_cast<xfer::NotifyOp>(*stage)) {
-        table.op = FARO_ABI_STAGE_NOTIFY;
-        table.flag = flag(notify.getFlag());
-      } else if (auto await = dyn_cast<xfer::AwaitOp>(*stage)) {
-        table.op = FARO_ABI_STAGE_AWAIT;
-        table.flag = flag(await.getFlag());
-      } else if (auto push = dyn_cast<xfer::PushOp>(*stage)) {
-        table.op = FARO_ABI_STAGE_PUSH;
-        useKernels(push.getKernel(), push.getStreaming(), table);
-      } else if (auto pull = dyn_cast<xfer::PullOp>(*stage)) {
-        table.op = FARO_ABI_STAGE_PULL;
-        useKernels(pull.getKernel(), pull.getStreaming(), table);
-      } else {
-        table.op = FARO_ABI_STAGE_PAD;
-      }
+      if (auto flag = stage->getAttrOfType<StringAttr>("flag"))
+        table.flag = uint32_t(llvm::find(flags, flag.getValue()) - flags.begin());
+      if (auto kernel = stage->getAttrOfType<FlatSymbolRefAttr>("kernel"))
+        table.kernel = indexOf(kernel.getValue());
+      if (auto kernel = stage->getAttrOfType<FlatSymbolRefAttr>("streaming"))
+        table.streamingKernel = indexOf(kernel.getValue());
+      if (auto gather = dyn_cast<xfer::GatherOp>(*stage))
+        table.gather = uint32_t(gather.getBy());
+      if (Value ring = stage.getFrom())
+        table.from = ringIndex(ring);
+      if (Value ring = stage.getInto())
+        table.into = ringIndex(ring);
+      for (Value ring : stage.getAcquires())
+        table.acquires |= 1u << ringIndex(ring);
+      for (Value ring : stage.getReleases())
+        table.releases |= 1u << ringIndex(ring);
       indices[stage] = uint32_t(schedule.stages.size());
       schedule.stages.push_back(std::move(table));
     }
   }
 
-  void useKernels(StringRef plain, std::optional<StringRef> streaming, StageTable &table) {
-    table.kernel = indexOf(plain);
-    if (streaming)
-      table.streamingKernel = indexOf(*streaming);
+  static uint32_t opOf(Operation *stage) {
+    return llvm::TypeSwitch<Operation *, uint32_t>(stage)
+        .Case<xfer::NotifyOp>([](auto) { return FARO_ABI_STAGE_NOTIFY; })
+        .Case<xfer::AwaitOp>([](auto) { return FARO_ABI_STAGE_AWAIT; })
+        .Case<xfer::PadOp>([](auto) { return FARO_ABI_STAGE_PAD; })
+        .Case<xfer::PushOp>([](auto) { return FARO_ABI_STAGE_PUSH; })
+        .Case<xfer::PullOp>([](auto) { return FARO_ABI_STAGE_PULL; })
+        .Case<xfer::HandOp>([](auto) { return FARO_ABI_STAGE_HAND; })
+        .Case<xfer::AskOp>([](auto) { return FARO_ABI_STAGE_ASK; })
+        .Case<xfer::ShareOp>([](auto) { return FARO_ABI_STAGE_SHARE; })
+        .Case<xfer::GatherOp>([](auto) { return FARO_ABI_STAGE_GATHER; })
+        .Case<xfer::ReduceOp>([](auto) { return FARO_ABI_STAGE_REDUCE; })
+        .Case<xfer::WireOp>([](auto) { return FARO_ABI_STAGE_WIRE; })
+        .Case<xfer::FanOutOp>([](auto) { return FARO_ABI_STAGE_FAN_OUT; });
   }
 
   uint32_t indexOf(StringRef kernel) {
@@ -101,7 +131,11 @@ FailureOr<ModuleTables> collectTables(ModuleOp module) {
   static_assert(uint32_t(layout::Key::Choice) == FARO_ABI_KEY_CHOICE &&
                 uint32_t(layout::Key::Token) == FARO_ABI_KEY_TOKEN);
   static_assert(uint32_t(xfer::Resource::Core) == FARO_ABI_ON_CORE &&
-                uint32_t(xfer::Resource::Link) == FARO_ABI_ON_LINK);
+                uint32_t(xfer::Resource::Link) == FARO_ABI_ON_LINK && uint32_t(xfer::Resource::Nic) == FARO_ABI_ON_NIC);
+  static_assert(uint32_t(xfer::GatherMode::Copy) == FARO_ABI_BY_COPY &&
+                uint32_t(xfer::GatherMode::Reference) == FARO_ABI_BY_REFERENCE);
+  static_assert(xfer::ProgramOp::MaxFlags == FARO_ABI_FLAGS && xfer::ProgramOp::MaxStages == FARO_ABI_MAX_STAGES &&
+                xfer::ProgramOp::MaxRings == FARO_ABI_MAX_RINGS);
   ModuleTables tables;
   if (ir::MeshAttr mesh = ir::meshOf(module)) {
     static_assert(ir::MeshAttr::Dynamic == 0, "0 stands for `?` in the tables too");
@@ -110,7 +144,13 @@ FailureOr<ModuleTables> collectTables(ModuleOp module) {
   }
   Collector collector(tables);
   for (xfer::ProgramOp program : module.getOps<xfer::ProgramOp>())
-    if (failed(collector.collect(program)))
+    if (!program.getOf() && failed(collector.collect(program)))
+      return failure();
+  // Wherever they stand: a program may come before the one that it is of.
+  for (xfer::ProgramOp program : module.getOps<xfer::ProgramOp>())
+    if (program.getOf() && failed(collector.collectSchedule(program, *llvm::find_if(tables.programs, [&](auto &table) {
+                                                              return table.name == *program.getOf();
+                                                            }))))
       return failure();
   if (tables.programs.empty())
     return module.emitError() << "expects at least one program, found none";

@@ -1,4 +1,6 @@
 // RUN: faro-opt --faro-lower-to-xfer %s -split-input-file -verify-diagnostics
+// RUN: not faro-opt --faro-lower-to-xfer="wire=string" %s -split-input-file 2>&1 | FileCheck %s
+// CHECK: error: faro-lower-to-xfer: expects wire = tcp or rdma, found string
 
 !tokens = !faro.tokens<8xf32>
 !experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
