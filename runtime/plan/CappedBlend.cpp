@@ -1,30 +1,27 @@
-// Capped blend: re-rails rows at the source until no rank sends or receives more than B = 1.02 x the lower bound.
+// Capped blend: re-rails rows at the source until no rank sends or receives more than 1.02 x the lower bound.
 //
 // Between nodes of one size, rail i sends to forwarder i, so what a rail takes over counts on both sides. Choosing
 // other forwarders for a rank's rows can not relieve the rank's own sending; moving rows to another rail first can, and
-// an even split over the rails meets the bound exactly. So, for each node and in real numbers:
+// an even split over the rails meets the bound exactly. It moves far more than is needed, though. So, in real numbers:
 //
-//   1. level   a rank that sends more than B hands the excess over, the same part of its rows for each node, to the
-//   ranks
-//              that send less, in proportion to their room
-//   2. cap     of the rows for node m (recv[m] in all, from everybody), a rail may carry its even part times
-//              B / (recv[m] / rails): summed over the sources that makes B at each of m's rails. What is above the cap
-//              goes to the rails below it
-//   3. blend   if that took a rail above B again: as much of the even split is mixed in as is needed. The even split
-//   keeps
-//              both limits, and both limits are convex, so their mixture keeps them
+//   1. a rank that sends too much hands the excess over, the same part of its rows for each node, to the ranks of its
+//      node that send less, in proportion to their room
+//   2. a rank that receives too much has its excess taken by the forwarders beside it, the same part of what each node
+//      sends it: so these nodes' rails hand rows over
+//   3. each may undo a little of the other: a few rounds of both. What is then still above the limit is put right by
+//      mixing in as much of the even split as the worst rank needs. The even split keeps all limits and they are
+//      convex, so the mixture keeps them
 //
-// and then rounds each pair of nodes to whole rows by largest remainder: less than a row a pair. Between nodes of
+// and then rounds each pair of nodes to whole rows: by less than a row a pair. Between nodes of
 // different sizes senders and forwarders are apart: 2. does not apply, forwarders get even parts, and a north-west
 // corner walk joins the two. (With equal quotas on both sides that walk is the diagonal.)
 //
-// O(ranks x nodes) time, O(ranks + ranks of a node x nodes) memory beside the answer. All ranks must get the same
-// answer from the same counts: doubles are added in a fixed order, and nothing depends on who asks.
+// O(ranks x nodes) time and memory. All ranks must get the same answer from the same counts: doubles are added in a
+// fixed order, and nothing depends on who asks.
 #include "runtime/plan/Balancer.h"
 
 #include <algorithm>
 #include <cmath>
-#include <compare>
 #include <numeric>
 #include <span>
 
@@ -32,232 +29,261 @@ namespace faro {
 
 namespace {
 
-constexpr double Slack = 1.02;
+/// What is promised, and what the rounds aim at: the rest is room for what they undo, and for rounding.
+constexpr double Promise = 1.02, Aim = 1.01;
+constexpr int Rounds = 4;
 
 /// Where static is within rounding of the limit, only counting everything twice says which is better. That costs more
 /// than the few rows are worth in a large job: 65,536 pairs of nodes take milliseconds, 255 rows less than one.
 constexpr uint32_t CompareUpToNodes = 64;
 
-struct Remainder {
-  uint64_t missing; ///< to the next whole number, in 1024ths
-  uint32_t order, at;
-  auto operator<=>(const Remainder &) const = default;
-};
-
 class Blend {
 public:
-  Blend(const Topology &topology, const NodeRows &rows, double limit);
+  Blend(const Topology &topology, const NodeRows &rows, double bound);
 
   /// Adds the flows of the job, or those from or to `node`.
-  void run(std::optional<uint32_t> node, Rails &rails);
+  void list(std::optional<uint32_t> node, Rails &out);
 
 private:
-  const uint32_t *counts(uint32_t rank) const { return &rows.rows[size_t(rank) * nodes]; }
-  bool paired(uint32_t m) const { return topology.ranksOf(m).size() == rails; }
-  void start(uint32_t n);
-  void level();
-  void cap();
-  void blend();
-  void pair(uint32_t m, Rails &out);
-  void round(std::span<const double> shares, uint64_t total, uint32_t first, std::vector<uint64_t> &whole);
+  double *quotas(uint32_t rank) { return &quota[size_t(rank) * nodes]; }
+  bool paired(uint32_t n, uint32_t m) const { return topology.ranksOf(n).size() == topology.ranksOf(m).size(); }
+  double evenPart(uint32_t n, uint32_t m) const {
+    return volume[size_t(n) * nodes + m] / double(topology.ranksOf(n).size());
+  }
+  double countSent();
+  double countReceived();
+  void levelSenders();
+  void levelReceivers();
+  void mixInEven(double limit);
+  void pair(uint32_t n, uint32_t m, Rails &out);
+  static void round(std::span<const double> shares, uint64_t total, uint32_t n, uint32_t m,
+                    std::vector<uint64_t> &whole);
 
   const Topology &topology;
   const NodeRows &rows;
-  const double limit;
   const uint32_t nodes;
-  std::vector<double> received; ///< of all nodes
-
-  // Of the node at work.
-  uint32_t source = 0, rails = 0;
-  std::vector<double> quota;        ///< rails x nodes; its own column stays 0
-  std::vector<double> volume;       ///< for each node
-  std::vector<double> load;         ///< of each rail
-  std::vector<double> excess, room; ///< of each node
+  const double aim;
+  std::vector<double> quota;          ///< ranks x nodes: what leaves by each rail; 0 for its own node
+  std::vector<double> volume;         ///< nodes x nodes
+  std::vector<double> apart;          ///< by node: what each rank gets from nodes of other sizes
+  std::vector<double> sent, received; ///< by rank
+  std::vector<double> excess;         ///< by node
+  // Of the pair at work.
   std::vector<double> shares;
   std::vector<uint64_t> sends, takes;
-  std::vector<Remainder> byRemainder;
 };
 
 } // namespace
 
-Blend::Blend(const Topology &topology, const NodeRows &rows, double limit)
-    : topology(topology), rows(rows), limit(limit), nodes(topology.nodes()), received(nodes) {
+Blend::Blend(const Topology &topology, const NodeRows &rows, double bound)
+    : topology(topology), rows(rows), nodes(topology.nodes()), aim(std::max(Aim * bound, std::ceil(bound))),
+      quota(rows.rows.begin(), rows.rows.end()), volume(size_t(nodes) * nodes), apart(nodes), sent(topology.ranks()),
+      received(topology.ranks()), excess(nodes) {
+  for (uint32_t rank = 0; rank < topology.ranks(); ++rank) {
+    const uint32_t n = topology.nodeOf(rank);
+    quotas(rank)[n] = 0;
+    for (uint32_t m = 0; m < nodes; ++m)
+      volume[size_t(n) * nodes + m] += quotas(rank)[m];
+  }
+  for (uint32_t n = 0; n < nodes; ++n)
+    for (uint32_t m = 0; m < nodes; ++m)
+      apart[m] += paired(n, m) ? 0 : volume[size_t(n) * nodes + m] / double(topology.ranksOf(m).size());
+
+  const double limit = std::max(Promise * bound, aim);
+  for (int round = 0; round < Rounds; ++round) {
+    if (countSent() > limit)
+      levelSenders();
+    if (countReceived() <= limit && countSent() <= limit)
+      return;
+    levelReceivers();
+  }
+  mixInEven(limit);
+}
+
+/// Both return the most of any rank.
+double Blend::countSent() {
+  for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
+    sent[rank] = std::accumulate(quotas(rank), quotas(rank) + nodes, 0.0);
+  return *std::max_element(sent.begin(), sent.end());
+}
+
+double Blend::countReceived() {
+  for (uint32_t m = 0; m < nodes; ++m)
+    for (uint32_t rank : topology.ranksOf(m))
+      received[rank] = apart[m];
   for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
     for (uint32_t m = 0; m < nodes; ++m)
-      received[m] += m == topology.nodeOf(rank) ? 0.0 : counts(rank)[m];
+      if (paired(topology.nodeOf(rank), m))
+        received[topology.ranksOf(m)[topology.localIndex(rank)]] += quotas(rank)[m];
+  return *std::max_element(received.begin(), received.end());
 }
 
-void Blend::start(uint32_t n) {
-  source = n;
-  const auto ranks = topology.ranksOf(n);
-  rails = uint32_t(ranks.size());
-  quota.assign(size_t(rails) * nodes, 0.0);
-  volume.assign(nodes, 0.0);
-  load.assign(rails, 0.0);
-  for (uint32_t r = 0; r < rails; ++r) {
-    double *mine = &quota[size_t(r) * nodes];
-    const uint32_t *count = counts(ranks[r]);
-    for (uint32_t m = 0; m < nodes; ++m)
-      mine[m] = count[m];
-    mine[n] = 0;
-    for (uint32_t m = 0; m < nodes; ++m)
-      volume[m] += mine[m];
-    load[r] = std::accumulate(mine, mine + nodes, 0.0);
-  }
-}
-
-void Blend::level() {
-  double free = 0;
-  for (double sent : load)
-    free += std::max(0.0, limit - sent);
-  excess.assign(nodes, 0.0);
-  bool over = false;
-  for (uint32_t r = 0; r < rails; ++r) {
-    if (load[r] <= limit)
+void Blend::levelSenders() {
+  for (uint32_t n = 0; n < nodes; ++n) {
+    double room = 0;
+    bool over = false;
+    for (uint32_t rank : topology.ranksOf(n)) {
+      room += std::max(0.0, aim - sent[rank]);
+      over |= sent[rank] > aim;
+    }
+    if (!over)
       continue;
-    over = true;
-    const double keep = limit / load[r];
-    for (uint32_t m = 0; m < nodes; ++m) {
-      double &mine = quota[size_t(r) * nodes + m];
-      excess[m] += mine * (1 - keep);
-      mine *= keep;
+    std::fill(excess.begin(), excess.end(), 0.0);
+    for (uint32_t rank : topology.ranksOf(n)) {
+      const double keep = sent[rank] > aim ? aim / sent[rank] : 1.0;
+      for (uint32_t m = 0; m < nodes && keep < 1; ++m) {
+        excess[m] += quotas(rank)[m] * (1 - keep);
+        quotas(rank)[m] *= keep;
+      }
     }
+    for (uint32_t rank : topology.ranksOf(n))
+      if (const double part = (aim - sent[rank]) / room; part > 0)
+        for (uint32_t m = 0; m < nodes; ++m)
+          quotas(rank)[m] += excess[m] * part;
   }
-  if (!over)
-    return;
-  for (uint32_t r = 0; r < rails; ++r)
-    if (load[r] < limit)
-      for (uint32_t m = 0; m < nodes; ++m)
-        quota[size_t(r) * nodes + m] += excess[m] * (limit - load[r]) / free;
 }
 
-void Blend::cap() {
-  excess.assign(nodes, 0.0);
-  room.assign(nodes, 0.0);
-  const auto most = [&](uint32_t m) { return received[m] > 0 ? volume[m] * limit / received[m] : 0.0; };
-  for (uint32_t r = 0; r < rails; ++r)
-    for (uint32_t m = 0; m < nodes; ++m) {
-      const double above = quota[size_t(r) * nodes + m] - most(m);
-      excess[m] += std::max(0.0, above);
-      room[m] += std::max(0.0, -above);
-    }
+/// The same from the other end, for all receivers at once: a rank keeps `keep` of what it gets from nodes of its size,
+/// and takes `part` of what the others of its node do not keep.
+void Blend::levelReceivers() {
+  std::vector<double> keep(topology.ranks(), 1.0), part(topology.ranks());
+  std::vector<uint8_t> over(nodes);
   for (uint32_t m = 0; m < nodes; ++m) {
-    if (excess[m] <= 0 || !paired(m))
-      continue;
-    const double part = excess[m] / room[m]; // <= 1: the rails' caps add up to at least the volume
-    for (uint32_t r = 0; r < rails; ++r) {
-      double &mine = quota[size_t(r) * nodes + m];
-      mine = mine > most(m) ? most(m) : mine + (most(m) - mine) * part;
+    double room = 0;
+    for (uint32_t rank : topology.ranksOf(m)) {
+      room += std::max(0.0, aim - received[rank]);
+      over[m] |= received[rank] > aim;
     }
+    for (uint32_t rank : topology.ranksOf(m))
+      if (over[m] && received[rank] > aim)
+        keep[rank] = (aim - apart[m]) / (received[rank] - apart[m]);
+      else if (over[m])
+        part[rank] = (aim - received[rank]) / room;
   }
-}
-
-void Blend::blend() {
-  double largest = 0, mean = 0;
-  for (uint32_t r = 0; r < rails; ++r) {
-    const double *mine = &quota[size_t(r) * nodes];
-    const double sent = std::accumulate(mine, mine + nodes, 0.0);
-    largest = std::max(largest, sent);
-    mean += sent / rails;
-  }
-  if (largest <= limit)
-    return;
-  const double even = std::min(1.0, (largest - limit) / (largest - mean));
-  for (uint32_t r = 0; r < rails; ++r)
+  for (uint32_t n = 0; n < nodes; ++n) {
+    const auto ranks = topology.ranksOf(n);
     for (uint32_t m = 0; m < nodes; ++m) {
-      double &mine = quota[size_t(r) * nodes + m];
-      mine += even * (volume[m] / rails - mine);
+      if (!over[m] || !paired(n, m))
+        continue;
+      const auto forwarders = topology.ranksOf(m);
+      double free = 0;
+      for (uint32_t i = 0; i < ranks.size(); ++i)
+        free += quotas(ranks[i])[m] * (1 - keep[forwarders[i]]);
+      for (uint32_t i = 0; i < ranks.size() && free > 0; ++i) {
+        double &mine = quotas(ranks[i])[m];
+        mine = mine * keep[forwarders[i]] + free * part[forwarders[i]];
+      }
     }
-}
-
-/// Whole numbers that add up to `total`, each within one of its share. Of equal remainders those from index `first` on
-/// come first, so that over many pairs no rail gets them all.
-void Blend::round(std::span<const double> shares, uint64_t total, uint32_t first, std::vector<uint64_t> &whole) {
-  const uint32_t n = uint32_t(shares.size());
-  whole.resize(n);
-  uint64_t sum = 0;
-  for (uint32_t i = 0; i < n; ++i)
-    sum += whole[i] = uint64_t(std::max(0.0, shares[i]));
-  if (sum == total)
-    return;
-  byRemainder.resize(n);
-  for (uint32_t i = 0; i < n; ++i) {
-    // Remainders of what should be the same number differ by an error of rounding: to a thousandth of a row is enough.
-    const uint32_t at = (first + i) % n;
-    const uint64_t remainder = uint64_t(std::max(0.0, shares[at] - double(whole[at])) * 1024 + 0.5);
-    byRemainder[i] = {1024 - std::min<uint64_t>(remainder, 1024), i, at};
   }
-  std::sort(byRemainder.begin(), byRemainder.end());
-  for (uint32_t i = 0; sum < total; i = (i + 1) % n, ++sum)
-    ++whole[byRemainder[i].at];
-  for (uint32_t i = n - 1; sum > total; i = (i + n - 1) % n)
-    if (uint64_t &last = whole[byRemainder[i].at]; last > 0)
-      --last, --sum;
 }
 
-/// The flows to node m.
-void Blend::pair(uint32_t m, Rails &out) {
-  const auto from = topology.ranksOf(source), to = topology.ranksOf(m);
-  const uint64_t total = uint64_t(volume[m]);
-  const uint32_t first = source + m;
-  shares.resize(rails);
-  for (uint32_t r = 0; r < rails; ++r)
-    shares[r] = quota[size_t(r) * nodes + m];
-  round(shares, total, first, sends);
-  for (uint32_t r = 0; r < rails; ++r) {
+void Blend::mixInEven(double limit) {
+  double even = 0;
+  const auto need = [&](double load, double mean) {
+    if (load > limit)
+      even = std::max(even, std::min(1.0, (load - limit) / (load - mean)));
+  };
+  countSent();
+  countReceived();
+  for (uint32_t n = 0; n < nodes; ++n) {
+    double meanSent = 0, meanReceived = 0;
+    for (uint32_t rank : topology.ranksOf(n)) {
+      meanSent += sent[rank] / double(topology.ranksOf(n).size());
+      meanReceived += received[rank] / double(topology.ranksOf(n).size());
+    }
+    for (uint32_t rank : topology.ranksOf(n)) {
+      need(sent[rank], meanSent);
+      need(received[rank], meanReceived);
+    }
+  }
+  for (uint32_t rank = 0; rank < topology.ranks() && even > 0; ++rank)
+    for (uint32_t m = 0; m < nodes; ++m)
+      quotas(rank)[m] += even * (evenPart(topology.nodeOf(rank), m) - quotas(rank)[m]);
+}
+
+/// Whole numbers that add up to `total`, each less than one from its share. What is left after rounding down goes to
+/// those at which the running sum of the remainders passes a threshold (systematic sampling), so that a share of 0.3
+/// gets a row in three of ten pairs. The largest remainder would never give it one, and a rail with a small excess for
+/// each of many nodes would keep all of it. Thresholds are spread evenly along both n and m: they are Roberts' R2
+/// sequence.
+void Blend::round(std::span<const double> shares, uint64_t total, uint32_t n, uint32_t m,
+                  std::vector<uint64_t> &whole) {
+  constexpr double Along = 0.7548776662466927, Across = 0.5698402909980532, Noise = 1e-6;
+  const double at = 0.5 + n * Along + m * Across, threshold = at - std::floor(at);
+  whole.resize(shares.size());
+  uint64_t sum = 0;
+  for (size_t i = 0; i < shares.size(); ++i)
+    sum += whole[i] = uint64_t(std::max(0.0, shares[i] + Noise));
+  const double left = double(int64_t(total - sum));
+  double running = 0, before = std::floor(threshold);
+  for (size_t i = 0; i < shares.size(); ++i) {
+    running += std::max(0.0, shares[i] - double(whole[i]));
+    // The last sum is `left` but for errors of rounding; with them, a row could be lost.
+    const double passed = std::floor((i + 1 == shares.size() ? left : std::min(running, left)) + threshold);
+    whole[i] += uint64_t(int64_t(passed - before));
+    before = passed;
+  }
+}
+
+/// The flows from node n to node m.
+void Blend::pair(uint32_t n, uint32_t m, Rails &out) {
+  const auto from = topology.ranksOf(n), to = topology.ranksOf(m);
+  const uint64_t total = uint64_t(volume[size_t(n) * nodes + m]);
+  if (total == 0)
+    return;
+  shares.clear();
+  for (uint32_t rank : from)
+    shares.push_back(quotas(rank)[m]);
+  round(shares, total, n, m, sends);
+  for (uint32_t r = 0; r < from.size(); ++r) {
     const uint64_t own = rows.of(from[r], m);
     out.moved += sends[r] > own ? sends[r] - own : 0;
   }
-  if (paired(m)) {
+  if (paired(n, m)) {
     takes = sends;
   } else {
     shares.assign(to.size(), double(total) / double(to.size()));
-    round(shares, total, first, takes);
+    round(shares, total, n, m, takes);
   }
   // North-west corner: the first rail's rows to the first forwarder until one of them has no more.
-  for (uint32_t r = 0, f = 0; r < rails && f < to.size();) {
+  for (uint32_t r = 0, f = 0; r < from.size() && f < to.size();) {
     const uint64_t both = std::min(sends[r], takes[f]);
     if (both > 0)
       out.flows.push_back({from[r], to[f], both});
     sends[r] -= both;
     takes[f] -= both;
-    const bool sent = sends[r] == 0, taken = takes[f] == 0;
-    r += sent;
-    f += taken;
+    const bool sentAll = sends[r] == 0, tookAll = takes[f] == 0;
+    r += sentAll;
+    f += tookAll;
   }
 }
 
-void Blend::run(std::optional<uint32_t> node, Rails &out) {
-  for (uint32_t n = 0; n < nodes; ++n) {
-    start(n);
-    level();
-    cap();
-    blend();
+void Blend::list(std::optional<uint32_t> node, Rails &out) {
+  for (uint32_t n = 0; n < nodes; ++n)
     for (uint32_t m = 0; m < nodes; ++m)
       if (m != n && (!node || *node == n || *node == m))
-        pair(m, out);
-  }
+        pair(n, m, out);
 }
 
 Rails cappedBlend(const Topology &topology, const NodeRows &rows, std::optional<uint32_t> node) {
   const double bound = lowerBound(topology, rows);
   // Rows are whole: no balancer is below the next whole number either.
-  const double limit = std::max(Slack * bound, std::ceil(bound));
+  const double limit = std::max(Promise * bound, std::ceil(bound));
   const double still = double(staticLoads(topology, rows).most());
   const bool close = still < limit + topology.nodes() - 1;
   if (still <= limit || (close && topology.nodes() > CompareUpToNodes))
     return staticRails(topology, rows, node);
-  Blend blend(topology, rows, limit);
+  Blend blend(topology, rows, bound);
   if (close) {
     Rails all;
-    blend.run({}, all);
+    blend.list({}, all);
     if (double(loadsOf(topology, all).most()) >= still)
       return staticRails(topology, rows, node);
     if (!node)
       return all;
   }
   Rails rails;
-  blend.run(node, rails);
+  blend.list(node, rails);
   return rails;
 }
 

@@ -166,8 +166,8 @@ TEST(CappedBlend, relievesTheOneHeavySender) {
   const Rails rails = cappedBlend(topology, rows);
   EXPECT_EQ(loadsOf(topology, staticRails(topology, rows)).most(), 1000u);
   EXPECT_EQ(loadsOf(topology, fuscoRails(topology, rows)).most(), 1000u); // whom it is matched with changes nothing
-  EXPECT_EQ(loadsOf(topology, rails).most(), 510u);
-  EXPECT_EQ(rails.moved, 490u); // 1.02 x 500 stay: no more is moved than the slack asks for
+  EXPECT_EQ(loadsOf(topology, rails).most(), 505u);
+  EXPECT_EQ(rails.moved, 495u); // 1.01 x 500 stay: no more is moved than it aims at
 }
 
 TEST(CappedBlend, joinsNodesOfDifferentSizes) {
