@@ -1,0 +1,257 @@
+// Hierarchical schedules, played by threads: whatever the slots, the nodes and the order of events, every row arrives.
+#include "tests/runtime/engine/HandMade.h"
+#include "tests/runtime/engine/Shuffle.h"
+
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace faro;
+using namespace faro::test;
+
+static std::shared_ptr<const Module> moduleOf(const ModuleShape &shape) {
+  auto module = makeModule(shape);
+  EXPECT_TRUE(module) << module.status().message();
+  return module ? *module : nullptr;
+}
+
+static std::vector<Input> inputsOf(uint32_t ranks, uint32_t tokens, uint32_t seed = 1) {
+  std::vector<Input> inputs;
+  for (uint32_t rank = 0; rank < ranks; ++rank)
+    inputs.push_back(makeInput(rank, tokens, seed));
+  return inputs;
+}
+
+static void expectRight(const std::vector<std::string> &wrong) {
+  for (uint32_t rank = 0; rank < wrong.size(); ++rank)
+    EXPECT_EQ(wrong[rank], "") << "rank " << rank;
+}
+
+TEST(AcrossNodes, twoByTwo) { expectRight(shuffleAll({0, 0, 1, 1}, moduleOf({}), inputsOf(4, 100), 3)); }
+
+TEST(AcrossNodes, rowsByReference) {
+  ModuleShape shape;
+  shape.byReference = true;
+  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 100), 3));
+}
+
+TEST(AcrossNodes, oneSlot) {
+  ModuleShape shape;
+  shape.slots = 1;
+  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 60), 2));
+}
+
+TEST(AcrossNodes, slotsSmallerThanARow) {
+  ModuleShape shape;
+  shape.slotBytes = 64;
+  shape.slots = 13; // four slots a row, three rows, one slot over
+  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 30), 2));
+}
+
+TEST(AcrossNodes, nodesOfDifferentSizesAndRanksThatAreNoNeighbours) {
+  const std::vector<uint32_t> nodes = {5, 0, 5, 9, 9, 5};
+  expectRight(shuffleAll(nodes, moduleOf({}), inputsOf(6, 70), 3));
+}
+
+TEST(AcrossNodes, oneRankANode) { expectRight(shuffleAll({0, 1, 2, 3}, moduleOf({}), inputsOf(4, 50), 2)); }
+
+TEST(AcrossNodes, ranksWithNothing) {
+  std::vector<Input> inputs;
+  for (uint32_t rank = 0; rank < 6; ++rank)
+    inputs.push_back(makeInput(rank, rank == 1 || rank == 4 ? 0 : 40, 3));
+  expectRight(shuffleAll({0, 0, 0, 1, 1, 1}, moduleOf({}), inputs, 2));
+  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf({}), inputsOf(4, 0), 2));
+}
+
+/// Everybody sends to one rank, which must not be held up by its slots being taken by others.
+TEST(AcrossNodes, everythingGoesToOneRank) {
+  std::vector<Input> inputs;
+  for (uint32_t rank = 0; rank < 6; ++rank)
+    inputs.push_back(makeInput(rank, 80, 5, [](uint32_t expert) { return expert % 6 == 5; }));
+  expectRight(shuffleAll({0, 0, 1, 1, 2, 2}, moduleOf({}), inputs, 2));
+}
+
+/// All tokens of a node are one rank's: the balancer makes it hand rows to the other rails.
+TEST(AcrossNodes, rowsThatLeaveByAnotherRail) {
+  std::vector<Input> inputs;
+  for (uint32_t rank = 0; rank < 6; ++rank)
+    inputs.push_back(makeInput(rank, rank % 3 == 0 ? 120 : 3, 7));
+  const auto module = moduleOf({});
+  std::vector<uint64_t> moved(6);
+  onRanks(communicators({0, 0, 0, 1, 1, 1}, std::chrono::seconds(30)),
+          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+            auto session = Session::create(communicator, module);
+            ASSERT_TRUE(session) << session.status().message();
+            EXPECT_EQ(shuffle(**session, *module, rank, inputs, 2), "") << "rank " << rank;
+            moved[rank] = (*session)->statistics().movedRows;
+          });
+  EXPECT_GT(moved[0], 0u);
+  EXPECT_GT(moved[3], 0u);
+}
+
+TEST(AcrossNodes, differentBatchesOnOneSession) {
+  const auto module = moduleOf({});
+  onRanks(communicators({0, 0, 1, 1, 1}, std::chrono::seconds(30)),
+          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+            auto session = Session::create(communicator, module);
+            ASSERT_TRUE(session) << session.status().message();
+            for (uint32_t seed = 0; seed < 12; ++seed)
+              ASSERT_EQ(shuffle(**session, *module, rank, inputsOf(5, seed * 17 % 60, seed), 1), "") << "rank " << rank;
+          });
+}
+
+TEST(AcrossNodes, whatIsSentArrives) {
+  const auto module = moduleOf({});
+  std::vector<SessionStatistics> stats(4);
+  onRanks(communicators({0, 0, 1, 1}, std::chrono::seconds(30)),
+          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+            auto session = Session::create(communicator, module);
+            ASSERT_TRUE(session) << session.status().message();
+            EXPECT_EQ(shuffle(**session, *module, rank, inputsOf(4, 64), 1), "");
+            stats[rank] = (*session)->statistics();
+          });
+  SessionStatistics sum;
+  for (const SessionStatistics &each : stats) {
+    sum.slices += each.slices;
+    sum.wireRows += each.wireRows;
+    sum.wireBytes += each.wireBytes;
+    sum.slicesReceived += each.slicesReceived;
+    sum.wireRowsReceived += each.wireRowsReceived;
+    sum.wireBytesReceived += each.wireBytesReceived;
+  }
+  EXPECT_GT(sum.wireRows, 64u);
+  EXPECT_EQ(sum.slices, sum.slicesReceived);
+  EXPECT_EQ(sum.wireRows, sum.wireRowsReceived);
+  EXPECT_EQ(sum.wireBytes, sum.wireBytesReceived);
+}
+
+/// Slices of the next calls come while the slow rank is still in an earlier one; they wait in their slots.
+TEST(AcrossNodes, oneSlowRank) {
+  const auto module = moduleOf({});
+  // Only rank 3 gets anything, so that the others run ahead.
+  std::vector<Input> inputs;
+  for (uint32_t rank = 0; rank < 4; ++rank)
+    inputs.push_back(makeInput(rank, rank == 0 ? 30 : 0, 11, [](uint32_t expert) { return expert % 4 == 3; }));
+  onRanks(communicators({0, 0, 1, 1}, std::chrono::seconds(30)),
+          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+            auto session = Session::create(communicator, module);
+            ASSERT_TRUE(session) << session.status().message();
+            const Input &mine = inputs[rank];
+            auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {mine.topkIdx.data(), mine.count()});
+            ASSERT_TRUE(plan) << plan.status().message();
+            for (int call = 0; call < 6; ++call) {
+              if (rank >= 2)
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));
+              auto got = (*session)->dispatch(*plan, {mine.tokens.data(), mine.count(), int64_t(RowBytes)});
+              ASSERT_TRUE(got) << "rank " << rank << ": " << got.status().message();
+            }
+            ASSERT_EQ(shuffle(**session, *module, rank, inputs, 1), "");
+          });
+}
+
+//===------------------------------------------------- edited schedules ---===//
+
+/// A cautious schedule: a slot to send from is free only when the rows have reached their places at the other end.
+TEST(AcrossNodes, aSlotMayBeGivenBackAtTheOtherEnd) {
+  ModuleShape shape;
+  shape.slots = 2;
+  shape.edit = [](EditableSchedule &dispatch, EditableSchedule &combine) {
+    for (EditableSchedule *schedule : {&dispatch, &combine}) {
+      (*schedule)["there"].table.releases = 0;
+      (*schedule)["out"].table.releases = 3;
+    }
+  };
+  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 50), 3));
+}
+
+/// Both slots before any work: less overlap, the same rows.
+TEST(AcrossNodes, bothSlotsMayBeTakenAtOnce) {
+  ModuleShape shape;
+  shape.edit = [](EditableSchedule &dispatch, EditableSchedule &) {
+    dispatch["full"].table.acquires = 3;
+    dispatch["there"].table.acquires = 0;
+  };
+  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 50), 3));
+}
+
+/// Own rows first, then the wire.
+TEST(AcrossNodes, gatherMayWaitForTheOwnNode) {
+  ModuleShape shape;
+  shape.edit = [](EditableSchedule &dispatch, EditableSchedule &) {
+    // Stages stand in order: push moves in front of gather.
+    const uint32_t full = dispatch.find("full"), push = dispatch.find("push");
+    auto moved = dispatch.stages[push];
+    dispatch.stages.erase(dispatch.stages.begin() + push);
+    dispatch.stages.insert(dispatch.stages.begin() + full, moved);
+    for (auto &stage : dispatch.stages)
+      for (uint32_t &after : stage.after)
+        after = after == push ? full : after >= full && after < push ? after + 1 : after;
+    dispatch["full"].after.push_back(full);
+  };
+  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 50), 2));
+}
+
+static void expectRefused(const ModuleShape &shape, const std::string &what) {
+  for (const std::string &wrong : shuffleAll({0, 1}, moduleOf(shape), inputsOf(2, 10), 1))
+    EXPECT_NE(wrong.find(what), std::string::npos) << wrong;
+}
+
+TEST(AcrossNodes, aRingThatHoldsNoRowIsNamed) {
+  ModuleShape shape;
+  shape.slots = 2;
+  shape.slotBytes = 64;
+  expectRefused(shape, "ring tx has 2 slots of 64 bytes, which together hold less than a row with its places; expected "
+                       "at least 256 bytes");
+}
+
+TEST(AcrossNodes, aSlotThatNobodyTakesIsRefused) {
+  ModuleShape shape;
+  shape.edit = [](EditableSchedule &dispatch, EditableSchedule &) { dispatch["there"].table.acquires = 0; };
+  expectRefused(shape, "schedule dispatch: nobody takes slots of ring rx for stage there");
+}
+
+//===-------------------------------------------------------- time-outs ---===//
+
+TEST(AcrossNodes, aWaitForARankThatDoesNotComeSaysWhatItWaitsFor) {
+  const auto module = moduleOf({});
+  std::vector<Input> inputs = inputsOf(2, 60);
+  std::atomic<bool> over = false;
+  onRanks(communicators({0, 1}, std::chrono::milliseconds(500)),
+          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+            auto session = Session::create(communicator, module);
+            ASSERT_TRUE(session) << session.status().message();
+            const Input &mine = inputs[rank];
+            auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {mine.topkIdx.data(), mine.count()});
+            ASSERT_TRUE(plan) << plan.status().message();
+            while (rank == 1 && !over)
+              std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            if (rank == 1)
+              return;
+            auto got = (*session)->dispatch(*plan, {mine.tokens.data(), mine.count(), int64_t(RowBytes)});
+            over = true;
+            ASSERT_FALSE(got);
+            EXPECT_EQ(got.status().code(), FARO_DEADLINE_EXCEEDED);
+            EXPECT_NE(got.status().message().find("rank 1"), std::string::npos) << got.status().message();
+            EXPECT_NE(got.status().message().find("there of slice 0"), std::string::npos) << got.status().message();
+          });
+}
+
+TEST(AcrossNodes, aRankThatGivesUpEndsTheOthersCalls) {
+  const auto module = moduleOf({});
+  const std::vector<Input> inputs = inputsOf(4, 60);
+  const auto start = std::chrono::steady_clock::now();
+  onRanks(communicators({0, 0, 1, 1}, std::chrono::seconds(30)),
+          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+            auto session = Session::create(communicator, module);
+            ASSERT_TRUE(session) << session.status().message();
+            const Input &mine = inputs[rank];
+            auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {mine.topkIdx.data(), mine.count()});
+            ASSERT_TRUE(plan) << plan.status().message();
+            ASSERT_TRUE((*session)->reserve(*plan));
+            // Rank 3 gives a wrong number of rows.
+            auto got =
+                (*session)->dispatch(*plan, {mine.tokens.data(), rank == 3 ? 1 : mine.count(), int64_t(RowBytes)});
+            ASSERT_FALSE(got);
+            EXPECT_EQ(got.status().code(), rank == 3 ? FARO_INVALID_ARGUMENT : FARO_ABORTED) << got.status().message();
+          });
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+}

@@ -1,0 +1,186 @@
+#include "tests/runtime/engine/HandMade.h"
+
+#include <cstring>
+
+namespace faro::test {
+
+std::function<void()> onStore;
+
+static void push(const void *src, int64_t stride, const uint32_t *offsets, const uint64_t *dst, int64_t begin,
+                 int64_t end) {
+  for (int64_t t = begin; t < end; ++t)
+    for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i) {
+      auto *to = reinterpret_cast<std::byte *>(dst[i]);
+      std::memcpy(to, static_cast<const std::byte *>(src) + t * stride, RowBytes);
+      std::memset(to + RowBytes, 0, RowStride - RowBytes);
+      if (onStore)
+        onStore();
+    }
+}
+
+static void pull(void *out, int64_t stride, const uint32_t *offsets, const uint64_t *rows, const float *weights,
+                 int64_t begin, int64_t end) {
+  for (int64_t t = begin; t < end; ++t)
+    for (uint32_t c = 0; c < Columns; ++c) {
+      float sum = 0;
+      for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i) {
+        const volatile float product = weights[i] * reinterpret_cast<const float *>(rows[i])[c]; // rounded first
+        sum += product;
+      }
+      std::memcpy(static_cast<std::byte *>(out) + t * stride + c * sizeof sum, &sum, sizeof sum);
+    }
+}
+
+uint32_t EditableSchedule::find(const std::string &name) const {
+  for (uint32_t s = 0; s < stages.size(); ++s)
+    if (stages[s].table.name == name)
+      return s;
+  std::abort(); // the test names a stage that is not there
+}
+
+namespace {
+
+constexpr uint32_t Tx = 0, Rx = 1;
+
+/// Builds stages by name, as one writes them.
+class Writer {
+public:
+  explicit Writer(const ModuleShape &shape) {
+    schedule.rings = {{"tx", shape.slotBytes, shape.slots, 0}, {"rx", shape.slotBytes, shape.slots, 0}};
+  }
+  faro_abi_stage &add(const char *name, faro_abi_stage_op op, std::vector<const char *> after, uint32_t kernel = ~0u) {
+    EditableSchedule::Stage stage{};
+    stage.table.name = name;
+    stage.table.op = op;
+    stage.table.kernel = kernel;
+    stage.table.streaming_kernel = FARO_ABI_NO_KERNEL;
+    stage.table.from = stage.table.into = FARO_ABI_NO_RING;
+    for (const char *before : after)
+      stage.after.push_back(schedule.find(before));
+    schedule.stages.push_back(stage);
+    return schedule.stages.back().table;
+  }
+  void flag(const char *notify, const char *await, uint32_t number, std::vector<const char *> after) {
+    add(notify, FARO_ABI_STAGE_NOTIFY, std::move(after)).flag = number;
+    add(await, FARO_ABI_STAGE_AWAIT, {notify}).flag = number;
+  }
+  void slices(const char *maker, faro_abi_stage_op op, std::vector<const char *> after, uint32_t kernel,
+              bool byReference) {
+    faro_abi_stage &make = add(maker, op, std::move(after), kernel);
+    make.gather = byReference ? FARO_ABI_BY_REFERENCE : FARO_ABI_BY_COPY;
+    make.into = Tx;
+    make.acquires = 1u << Tx;
+    faro_abi_stage &wire = add("there", FARO_ABI_STAGE_WIRE, {maker});
+    wire.from = Tx;
+    wire.into = Rx;
+    wire.acquires = 1u << Rx;
+    wire.releases = 1u << Tx;
+    faro_abi_stage &out = add("out", FARO_ABI_STAGE_FAN_OUT, {"there"}, 0);
+    out.from = Rx;
+    out.releases = 1u << Rx;
+  }
+  EditableSchedule schedule;
+};
+
+EditableSchedule dispatchAcross(const ModuleShape &shape) {
+  Writer w(shape);
+  w.flag("open", "in", 0, {});
+  w.add("hand", FARO_ABI_STAGE_HAND, {"in"}, 0);
+  w.flag("give", "have", 1, {"hand"});
+  w.slices("full", FARO_ABI_STAGE_GATHER, {"in", "have"}, 0, shape.byReference);
+  w.add("push", FARO_ABI_STAGE_PUSH, {"in"}, 0);
+  w.flag("sent", "all", 2, {"push", "out"});
+  return w.schedule;
+}
+
+EditableSchedule combineAcross(const ModuleShape &shape) {
+  Writer w(shape);
+  w.flag("open", "in", 0, {});
+  w.add("ask", FARO_ABI_STAGE_ASK, {});
+  w.slices("part", FARO_ABI_STAGE_REDUCE, {"in", "ask"}, 1, false);
+  w.add("own", FARO_ABI_STAGE_SHARE, {"in"}, 1);
+  w.flag("land", "landed", 1, {"out"});
+  w.add("sum", FARO_ABI_STAGE_PULL, {"own", "landed"}, 1);
+  w.flag("said", "all", 2, {"sum", "part"});
+  return w.schedule;
+}
+
+EditableSchedule direct(faro_abi_stage_op move, uint32_t kernel) {
+  Writer w({});
+  w.schedule.rings.clear();
+  w.flag("open", "in", 0, {});
+  w.add("move", move, {"in"}, kernel);
+  w.flag("sent", "all", 1, {"move"});
+  return w.schedule;
+}
+
+/// Everything that a module points to.
+struct Tables {
+  std::vector<EditableSchedule> schedules;
+  std::vector<std::vector<faro_abi_stage>> stages;
+  std::vector<faro_abi_schedule> abi;
+  faro_abi_program programs[2] = {};
+  faro_abi_kernel kernels[2] = {{"push", reinterpret_cast<void (*)()>(push)},
+                                {"pull", reinterpret_cast<void (*)()>(pull)}};
+  faro_abi_kernel_set set = {"plain C++", FARO_ABI_CPU_X86_64, 2, kernels};
+  faro_abi_module module = {};
+};
+
+} // namespace
+
+Expected<std::shared_ptr<const Module>> makeModule(const ModuleShape &shape) {
+  auto tables = std::make_shared<Tables>();
+  tables->schedules = {direct(FARO_ABI_STAGE_PUSH, 0), dispatchAcross(shape), direct(FARO_ABI_STAGE_PULL, 1),
+                       combineAcross(shape)};
+  if (shape.edit)
+    shape.edit(tables->schedules[1], tables->schedules[3]);
+  for (EditableSchedule &schedule : tables->schedules) {
+    tables->stages.emplace_back();
+    for (EditableSchedule::Stage &stage : schedule.stages) {
+      stage.table.after = stage.after.data();
+      stage.table.after_count = uint32_t(stage.after.size());
+      tables->stages.back().push_back(stage.table);
+    }
+    const bool across = !schedule.rings.empty(), combines = tables->abi.size() >= 2;
+    tables->abi.push_back({combines ? "combine" : "dispatch",
+                           uint32_t(across ? FARO_ABI_HIERARCHICAL : FARO_ABI_DIRECT),
+                           uint32_t(across && combines ? FARO_ABI_F32 : 0), across && combines ? RowStride : 0,
+                           uint32_t(schedule.stages.size()), uint32_t(schedule.rings.size()),
+                           tables->stages.back().data(), schedule.rings.data()});
+  }
+  for (uint32_t p = 0; p < 2; ++p) {
+    faro_abi_program &program = tables->programs[p];
+    program.name = p ? "combine" : "dispatch";
+    program.op = p ? FARO_ABI_COMBINE : FARO_ABI_DISPATCH;
+    program.schedule_count = 2;
+    program.row = {FARO_ABI_F32, 0, Columns, RowBytes, RowStride};
+    program.layout = {{FARO_ABI_KEY_EXPERT, FARO_ABI_KEY_SOURCE, FARO_ABI_KEY_TOKEN, FARO_ABI_KEY_CHOICE}, 1};
+    program.routes = {Topk, Experts, FARO_ABI_PLACEMENT_ROUND_ROBIN, 0, nullptr};
+    program.streaming_threshold = uint64_t(1) << 40;
+    program.schedules = &tables->abi[2 * p];
+  }
+  // The SHA-256 of the spec's text.
+  static const uint8_t hash[32] = {0x77, 0x75, 0x98, 0x44, 0x68, 0xe3, 0x6a, 0xd1, 0x02, 0x5c, 0x80,
+                                   0x82, 0x26, 0xbc, 0x2d, 0x58, 0x3d, 0xe3, 0x0e, 0x96, 0x48, 0x00,
+                                   0xff, 0x29, 0x34, 0xd1, 0xd1, 0xc8, 0xa1, 0x97, 0x3c, 0x63};
+  faro_abi_module &m = tables->module;
+  m.magic = FARO_ABI_MAGIC;
+  m.version = FARO_ABI_VERSION;
+  m.module_size = sizeof(faro_abi_module);
+  m.program_size = sizeof(faro_abi_program);
+  m.schedule_size = sizeof(faro_abi_schedule);
+  m.ring_size = sizeof(faro_abi_ring);
+  m.stage_size = sizeof(faro_abi_stage);
+  m.kernel_set_size = sizeof(faro_abi_kernel_set);
+  m.producer = "a person";
+  m.spec_text = "made by hand";
+  m.spec_size = 12;
+  std::memcpy(m.spec_sha256, hash, sizeof hash);
+  m.program_count = 2;
+  m.kernel_set_count = 1;
+  m.programs = tables->programs;
+  m.kernel_sets = &tables->set;
+  return Module::adopt(&m, tables, "by hand");
+}
+
+} // namespace faro::test
