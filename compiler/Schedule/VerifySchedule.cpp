@@ -1,9 +1,11 @@
-// xfer-verify-schedule: closes the xfer level (S1..S11).
+// xfer-verify-schedule: closes the xfer level. The stages of a program by themselves here (S1..S5, S8..S11); rings and
+// order in VerifyRings.cpp and VerifyOrder.cpp.
 #include "compiler/Schedule/Constants.h"
 #include "compiler/Schedule/Passes.h"
-#include "compiler/Schedule/StageGraph.h"
+#include "compiler/Schedule/ScheduleRules.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -11,23 +13,25 @@ namespace faro::compiler {
 #define GEN_PASS_DEF_XFERVERIFYSCHEDULE
 #include "compiler/Schedule/Passes.h.inc"
 
-namespace {
-#define GEN_PASS_REGISTRATION
-#include "compiler/Schedule/Passes.h.inc"
-
 InFlightDiagnostic errorAt(xfer::StageOpInterface stage) {
   return stage->emitError() << "stage '" << stage.getStageName() << "' ";
 }
 
-/// One program against S2..S9 and S11.
+namespace {
+#define GEN_PASS_REGISTRATION
+#include "compiler/Schedule/Passes.h.inc"
+
+/// One program against all rules but those about the module (S1, S10).
 class ProgramVerifier {
 public:
   explicit ProgramVerifier(xfer::ProgramOp program) : program(program), graph(program), stages(program.getStages()) {}
 
   LogicalResult verify() {
-    // Flags and cycles first: "before" means little in a program that does not run.
-    if (failed(verifyFlags()) || failed(verifyLive()) || failed(verifyMover()) || failed(verifyOrder()) ||
-        failed(verifyEnd()) || failed(verifyPadding()))
+    // What is there at all, then whether it runs, then what comes before what: "before" means little in a program that
+    // does not run.
+    if (failed(verifyFlags()) || failed(verifyKinds()) || failed(verifyRings(program, graph)) || failed(verifyLive()) ||
+        failed(verifySlots(program, graph)) || failed(verifyOrder(program, graph)) || failed(verifyEnd()) ||
+        failed(verifyPadding()))
       return failure();
     return success();
   }
@@ -49,62 +53,66 @@ private:
     return success();
   }
 
-  LogicalResult verifyLive() {
-    // /*schedule_s4*/
-    if (std::optional<size_t> stage = graph.findCycle())
-      return errorAt(stages[*stage]) << "comes before itself: the flag that it waits for is raised only after it";
+  /// The stages that move rows, of which a program has one each.
+  ArrayRef<StringRef> movers() {
+    static constexpr StringRef DirectDispatch[] = {"push"}, DirectCombine[] = {"pull"};
+    static constexpr StringRef Dispatch[] = {"hand", "gather", "wire", "fan_out", "push"};
+    static constexpr StringRef Combine[] = {"ask", "reduce", "wire", "fan_out", "share", "pull"};
+    if (program.getPath() == ir::Path::Hierarchical)
+      return program.getShuffle() == xfer::Shuffle::Dispatch ? ArrayRef(Dispatch) : ArrayRef(Combine);
+    return program.getShuffle() == xfer::Shuffle::Dispatch ? ArrayRef(DirectDispatch) : ArrayRef(DirectCombine);
+  }
+
+  LogicalResult verifyKinds() {
+    const std::string kind =
+        (ir::stringifyPath(program.getPath()) + " " + stringifyShuffle(program.getShuffle())).str();
+    llvm::StringMap<unsigned> count;
+    for (xfer::StageOpInterface stage : stages) {
+      if (isa<xfer::NotifyOp, xfer::AwaitOp, xfer::PadOp>(stage.getOperation()))
+        continue;
+      const std::string name = stage.getStageName();
+      // /*schedule_s5*/
+      if (!llvm::is_contained(movers(), name))
+        return errorAt(stage) << "does not belong in a " << kind << "; expected " << llvm::join(movers(), ", ");
+      if (++count[name] > 1)
+        return errorAt(stage) << "is the second of program '" << program.getSymName() << "'; expected one";
+      if (failed(verifyStreaming(stage)))
+        return failure();
+    }
+    for (StringRef name : movers())
+      if (!count.contains(name))
+        return program.emitOpError() << "expects one " << name << ", as every " << kind << ", found none";
     return success();
   }
 
-  LogicalResult verifyMover() {
-    const bool isDispatch = program.getShuffle() == xfer::Shuffle::Dispatch;
-    size_t count = 0;
-    for (size_t i = 0; i < stages.size(); ++i) {
-      const bool isPush = isa<xfer::PushOp>(stages[i].getOperation());
-      if (!isPush && !isa<xfer::PullOp>(stages[i].getOperation()))
-        continue;
-      // /*schedule_s5*/
-      if (isPush != isDispatch)
-        return errorAt(stages[i]) << "does not belong in a " << stringifyShuffle(program.getShuffle())
-                                  << "; expected a " << (isDispatch ? "push" : "pull");
-      if (++count > 1)
-        return errorAt(stages[i]) << "is the second of program '" << program.getSymName() << "'; expected one";
-      mover = i;
-    }
-    if (count == 0)
-      return program.emitOpError() << "expects one " << (isDispatch ? "push" : "pull") << ", found none";
-    return verifyStreaming();
-  }
-
-  LogicalResult verifyStreaming() {
-    auto streaming = stages[mover]->getAttrOfType<FlatSymbolRefAttr>("streaming");
+  LogicalResult verifyStreaming(xfer::StageOpInterface stage) {
+    auto streaming = stage->getAttrOfType<FlatSymbolRefAttr>("streaming");
     // /*schedule_s11*/
     if (streaming && int64_t(program.getRowStride()) % LineBytes != 0)
-      return errorAt(stages[mover]) << "names a streaming kernel; expected a row_stride that is a multiple of "
-                                    << LineBytes << ", found " << int64_t(program.getRowStride());
+      return errorAt(stage) << "names a streaming kernel; expected a row_stride that is a multiple of " << LineBytes
+                            << ", found " << int64_t(program.getRowStride());
     return success();
   }
 
-  LogicalResult verifyOrder() {
-    bool opened = false, closed = false;
-    for (size_t i = 0; i < stages.size(); ++i) {
-      auto await = dyn_cast<xfer::AwaitOp>(stages[i].getOperation());
-      if (!await)
-        continue;
-      opened |= graph.isBefore(i, mover);
-      closed |= graph.isBefore(mover, graph.notifiesOf(await.getFlag()).front());
+  LogicalResult verifyLive() {
+    const std::optional<std::vector<size_t>> cycle = graph.findStuck();
+    if (!cycle)
+      return success();
+    // At the first await, if there is one: it waits as the others do, and says so itself.
+    const auto &edges = graph.graph().edges();
+    std::optional<size_t> await;
+    bool holdsTokens = false;
+    for (size_t edge : *cycle) {
+      if (!await && isa<xfer::AwaitOp>(stages[edges[edge].from].getOperation()))
+        await = edges[edge].from;
+      holdsTokens |= edges[edge].tokens > 0;
     }
-    // /*schedule_s6*/
-    if (!opened)
-      return errorAt(stages[mover])
-             << "touches rows of peers; expected an await before it, found none: their windows may "
-                "still be in use";
-    // /*schedule_s7*/
-    if (!closed)
-      return errorAt(stages[mover])
-             << "expects a flag that is raised after it and awaited, found none: peers cannot know "
-                "when it is done";
-    return success();
+    const size_t at = await.value_or(edges[cycle->front()].from);
+    // /*schedule_s4*/
+    InFlightDiagnostic error = errorAt(stages[at]) << "waits for itself: " << graph.graph().describe(*cycle);
+    if (holdsTokens)
+      error << "; a stage of these fires once, for all slices, and no number of slots is enough";
+    return error;
   }
 
   LogicalResult verifyEnd() {
@@ -113,7 +121,7 @@ private:
     if (!isa<xfer::AwaitOp>(stages[last].getOperation()))
       return errorAt(stages[last]) << "is the last of program '" << program.getSymName() << "'; expected an await";
     for (size_t i = 0; i < last; ++i)
-      if (!graph.isBefore(i, last))
+      if (graph.graph().tokensBetween(i, last) != 0)
         return errorAt(stages[i]) << "is not ordered before the program's last stage '" << stages[last].getStageName()
                                   << "': the program could end without it";
     return success();
@@ -135,9 +143,8 @@ private:
   }
 
   xfer::ProgramOp program;
-  StageGraph graph;
-  SmallVector<xfer::StageOpInterface> stages;
-  size_t mover = 0; ///< the push or pull
+  ScheduleGraph graph;
+  SmallVector<xfer::StageOpInterface> stages; ///< as in the graph
 };
 
 LogicalResult verifyKernels(xfer::ProgramOp program, ModuleOp kernels) {

@@ -63,7 +63,7 @@ xfer.program @schedule_s3 dispatch(!experts, !routes) path(direct)
 xfer.program @schedule_s4 dispatch(!experts, !routes) path(direct)
     attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
-  // expected-error@+1 {{stage 'await open' comes before itself: the flag that it waits for is raised only after it}}
+  // expected-error@+1 {{stage 'await open' waits for itself: await open -> notify open -> await open}}
   %in = xfer.await "open" on(link)
   %open = xfer.notify "open" after(%in) on(link)
   %push = xfer.push %plan after(%in) on(core) kernel(@p)
@@ -79,7 +79,7 @@ xfer.program @schedule_s4 dispatch(!experts, !routes) path(direct)
 xfer.program @schedule_s4_crossed dispatch(!experts, !routes) path(direct)
     attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
-  // expected-error@+1 {{stage 'await a' comes before itself}}
+  // expected-error@+1 {{stage 'await a' waits for itself: await a -> notify b -> await b -> notify a -> await a}}
   %in = xfer.await "a" on(link)
   %b = xfer.notify "b" after(%in) on(link)
   %c = xfer.await "b" on(link)
@@ -93,7 +93,7 @@ xfer.program @schedule_s4_crossed dispatch(!experts, !routes) path(direct)
 
 !experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 2, experts = 4>
-// expected-error@+1 {{'xfer.program' op expects one push, found none}}
+// expected-error@+1 {{'xfer.program' op expects one push, as every direct dispatch, found none}}
 xfer.program @schedule_s5 dispatch(!experts, !routes) path(direct)
     attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
@@ -128,7 +128,7 @@ xfer.program @schedule_s5_pull dispatch(!experts, !routes) path(direct)
   %plan = xfer.descriptors : !xfer.descriptors
   %open = xfer.notify "open" on(link)
   %in = xfer.await "open" after(%open) on(link)
-  // expected-error@+1 {{stage 'pull' does not belong in a dispatch; expected a push}}
+  // expected-error@+1 {{stage 'pull' does not belong in a direct dispatch; expected push}}
   %pull = xfer.pull %plan after(%in) on(core) kernel(@p)
   %sent = xfer.notify "done" after(%pull) on(link)
   %all = xfer.await "done" after(%sent) on(link)
@@ -143,7 +143,7 @@ xfer.program @schedule_s5_push combine(!experts, !routes) path(direct)
   %plan = xfer.descriptors : !xfer.descriptors
   %open = xfer.notify "open" on(link)
   %in = xfer.await "open" after(%open) on(link)
-  // expected-error@+1 {{stage 'push' does not belong in a combine; expected a pull}}
+  // expected-error@+1 {{stage 'push' does not belong in a direct combine; expected pull}}
   %push = xfer.push %plan after(%in) on(core) kernel(@p)
   %sent = xfer.notify "done" after(%push) on(link)
   %all = xfer.await "done" after(%sent) on(link)
@@ -327,6 +327,22 @@ xfer.program @schedule_s10_streaming dispatch(!experts, !routes) path(direct)
 }
 module @kernels {
   func.func @p(%a: !xfer.addr) attributes {xfer.kernel} { return }
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s12 dispatch(!experts, !routes) path(direct)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  // expected-error@+1 {{ring "tx" has no slices to hold: rows of a program on path(direct) go straight to their places}}
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %push = xfer.push %plan after(%in) on(core) kernel(@p)
+  %sent = xfer.notify "done" after(%push) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
 }
 
 // -----
