@@ -31,6 +31,9 @@ template <typename Op> static FailureOr<reference::Program> programOf(func::Func
   program.name = function.getName().str();
   program.isDispatch = std::is_same_v<Op, ir::DispatchOp>;
   program.element = program.partial = *element;
+  if constexpr (std::is_same_v<Op, ir::CombineOp>)
+    if (const std::optional<Type> partial = shuffle.getPartial())
+      program.partial = *elementOf(*partial); // (C6): the row's element or f32
   program.columns = uint64_t(experts.getPlanes().front().columns);
   program.layout = experts.getLayout().toLayout();
   program.placement = routes.getPlacement();

@@ -7,6 +7,7 @@
 #include "mlir/Parser/Parser.h"
 
 #include <gtest/gtest.h>
+#include <regex>
 
 using namespace faro;
 
@@ -55,7 +56,7 @@ TEST_F(FromIR, ReadsDispatchAndCombineInOrder) {
   reference::Program expected;
   expected.name = "d";
   expected.isDispatch = true;
-  expected.element = reference::Element::BF16;
+  expected.element = expected.partial = reference::Element::BF16;
   expected.columns = 7168;
   expected.layout = {orderOf({layout::Key::Expert, layout::Key::Source, layout::Key::Token}), 128};
   expected.placement = layout::Placement::block(256);
@@ -64,6 +65,20 @@ TEST_F(FromIR, ReadsDispatchAndCombineInOrder) {
   expected.name = "c";
   expected.isDispatch = false;
   EXPECT_EQ(programs->back(), expected);
+}
+
+TEST_F(FromIR, ReadsTheTypeOfPartials) {
+  const std::string spec = dispatch("8xf16", "order = [expert]", "topk = 1, experts = 2") +
+                           "func.func @c(%y: !e, %r: !r) -> !t {\n  %x = faro.combine %y, %r PARTIAL: (!e, !r) -> !t\n"
+                           "  return %x : !t\n}\n";
+  const auto partial = [&](const std::string &written) {
+    auto programs = read(std::regex_replace(spec, std::regex("PARTIAL"), written));
+    EXPECT_TRUE(succeeded(programs)) << errors;
+    return succeeded(programs) ? programs->back().partial : reference::Element::BF16;
+  };
+  EXPECT_EQ(partial(""), reference::Element::F16);
+  EXPECT_EQ(partial("partial(f16) "), reference::Element::F16);
+  EXPECT_EQ(partial("partial(f32) "), reference::Element::F32);
 }
 
 TEST_F(FromIR, CompletesTheOrderByTheTieRule) {

@@ -10,7 +10,7 @@ using namespace faro;
 namespace {
 
 struct Spec {
-  const char *name, *row, *layout, *routes;
+  const char *name, *row, *layout, *routes, *partial = "";
 };
 
 class Tables : public testing::TestWithParam<Spec> {};
@@ -23,7 +23,8 @@ TEST_P(Tables, SayWhatTheSpecSays) {
                            "func.func @there(%x: !t, %r: !r) -> !e {\n"
                            "  %y = faro.dispatch %x, %r : (!t, !r) -> !e\n  return %y : !e\n}\n"
                            "func.func @back(%y: !e, %r: !r) -> !t {\n"
-                           "  %x = faro.combine %y, %r : (!e, !r) -> !t\n  return %x : !t\n}\n";
+                           "  %x = faro.combine %y, %r " +
+                           spec.partial + " : (!e, !r) -> !t\n  return %x : !t\n}\n";
   std::string errors;
   compiler::Compilation compilation(text, "spec", [&](const std::string &message) { errors += message + "\n"; });
   ASSERT_TRUE(succeeded(compilation.parse())) << errors;
@@ -53,7 +54,11 @@ INSTANTIATE_TEST_SUITE_P(, Tables,
                                          Spec{"round_robin", "5xf16", "order = [source, expert], align = 3",
                                               "topk = 2, experts = 7, placement = round_robin"},
                                          Spec{"table", "64xf32", "order = [expert, source, choice]",
-                                              "topk = 4, experts = 4, placement = table [0, 2, 1, 0]"}),
+                                              "topk = 4, experts = 4, placement = table [0, 2, 1, 0]"},
+                                         Spec{"partial", "40xbf16", "order = [expert]", "topk = 2, experts = 8",
+                                              "partial(f32)"},
+                                         Spec{"partial_of_the_element", "40xbf16", "order = [expert]",
+                                              "topk = 2, experts = 8", "partial(bf16)"}),
                          [](const auto &info) { return info.param.name; });
 
 } // namespace
