@@ -140,13 +140,20 @@ Status CommunicatorImpl::checkSend(uint16_t channel) const {
   return Status::ok();
 }
 
+Status CommunicatorImpl::sendError(faro_status code, uint32_t to, const char *what) const {
+  // A rank that has left closed its transport, which tells less.
+  if (code == FARO_PEER_FAILED && bootstrap_->hasLeft(to))
+    return Status(code, fmt::format("rank {} left the job, but rank {} sends it {}", to, rank(), what));
+  return transportError(*transport_, code, fmt::format("rank {} sends {} to rank {}", rank(), what, to));
+}
+
 Status CommunicatorImpl::send(uint16_t channel, uint32_t to, uint32_t tag, std::span<const std::byte> bytes) {
   FARO_RETURN_IF_ERROR(checkSend(channel));
   const auto wireTag = Channels::messageTag(channel, tag);
   if (!wireTag)
     return wireTag.status();
   if (faro_status code = transport_->send(context_, to, *wireTag, bytes.data(), bytes.size()))
-    return transportError(*transport_, code, fmt::format("rank {} sends a message to rank {}", rank(), to));
+    return sendError(code, to, "a message");
   return Status::ok();
 }
 
@@ -164,7 +171,7 @@ Status CommunicatorImpl::deliver(uint16_t channel, uint32_t to, uint64_t tag, st
   channels_.sending(channel); // first: `sent` may come before deliver returns
   if (faro_status code = transport_->deliver(context_, to, *wireTag, pieces.data(), pieces.size(), *wireToken)) {
     channels_.notSent(channel);
-    return transportError(*transport_, code, fmt::format("rank {} sends a slice to rank {}", rank(), to));
+    return sendError(code, to, "a slice");
   }
   return Status::ok();
 }

@@ -2,6 +2,7 @@
 
 #include "faro/module.h"
 #include "runtime/core/Digest.h"
+#include "runtime/core/ScheduleCheck.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -82,40 +83,17 @@ static std::string checkLayout(const faro_abi_layout &layout) {
   return {};
 }
 
-static std::string checkStage(const faro_abi_program &program, const faro_abi_schedule &schedule, uint32_t index,
-                              uint32_t kernels) {
-  const faro_abi_stage &stage = schedule.stages[index];
-  if (!stage.name || stage.op > FARO_ABI_STAGE_FAN_OUT)
-    return fmt::format("stage {} has unknown operation {}", index, stage.op);
-  const bool flags = stage.op == FARO_ABI_STAGE_NOTIFY || stage.op == FARO_ABI_STAGE_AWAIT;
-  if (flags && stage.flag >= FARO_ABI_FLAGS)
-    return fmt::format("stage {} names flag {} of {}", index, stage.flag, FARO_ABI_FLAGS);
-  const bool moves = stage.op == FARO_ABI_STAGE_PUSH || stage.op == FARO_ABI_STAGE_PULL;
-  if (moves &&
-      (stage.kernel >= kernels || (stage.streaming_kernel != FARO_ABI_NO_KERNEL && stage.streaming_kernel >= kernels)))
-    return fmt::format("stage {} names a kernel that is not there", index);
-  if (moves && (stage.op == FARO_ABI_STAGE_PUSH) != (program.op == FARO_ABI_DISPATCH))
-    return fmt::format("stage {} moves rows against the direction of its program", index);
-  bool awaits = false;
-  for (uint32_t i = 0; i < stage.after_count; ++i) {
-    if (!stage.after || stage.after[i] >= index)
-      return fmt::format("stage {} waits for a later one", index);
-    awaits |= schedule.stages[stage.after[i]].op == FARO_ABI_STAGE_AWAIT;
+static std::string checkSchedules(const faro_abi_program &program, uint32_t kernels) {
+  unsigned paths = 0;
+  for (uint32_t s = 0; s < program.schedule_count; ++s) {
+    const faro_abi_schedule &schedule = program.schedules[s];
+    if (std::string wrong = checkSchedule(program, schedule, kernels); !wrong.empty())
+      return fmt::format("schedule {} ({}): {}", s, schedule.name ? schedule.name : "?", wrong);
+    if (paths >> schedule.path & 1)
+      return fmt::format("schedule {} ({}) is the second for path {}", s, schedule.name, schedule.path);
+    paths |= 1u << schedule.path;
   }
-  if (moves && !awaits)
-    return fmt::format("stage {} moves rows before the other ranks are ready", index);
   return {};
-}
-
-static std::string checkSchedule(const faro_abi_program &program, uint32_t index, uint32_t kernels) {
-  const faro_abi_schedule &schedule = program.schedules[index];
-  if (!schedule.name || schedule.path > FARO_ABI_HIERARCHICAL || !schedule.stages || schedule.stage_count == 0 ||
-      schedule.stage_count > FARO_ABI_MAX_STAGES)
-    return fmt::format("schedule {} has no name, path or stages", index);
-  std::string wrong;
-  for (uint32_t i = 0; wrong.empty() && i < schedule.stage_count; ++i)
-    wrong = checkStage(program, schedule, i, kernels);
-  return wrong;
 }
 
 Status checkModule(const faro_abi_module &m, const std::string &name) {
@@ -136,8 +114,8 @@ Status checkModule(const faro_abi_module &m, const std::string &name) {
     for (const std::string &found : {checkRow(program.row), checkLayout(program.layout), checkRoutes(program.routes)})
       if (wrong.empty())
         wrong = found;
-    for (uint32_t s = 0; wrong.empty() && s < program.schedule_count; ++s)
-      wrong = checkSchedule(program, s, m.kernel_sets[0].kernel_count);
+    if (wrong.empty())
+      wrong = checkSchedules(program, m.kernel_sets[0].kernel_count);
     if (!wrong.empty())
       return corrupt(name, fmt::format("program {} ({}): {}", p, program.name ? program.name : "?", wrong));
   }

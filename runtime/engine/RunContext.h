@@ -41,6 +41,7 @@ struct Batch {
   const Plan *plan = nullptr;
   const NodePlan *across = nullptr; ///< null for a direct schedule
   const PlanCheck *check = nullptr; ///< null unless plans are checked
+  uint64_t hash = 0;                ///< of the plan, the same on all ranks
 };
 
 struct RunContext {

@@ -150,7 +150,7 @@ template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work w
   if (const Status &status = statusOf(result); !status.isOk()) {
     broken = status;
     call.reset();
-    if (status.code() != FARO_ABORTED && status.code() != FARO_PEER_FAILED)
+    if (status.code() != FARO_ABORTED)
       communicator->abort(status);
   }
   return result;
@@ -271,7 +271,7 @@ RunParts SessionImpl::parts() {
 }
 
 static Batch batchOf(const Prepared &plan) {
-  return {&plan, plan.across ? &*plan.across : nullptr, plan.check ? &*plan.check : nullptr};
+  return {&plan, plan.across ? &*plan.across : nullptr, plan.check ? &*plan.check : nullptr, plan.hash};
 }
 
 Status SessionImpl::begin(Call started) {

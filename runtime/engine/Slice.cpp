@@ -27,8 +27,9 @@ void SliceWriter::endRow() {
   rowBegin = runs;
 }
 
-std::byte *SliceWriter::finish(uint16_t activity, uint64_t call, uint64_t sequence, uint32_t stride) {
-  *reinterpret_cast<SliceHeader *>(slot) = {SliceHeader::Magic, activity, 0, call, sequence, rows, runs, stride, {}};
+std::byte *SliceWriter::finish(uint16_t activity, uint64_t call, uint64_t sequence, uint32_t stride, uint64_t plan) {
+  *reinterpret_cast<SliceHeader *>(slot) = {
+      SliceHeader::Magic, activity, 0, call, sequence, rows, runs, stride, 0, plan, {}};
   return slot + headBytes();
 }
 
@@ -52,6 +53,10 @@ Expected<SliceReader> SliceReader::open(std::span<const std::byte> bytes, const 
                     header.activity, expected.activity));
   if (header.call != expected.call)
     return differs("it belongs to call", header.call, expected.call);
+  if (header.plan != expected.plan)
+    return Status(FARO_INVALID_ARGUMENT,
+                  "it was made with a plan of another batch; all ranks must give the plan of the "
+                  "same prepare");
   if (header.sequence != expected.sequence)
     return differs("it is number", header.sequence, expected.sequence);
   if (header.rows != expected.rows)

@@ -29,7 +29,9 @@ struct SliceHeader {
   uint64_t sequence; ///< slices of the flow before this one, in all calls
   uint32_t rows, runs;
   uint32_t stride; ///< bytes from row to row
-  uint32_t unused[7];
+  uint32_t unused0;
+  uint64_t plan; ///< hash of the sender's plan
+  uint32_t unused[4];
 };
 static_assert(sizeof(SliceHeader) == 64);
 
@@ -55,7 +57,7 @@ public:
   void add(const SliceRun &run);
   void endRow();
   /// After `rows` rows. Returns where row 0 belongs.
-  std::byte *finish(uint16_t activity, uint64_t call, uint64_t sequence, uint32_t stride);
+  std::byte *finish(uint16_t activity, uint64_t call, uint64_t sequence, uint32_t stride, uint64_t plan = 0);
   uint64_t headBytes() const { return sliceHeadBytes(rows, runs); }
 
 private:
@@ -73,6 +75,7 @@ struct SliceExpectation {
   uint64_t minStride;                   ///< bytes that are read of a row
   uint32_t mostPlaces;                  ///< of one row
   std::span<const uint64_t> windowRows; ///< of the ranks of this node, by local index
+  uint64_t plan = 0;                    ///< its hash: ranks that use plans of different batches are found out
 };
 
 /// A slice as it arrived.

@@ -11,6 +11,7 @@ namespace faro {
 
 struct AskHeader {
   uint64_t call;
+  uint64_t plan; ///< hash of the owner's plan
   uint32_t activity;
   uint32_t rail; ///< the rank of the owner's node that takes the sums back
   uint32_t rows, items;

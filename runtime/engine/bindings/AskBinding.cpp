@@ -24,7 +24,8 @@ public:
     items.clear();
     for (; row < each.rows && (rows.empty() || bytes() < AskBytes); ++row)
       add(each.firstRow + row);
-    const AskHeader header{run.call, run.mine.activity, each.rail, uint32_t(rows.size()), uint32_t(items.size())};
+    const AskHeader header{run.call,  run.batch.hash,        run.mine.activity,
+                           each.rail, uint32_t(rows.size()), uint32_t(items.size())};
     message.resize(bytes());
     std::byte *to = message.data();
     std::memcpy(to, &header, sizeof header);

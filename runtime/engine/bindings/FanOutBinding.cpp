@@ -39,8 +39,8 @@ public:
       return memory.status();
     const uint32_t rows = std::min(shape.rowsPerSlice, flow.rows - n * shape.rowsPerSlice);
     const uint64_t bytes = flow.in->bytes[slot];
-    auto slice = SliceReader::open(
-        {*memory, bytes}, {run.mine.activity, run.call, sequence, rows, shape.rowBytes, shape.mostPlaces, windowRows});
+    auto slice = SliceReader::open({*memory, bytes}, {run.mine.activity, run.call, sequence, rows, shape.rowBytes,
+                                                      shape.mostPlaces, windowRows, run.batch.hash});
     if (!slice)
       return damaged(flow, n, slot, slice.status());
     if (run.batch.check && run.program->op == FARO_ABI_DISPATCH)

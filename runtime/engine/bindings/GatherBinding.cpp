@@ -43,7 +43,7 @@ public:
     }
     const bool byReference = stage.gather == FARO_ABI_BY_REFERENCE;
     const uint64_t stride = byReference ? run.program->row.bytes : rings.shape.rowStride;
-    std::byte *to = writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride));
+    std::byte *to = writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride), run.batch.hash);
     SlotContents &contents = rings.contents(slot);
     contents.rows = rows;
     contents.pieces.clear();

@@ -74,7 +74,7 @@ public:
     }
     addAddressesToFetch(scratch.addresses);
     const uint64_t stride = rings.shape.rowStride;
-    std::byte *to = writer.finish(run.mine.activity, run.call, sequence, uint32_t(stride));
+    std::byte *to = writer.finish(run.mine.activity, run.call, sequence, uint32_t(stride), run.batch.hash);
     kernel(to, int64_t(stride), scratch.offsets.data(), scratch.addresses.data(), scratch.weights.data(), 0, rows);
     SlotContents &contents = rings.contents(slot);
     contents.rows = rows;
@@ -111,6 +111,11 @@ private:
     if (header.call != run.call || header.activity != run.mine.activity)
       return refuse(ask.rank, fmt::format("it is for call {} (activity {:#x}), expected {} ({:#x})", header.call,
                                           header.activity, run.call, run.mine.activity));
+    if (header.plan != run.batch.hash)
+      return {FARO_INVALID_ARGUMENT,
+              fmt::format("rank {} and rank {} make the same call with plans of different batches; all ranks must give "
+                          "the plan of the same prepare",
+                          run.rank(), ask.rank)};
     if (flow == flowOfRail.end() || !run.topology().sameNode(header.rail, ask.rank))
       return refuse(ask.rank, fmt::format("nothing goes back by rank {}", header.rail));
     Asked &to = asked[flow->second];
