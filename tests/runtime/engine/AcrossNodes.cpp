@@ -163,16 +163,6 @@ TEST(AcrossNodes, aSlotMayBeGivenBackAtTheOtherEnd) {
   expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 50), 3));
 }
 
-/// Both slots before any work: less overlap, the same rows.
-TEST(AcrossNodes, bothSlotsMayBeTakenAtOnce) {
-  ModuleShape shape;
-  shape.edit = [](EditableSchedule &dispatch, EditableSchedule &) {
-    dispatch["full"].table.acquires = 3;
-    dispatch["there"].table.acquires = 0;
-  };
-  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 50), 3));
-}
-
 /// Own rows first, then the wire.
 TEST(AcrossNodes, gatherMayWaitForTheOwnNode) {
   ModuleShape shape;
@@ -201,12 +191,6 @@ TEST(AcrossNodes, aRingThatHoldsNoRowIsNamed) {
   shape.slotBytes = 64;
   expectRefused(shape, "ring tx has 2 slots of 64 bytes, which together hold less than a row with its places; expected "
                        "at least 256 bytes");
-}
-
-TEST(AcrossNodes, aSlotThatNobodyTakesIsRefused) {
-  ModuleShape shape;
-  shape.edit = [](EditableSchedule &dispatch, EditableSchedule &) { dispatch["there"].table.acquires = 0; };
-  expectRefused(shape, "schedule dispatch: nobody takes slots of ring rx for stage there");
 }
 
 //===-------------------------------------------------------- time-outs ---===//
