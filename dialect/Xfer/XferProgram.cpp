@@ -133,6 +133,11 @@ LogicalResult RingOp::verify() {
   // /*ring_g2*/
   if (const int64_t bytes = int64_t(getBytes()); bytes < SlotUnit || bytes % SlotUnit != 0)
     return emitOpError() << "expects slots of a multiple of " << SlotUnit << " bytes, found " << bytes;
+  // /*ring_g3*/
+  constexpr int64_t Most = int64_t(1) << 40; // as the loader of modules has it
+  if (int64_t(getBytes()) > Most / int64_t(getSlots()))
+    return emitOpError() << "expects at most " << Most << " bytes in all slots together, found " << getSlots()
+                         << " slots of " << getBytes();
   return success();
 }
 

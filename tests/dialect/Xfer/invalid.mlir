@@ -248,6 +248,16 @@ xfer.program @ring_g2 combine(!experts, !routes) path(direct)
 
 // -----
 
+!experts = !faro.tokens<8xbf16, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 1, experts = 1>
+xfer.program @ring_g3 combine(!experts, !routes) path(direct)
+    attributes {row_stride = 16 : i64, streaming_threshold = 0 : i64} {
+  // expected-error@+1 {{'xfer.ring' op expects at most 1099511627776 bytes in all slots together, found 3 slots of 549755813888}}
+  %a = xfer.ring "tx" slots(3) bytes(549755813888) : !xfer.ring
+}
+
+// -----
+
 // Clauses of a stage.
 !experts = !faro.tokens<8xbf16, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 1, experts = 1>
