@@ -108,7 +108,7 @@ double pipelineTime(const SliceTimes &t, uint32_t slots, uint64_t slices) {
   return t.gather + 2 * t.post + t.wire + t.latency + t.scatter + double(slices - 1) * slicePeriod(t, slots);
 }
 
-MarkedGraph pipelineGraph(const SliceTimes &times, uint32_t slots) {
+MarkedGraph pipelineGraph(const SliceTimes &times, uint64_t sendSlots, uint64_t receiveSlots) {
   MarkedGraph graph;
   // A stage works on one slice at a time: a token that it takes and gives back.
   auto stage = [&](const char *name, double delay) {
@@ -126,10 +126,10 @@ MarkedGraph pipelineGraph(const SliceTimes &times, uint32_t slots) {
   for (size_t i = 0; i + 1 < std::size(way); ++i)
     graph.addEdge(way[i], way[i + 1], 0, "the same slice");
   graph.addEdge(wire, completion, 0, "the same slice");
-  graph.addEdge(completion, gather, slots, "slots of the sender");
-  graph.addEdge(credit, post, slots, "slots of the receiver");
-  graph.addPool({"tx", gather, {wire}, slots});
-  graph.addPool({"rx", wire, {scatter}, slots});
+  graph.addEdge(completion, gather, sendSlots, "slots of the sender");
+  graph.addEdge(credit, post, receiveSlots, "slots of the receiver");
+  graph.addPool({"tx", gather, {wire}, sendSlots});
+  graph.addPool({"rx", wire, {scatter}, receiveSlots});
   return graph;
 }
 
@@ -137,6 +137,15 @@ uint64_t sliceBytes(uint64_t rows, uint64_t rowStride, uint64_t destinations, bo
   constexpr uint64_t Line = 64;
   const uint64_t head = SliceHeaderBytes + rows * (RowHeaderBytes + destinations * DestinationBytes);
   return (head + Line - 1) / Line * Line + (byReference ? 0 : rows * rowStride);
+}
+
+uint64_t rowsIn(uint64_t bytes, uint64_t rowStride, uint64_t destinations, bool byReference) {
+  // Rows and their part of the head, as if the head were not rounded up: at most a row too many.
+  const uint64_t perRow = RowHeaderBytes + destinations * DestinationBytes + (byReference ? 0 : rowStride);
+  uint64_t rows = bytes < SliceHeaderBytes ? 0 : (bytes - SliceHeaderBytes) / perRow;
+  while (rows > 0 && sliceBytes(rows, rowStride, destinations, byReference) > bytes)
+    --rows;
+  return rows;
 }
 
 uint64_t effectiveSlots(uint64_t slots, uint64_t slotBytes, uint64_t bytesOfOneRow) {
@@ -174,8 +183,7 @@ double predictTime(WireClass wire, const SliceChoice &slices, const Volumes &vol
   const uint64_t rows = std::max(volumes.sentRows, volumes.receivedRows);
   if (rows == 0)
     return local;
-  const uint64_t rowsASlice =
-      std::max<uint64_t>(1, slices.slotBytes / std::max<uint64_t>(1, sliceBytes(1, volumes.rowBytes, 1)));
+  const uint64_t rowsASlice = std::max<uint64_t>(1, rowsIn(slices.slotBytes, volumes.rowBytes, 1));
   const uint64_t count = (rows + rowsASlice - 1) / rowsASlice;
   const double share = double(rowsASlice) / double(rows);
   SliceTimes times = sliceTimes(model, rowsASlice, volumes.rowBytes, slices.byReference);

@@ -60,8 +60,9 @@ SliceTimes sliceTimes(const WireModel &wire, uint64_t rows, uint64_t rowBytes, b
 double slicePeriod(const SliceTimes &times, uint32_t slots);
 /// The time of so many slices, at least one.
 double pipelineTime(const SliceTimes &times, uint32_t slots, uint64_t slices);
-/// The pipeline as a graph; slicePeriod is its maximum cycle ratio.
-MarkedGraph pipelineGraph(const SliceTimes &times, uint32_t slots);
+/// The pipeline as a graph, with the slots of either side; slicePeriod is its maximum cycle ratio when they are as
+/// many.
+MarkedGraph pipelineGraph(const SliceTimes &times, uint64_t sendSlots, uint64_t receiveSlots);
 
 /// What stands in a slice before its rows (runtime/engine/Slice.h): a header, for each row where its destinations end,
 /// for each destination where it is; rounded up to whole lines.
@@ -71,6 +72,9 @@ constexpr uint64_t DestinationBytes = 8;
 /// The bytes that a slice of `rows` rows takes at most, each with at most `destinations`. `byReference`: in the
 /// sender's slot, which then holds everything but the rows.
 uint64_t sliceBytes(uint64_t rows, uint64_t rowStride, uint64_t destinations, bool byReference = false);
+
+/// How many rows a slice of at most so many bytes has; 0: not even one fits.
+uint64_t rowsIn(uint64_t bytes, uint64_t rowStride, uint64_t destinations, bool byReference = false);
 
 /// How many slices a ring can hold at a time if each is a single row: a slice larger than a slot takes adjacent slots.
 /// 0: not even one.

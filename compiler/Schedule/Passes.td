@@ -137,7 +137,13 @@ def XferVerifySchedule : Pass<"xfer-verify-schedule", "::mlir::ModuleOp"> {
     %in   = xfer.await "open" after(%open) on(link)
     %push = xfer.push %plan on(core) kernel(@p)      // error: nothing says that the peers' windows are open
     ```
+
+    With `period=tcp` or `period=rdma` it says of each program over nodes, as a remark, how fast slices follow each other
+    over such a wire, and what holds them up: the maximum cycle ratio of the graph with the delays of CostModel.h.
   }];
+  let options = [
+    Option<"period", "period", "std::string", /*default=*/"\"\"", "also say the period over such a wire: tcp or rdma">
+  ];
 }
 
 #endif // FARO_SCHEDULE_PASSES_TD

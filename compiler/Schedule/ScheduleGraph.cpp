@@ -46,16 +46,36 @@ SmallVector<size_t> ScheduleGraph::releasersOf(Value ring) const {
 
 bool ScheduleGraph::isAtReceiver(size_t i) const { return isa<xfer::FanOutOp>(stage(i).getOperation()); }
 
-uint64_t ScheduleGraph::bytesOfOneRow(xfer::RingOp ring) const {
-  xfer::ProgramOp op = program; // its accessors are not const
-  const bool byReference = llvm::any_of(writersOf(ring.getRing()), [&](size_t writer) {
+/// Whether the slots of a ring hold everything but the rows.
+bool ScheduleGraph::isByReference(xfer::RingOp ring) const {
+  return llvm::any_of(writersOf(ring.getRing()), [&](size_t writer) {
     auto gather = dyn_cast<xfer::GatherOp>(stage(writer).getOperation());
     return gather && gather.getBy() == xfer::GatherMode::Reference;
   });
-  if (op.getShuffle() == xfer::Shuffle::Dispatch)
-    return sliceBytes(1, op.getRowStride(), op.getRoutesType().getTopk(), byReference);
-  // A sum is for one token: it goes to one place.
-  return sliceBytes(1, uint64_t(partialStrideOf(op)), 1, byReference);
+}
+
+uint64_t ScheduleGraph::rowStride() const {
+  xfer::ProgramOp op = program; // its accessors are not const
+  return op.hasPartials() ? uint64_t(partialStrideOf(op)) : op.getRowStride();
+}
+
+uint64_t ScheduleGraph::destinations() const {
+  xfer::ProgramOp op = program;
+  return op.hasPartials() ? 1 : op.getRoutesType().getTopk(); // a sum is for one token: it goes to one place
+}
+
+uint64_t ScheduleGraph::bytesOfOneRow(xfer::RingOp ring) const {
+  return sliceBytes(1, rowStride(), destinations(), isByReference(ring));
+}
+
+uint64_t ScheduleGraph::rowsASlice() const {
+  uint64_t rows = std::numeric_limits<uint64_t>::max();
+  for (xfer::RingOp ring : xfer::ringsOf(program)) {
+    const uint64_t slices = effectiveSlotsOf(ring); // of adjacent slots where one holds no row
+    const uint64_t together = slices ? ring.getSlots() / slices : 0;
+    rows = std::min(rows, rowsIn(together * ring.getBytes(), rowStride(), destinations(), isByReference(ring)));
+  }
+  return rows;
 }
 
 uint64_t ScheduleGraph::effectiveSlotsOf(xfer::RingOp ring) const {

@@ -58,16 +58,18 @@ public:
   llvm::SmallVector<size_t> acquirersOf(mlir::Value ring) const;
   llvm::SmallVector<size_t> releasersOf(mlir::Value ring) const;
 
+  /// Bytes from row to row of a slice, and the most destinations of one.
+  uint64_t rowStride() const;
+  uint64_t destinations() const;
   /// What a slice of one row takes of a ring, and how many of these the ring holds.
   uint64_t bytesOfOneRow(xfer::RingOp ring) const;
   uint64_t effectiveSlotsOf(xfer::RingOp ring) const;
 
-  /// The stages of one flow with what a slice costs, for its period: their maximum cycle ratio. A resource is a cycle
-  /// with one token through its stages, apart from the others: each rank sends and receives, and the order in which
-  /// stages take it is free. Requires a hierarchical program that verifies.
-  MarkedGraph timed(const SliceTimes &times) const;
+  /// How many rows a slice has: what all rings hold.
+  uint64_t rowsASlice() const;
 
 private:
+  bool isByReference(xfer::RingOp ring) const;
   void addEdges();
   void close();
 
@@ -76,5 +78,16 @@ private:
   MarkedGraph marked;
   llvm::SmallVector<llvm::BitVector> before; ///< before[i]: all stages that are before stage i
 };
+
+/// What a slice costs, and how many come after each other.
+struct SchedulePeriod {
+  uint64_t rows = 0;      ///< of a slice
+  double first = 0;       ///< ns until the first slice is done
+  double period = 0;      ///< ns from slice to slice
+  std::string bottleneck; ///< the cycle that takes so long: "wire", "gather -> post -> wire -> completion -> gather"
+};
+/// For a hierarchical program that verifies. A resource is a cycle with one token through the stages that take it; it
+/// stands apart from the others, as each rank sends and receives, and the order in which stages take it is free.
+SchedulePeriod periodOf(xfer::ProgramOp program, const ScheduleGraph &graph, const WireModel &wire);
 
 } // namespace faro::compiler

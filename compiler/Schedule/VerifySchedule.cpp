@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
 
@@ -163,6 +164,8 @@ LogicalResult verifyKernels(xfer::ProgramOp program, ModuleOp kernels) {
 }
 
 struct VerifySchedule : impl::XferVerifyScheduleBase<VerifySchedule> {
+  using XferVerifyScheduleBase::XferVerifyScheduleBase;
+
   void runOnOperation() override {
     ModuleOp module = getOperation();
     markAllAnalysesPreserved();
@@ -175,10 +178,26 @@ struct VerifySchedule : impl::XferVerifyScheduleBase<VerifySchedule> {
     });
     if (left.wasInterrupted())
       return signalPassFailure();
+    const std::optional<WireClass> wire = wireClassFromName(period);
+    if (!wire && !period.empty()) {
+      mlir::emitError(module.getLoc()) << "xfer-verify-schedule: expects period=tcp or period=rdma, found '" << period
+                                       << "'";
+      return signalPassFailure();
+    }
     auto kernels = module.lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
     for (auto program : module.getOps<xfer::ProgramOp>())
       if (failed(ProgramVerifier(program).verify()) || (kernels && failed(verifyKernels(program, kernels))))
         signalPassFailure();
+      else if (wire && program.getPath() == ir::Path::Hierarchical)
+        remark(program, *wire);
+  }
+
+  static void remark(xfer::ProgramOp program, WireClass wire) {
+    const SchedulePeriod period = periodOf(program, ScheduleGraph(program), wireModel(wire));
+    program.emitRemark() << "over " << wireClassName(wire) << ", a slice of " << period.rows << " rows every "
+                         << llvm::formatv("{0:f1}", period.period / 1000).str() << " us, the first after "
+                         << llvm::formatv("{0:f1}", period.first / 1000).str() << " us; it is held up by "
+                         << period.bottleneck;
   }
 };
 

@@ -3,12 +3,14 @@
 
 #include "compiler/Schedule/CostModel.h"
 #include "compiler/Schedule/MaxCycleRatio.h"
+#include "runtime/engine/Slice.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 using namespace faro::compiler;
+using faro::sliceHeadBytes;
 using namespace faro::test;
 
 namespace {
@@ -49,7 +51,7 @@ TEST(CostModel, TheFormulaIsTheMaximumCycleRatioOfThePipeline) {
   for (int i = 0; i < 3000; ++i) {
     const SliceTimes times = randomTimes(random);
     const uint32_t slots = uint32_t(1 + upTo(random, 9));
-    const MarkedGraph graph = pipelineGraph(times, slots);
+    const MarkedGraph graph = pipelineGraph(times, slots, slots);
     ASSERT_EQ(graph.check(), std::nullopt);
     ASSERT_EQ(graph.verify(), std::nullopt);
     const auto period = maxCycleRatio(graph);
@@ -69,7 +71,7 @@ TEST(CostModel, TheTimeOfSlicesIsThatOfTheGamePlayedInTime) {
     const SliceTimes times = randomTimes(random);
     const uint32_t slots = uint32_t(1 + upTo(random, 9));
     const size_t slices = 1 + upTo(random, 200);
-    const MarkedGraph graph = pipelineGraph(times, slots);
+    const MarkedGraph graph = pipelineGraph(times, slots, slots);
     size_t scatter = 0;
     while (graph.actors()[scatter].name != "scatter")
       ++scatter;
@@ -91,7 +93,7 @@ TEST(CostModel, ManySlicesTakeAPeriodEach) {
   for (int i = 0; i < 50; ++i) {
     const SliceTimes times = randomTimes(random);
     const uint32_t slots = uint32_t(1 + upTo(random, 9));
-    const MarkedGraph graph = pipelineGraph(times, slots);
+    const MarkedGraph graph = pipelineGraph(times, slots, slots);
     const double more = playedInTime(graph, 0, 2520 + 600) - playedInTime(graph, 0, 600); // 2520: of all 1..10 slots
     EXPECT_NEAR(more / 2520, slicePeriod(times, slots), 1e-9 * slicePeriod(times, slots));
   }
@@ -123,6 +125,26 @@ TEST(CostModel, LongRowsAreTakenFromWhereTheyLieOverTcpOnly) {
   EXPECT_FALSE(chooseSlices(WireClass::Tcp, 128, 8).byReference);
   EXPECT_TRUE(chooseSlices(WireClass::Tcp, 14336, 8).byReference);
   EXPECT_FALSE(chooseSlices(WireClass::Rdma, 14336, 8).byReference);
+}
+
+TEST(CostModel, ASliceHasTheRowsThatFit) {
+  for (uint64_t bytes : {64u, 100u, 128u, 4096u, 65536u, 131072u})
+    for (uint64_t stride : {2u, 64u, 1000u, 14336u})
+      for (uint64_t destinations : {1u, 8u, 64u})
+        for (bool byReference : {false, true}) {
+          const uint64_t rows = rowsIn(bytes, stride, destinations, byReference);
+          EXPECT_TRUE(rows == 0 || sliceBytes(rows, stride, destinations, byReference) <= bytes);
+          EXPECT_GT(sliceBytes(rows + 1, stride, destinations, byReference), bytes);
+        }
+}
+
+TEST(CostModel, ASliceIsAsLargeAsTheEngineMakesIt) {
+  for (uint64_t rows : {1u, 2u, 9u, 1000u})
+    for (uint64_t destinations : {1u, 8u, 64u})
+      for (uint64_t stride : {2u, 1024u}) {
+        EXPECT_EQ(sliceBytes(rows, stride, destinations), sliceHeadBytes(rows, rows * destinations) + rows * stride);
+        EXPECT_EQ(sliceBytes(rows, stride, destinations, true), sliceHeadBytes(rows, rows * destinations));
+      }
 }
 
 TEST(CostModel, ASliceLargerThanASlotTakesAdjacentOnes) {

@@ -143,7 +143,6 @@ private:
 
   /// Before a rank begins and after it ends, its user owns its memory.
   void bindRank(size_t r) {
-    const bool padded = std::ranges::any_of(stages, [](const StageLine *stage) { return stage->op == "pad"; });
     write(begins[r], input(r), "input");
     write(ends[r], input(r), "of the next batch");
     for (size_t q : mates(r))
@@ -153,7 +152,7 @@ private:
       }
     if (schedule.isDispatch() || schedule.isHierarchical()) {
       std::vector<std::string> parts = windowParts(r);
-      if (padded)
+      if (job.padded && schedule.isDispatch())
         parts.push_back("padding");
       for (const std::string &part : parts) {
         write(begins[r], window(r, part), "nothing");

@@ -27,6 +27,7 @@ struct SimulatedFlow {
 struct SimulatedJob {
   uint32_t nodes = 2;
   std::vector<SimulatedFlow> flows; ///< of hierarchical schedules
+  bool padded = false;              ///< windows have padding rows
 };
 
 struct Simulation {
