@@ -1,0 +1,192 @@
+#include "runtime/core/ScheduleCheck.h"
+
+#include "faro/module.h"
+
+#include <fmt/format.h>
+
+namespace faro {
+namespace {
+
+/// What stages of an operation have, and where they belong.
+struct OpRule {
+  const char *name;
+  bool kernel, flag;
+  bool onceASlice, from, into;
+  bool reads; ///< touches rows of peers: their flag has to be awaited first
+  /// How many a schedule has: [dispatch, combine][direct, hierarchical]. Any: as many as it likes.
+  uint8_t count[2][2];
+};
+constexpr uint8_t Any = 255;
+constexpr OpRule Rules[] = {
+    //           kernel flag   slice  from   into   reads
+    {"notify", false, true, false, false, false, false, {{Any, Any}, {Any, Any}}},
+    {"await", false, true, false, false, false, false, {{Any, Any}, {Any, Any}}},
+    {"pad", false, false, false, false, false, false, {{Any, Any}, {0, 0}}},
+    {"push", true, false, false, false, false, true, {{1, 1}, {0, 0}}},
+    {"pull", true, false, false, false, false, true, {{0, 0}, {1, 1}}},
+    {"hand", true, false, false, false, false, true, {{0, 1}, {0, 0}}},
+    {"ask", false, false, false, false, false, false, {{0, 0}, {0, 1}}},
+    {"share", true, false, false, false, false, true, {{0, 0}, {0, 1}}},
+    {"gather", true, false, true, false, true, false, {{0, 1}, {0, 0}}},
+    {"reduce", true, false, true, false, true, true, {{0, 0}, {0, 1}}},
+    {"wire", false, false, true, true, true, false, {{0, 1}, {0, 1}}},
+    {"fan_out", true, false, true, true, false, true, {{0, 1}, {0, 1}}},
+};
+static_assert(std::size(Rules) == FARO_ABI_STAGE_FAN_OUT + 1);
+
+/// Slots are memory, and lie in lines; more than this is no ring but a damaged number.
+constexpr uint64_t SlotUnit = 64, MostRingBytes = uint64_t(1) << 40;
+
+class ScheduleChecker {
+public:
+  ScheduleChecker(const faro_abi_program &program, const faro_abi_schedule &schedule, uint32_t kernels)
+      : program(program), schedule(schedule), kernels(kernels) {}
+
+  std::string check() {
+    std::string wrong = checkTables();
+    for (uint32_t r = 0; wrong.empty() && r < schedule.ring_count; ++r)
+      wrong = checkRing(r);
+    for (uint32_t s = 0; wrong.empty() && s < schedule.stage_count; ++s)
+      wrong = checkStage(s);
+    if (wrong.empty())
+      wrong = checkCounts();
+    if (wrong.empty() && schedule.path == FARO_ABI_HIERARCHICAL)
+      wrong = checkChain();
+    return wrong;
+  }
+
+private:
+  std::string checkTables() {
+    if (!schedule.name || schedule.path > FARO_ABI_HIERARCHICAL || !schedule.stages || schedule.stage_count == 0 ||
+        schedule.stage_count > FARO_ABI_MAX_STAGES)
+      return fmt::format("no name, path or stages (path {}, {} stages)", schedule.path, schedule.stage_count);
+    const bool slices = schedule.path == FARO_ABI_HIERARCHICAL;
+    if (schedule.ring_count > (slices ? FARO_ABI_MAX_RINGS : 0) || (schedule.ring_count && !schedule.rings))
+      return fmt::format("{} rings for path {}", schedule.ring_count, schedule.path);
+    if (!slices || program.op != FARO_ABI_COMBINE)
+      return schedule.partial || schedule.partial_stride ? "partial rows, but it has no use for them" : std::string();
+    const uint64_t bytes = program.row.columns * elementBytes(schedule.partial);
+    if ((schedule.partial != program.row.element && schedule.partial != FARO_ABI_F32) ||
+        schedule.partial_stride < bytes || schedule.partial_stride - bytes >= 64)
+      return fmt::format("partial rows of {} columns of element {}, stride {}", program.row.columns, schedule.partial,
+                         schedule.partial_stride);
+    return {};
+  }
+
+  std::string checkRing(uint32_t index) {
+    const faro_abi_ring &ring = schedule.rings[index];
+    if (!ring.name || ring.slots == 0 || ring.slot_bytes < SlotUnit || ring.slot_bytes % SlotUnit != 0 ||
+        ring.slot_bytes > MostRingBytes / ring.slots)
+      return fmt::format("ring {} has {} slots of {} bytes", index, ring.slots, ring.slot_bytes);
+    return {};
+  }
+
+  std::string checkStage(uint32_t index) {
+    const faro_abi_stage &stage = schedule.stages[index];
+    if (!stage.name || stage.op > FARO_ABI_STAGE_FAN_OUT || stage.resource > FARO_ABI_ON_NIC)
+      return fmt::format("stage {} has unknown operation {} or resource {}", index, stage.op, stage.resource);
+    const OpRule &rule = Rules[stage.op];
+    if (rule.count[program.op][schedule.path] == 0)
+      return fmt::format("stage {} ({}) moves rows against the direction of its program, or on another path", index,
+                         rule.name);
+    ++found[stage.op];
+    if (rule.flag && stage.flag >= FARO_ABI_FLAGS)
+      return fmt::format("stage {} names flag {} of {}", index, stage.flag, FARO_ABI_FLAGS);
+    if (rule.kernel && (stage.kernel >= kernels ||
+                        (stage.streaming_kernel != FARO_ABI_NO_KERNEL && stage.streaming_kernel >= kernels)))
+      return fmt::format("stage {} names a kernel that is not there", index);
+    if (stage.op == FARO_ABI_STAGE_GATHER && stage.gather > FARO_ABI_BY_REFERENCE)
+      return fmt::format("stage {} gathers in an unknown way, {}", index, stage.gather);
+    if (std::string wrong = checkRingsOf(index, rule); !wrong.empty())
+      return wrong;
+    return checkBefore(index, rule);
+  }
+
+  std::string checkRingsOf(uint32_t index, const OpRule &rule) {
+    const faro_abi_stage &stage = schedule.stages[index];
+    for (auto [named, wanted, word] : {std::tuple(stage.from, rule.from, "from"), {stage.into, rule.into, "into"}})
+      if (wanted ? named >= schedule.ring_count : named != FARO_ABI_NO_RING)
+        return fmt::format("stage {} ({}) has {} ring {} of {}", index, rule.name, word, int32_t(named),
+                           schedule.ring_count);
+    const uint32_t masks = stage.acquires | stage.releases;
+    if (masks >> schedule.ring_count != 0 || (masks && !rule.onceASlice))
+      return fmt::format("stage {} ({}) takes or gives back slots of rings {:#x}, of {} rings", index, rule.name, masks,
+                         schedule.ring_count);
+    return {};
+  }
+
+  std::string checkBefore(uint32_t index, const OpRule &rule) {
+    const faro_abi_stage &stage = schedule.stages[index];
+    if (stage.after_count > index || (stage.after_count && !stage.after))
+      return fmt::format("stage {} waits for {} others, of {}", index, stage.after_count, index);
+    bool opened = stage.op == FARO_ABI_STAGE_AWAIT;
+    for (uint32_t i = 0; i < stage.after_count; ++i) {
+      if (stage.after[i] >= index)
+        return fmt::format("stage {} waits for a later one", index);
+      before[index] |= before[stage.after[i]] | uint64_t(1) << stage.after[i];
+    }
+    for (uint32_t s = 0; s < index; ++s)
+      opened |= (before[index] >> s & 1) && schedule.stages[s].op == FARO_ABI_STAGE_AWAIT;
+    if (rule.reads && !opened)
+      return fmt::format("stage {} moves rows before the other ranks are ready", index);
+    return {};
+  }
+
+  std::string checkCounts() {
+    for (uint32_t op = 0; op < std::size(Rules); ++op)
+      if (const uint8_t wanted = Rules[op].count[program.op][schedule.path]; wanted != Any && wanted != found[op])
+        return fmt::format("{} stages of operation {}, expected {}", found[op], Rules[op].name, wanted);
+    const uint32_t pads = program.op == FARO_ABI_DISPATCH && program.layout.align > 1;
+    if (found[FARO_ABI_STAGE_PAD] != pads)
+      return fmt::format("{} stages that zero padding, expected {} for align {}", found[FARO_ABI_STAGE_PAD], pads,
+                         program.layout.align);
+    return {};
+  }
+
+  /// gather or reduce fills a slot that the wire takes, the wire one that fan_out takes, and each ring's slots are
+  /// taken by who fills them and given back by one stage.
+  std::string checkChain() {
+    const uint32_t wire = find(FARO_ABI_STAGE_WIRE), out = find(FARO_ABI_STAGE_FAN_OUT);
+    const uint32_t fill = find(program.op == FARO_ABI_DISPATCH ? FARO_ABI_STAGE_GATHER : FARO_ABI_STAGE_REDUCE);
+    const faro_abi_stage *stages = schedule.stages;
+    if (stages[fill].into != stages[wire].from || stages[wire].into != stages[out].from ||
+        stages[wire].from == stages[wire].into)
+      return fmt::format("slices go into ring {}, by wire from {} into {}, and from {}: no chain", stages[fill].into,
+                         stages[wire].from, stages[wire].into, stages[out].from);
+    if (!(before[wire] >> fill & 1) || !(before[out] >> wire & 1))
+      return "a slot is read by a stage that does not wait for its writer";
+    for (uint32_t r = 0; r < schedule.ring_count; ++r) {
+      uint32_t takers = 0, givers = 0, taker = 0;
+      for (uint32_t s = 0; s < schedule.stage_count; ++s) {
+        if (stages[s].acquires >> r & 1)
+          taker = s, ++takers;
+        givers += stages[s].releases >> r & 1;
+      }
+      if (takers != 1 || givers != 1 || stages[taker].into != r)
+        return fmt::format("slots of ring {} are taken by {} stages and given back by {}, expected its writer and one",
+                           r, takers, givers);
+    }
+    return {};
+  }
+
+  uint32_t find(uint32_t op) const {
+    uint32_t s = 0;
+    while (schedule.stages[s].op != op)
+      ++s;
+    return s;
+  }
+
+  const faro_abi_program &program;
+  const faro_abi_schedule &schedule;
+  uint32_t kernels;
+  uint32_t found[std::size(Rules)] = {};
+  uint64_t before[FARO_ABI_MAX_STAGES] = {}; ///< a bit a stage
+};
+
+} // namespace
+
+std::string checkSchedule(const faro_abi_program &program, const faro_abi_schedule &schedule, uint32_t kernels) {
+  return ScheduleChecker(program, schedule, kernels).check();
+}
+
+} // namespace faro
