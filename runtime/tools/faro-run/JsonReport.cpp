@@ -11,7 +11,13 @@ std::string dump(const Json &json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Json wireJson(const Wire &wire) { return {{"rows", wire.rows}, {"bytes", wire.bytes}, {"slices", wire.slices}}; }
+Json wireJson(const Wire &wire) {
+  return {{"rows", wire.rows},
+          {"bytes", wire.bytes},
+          {"slices", wire.slices},
+          {"rows_received", wire.rowsReceived},
+          {"slot_wait_ns", wire.waitNs}};
+}
 
 std::string rankName(const Topology &topology, uint32_t rank) {
   const std::string name = "rank " + std::to_string(rank);
@@ -52,6 +58,8 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
       entry["bytes"] = *phase.bytes;
       entry["gb_per_s"] = phase.gigabytesPerSecond();
       entry["wire"] = wireJson(phase.wire);
+      entry["wire"]["most_rows"] = phase.mostWireRows;
+      entry["wire"]["most_rows_bound"] = phase.leastWireRows;
     }
   }
   json["tokens"] = figures.tokens;

@@ -47,10 +47,10 @@ std::string acrossText(const RunFacts &facts, const Figures &figures) {
     text += line(figures.phases[2],
                  fmt::format("partial rows of {}", elementName(uint32_t(job.combineReference->partial))));
   return text +
-         fmt::format("balancer {}: the busiest rank sends {} rows, {:.1f} would be even; {} left by another rank of "
-                     "the node than the token's\n",
-                     facts.balancer, dispatch.mostWireRows, double(dispatch.wire.rows) / job.ranks(),
-                     count(figures.movedRows, "row"));
+         fmt::format(
+             "balancer {}: the busiest rank sends or receives {} rows, {:.1f} at least; {} left by another rank of "
+             "the node than the token's\n",
+             facts.balancer, dispatch.mostWireRows, dispatch.leastWireRows, count(figures.movedRows, "row"));
 }
 
 PhaseFigures phase(const char *name, const std::vector<RankResult> &results, std::vector<uint64_t> RankResult::*times) {
@@ -70,14 +70,23 @@ PhaseFigures phase(const char *name, const std::vector<RankResult> &results, std
   return figures;
 }
 
-void addWire(PhaseFigures &phase, const std::vector<RankResult> &results, Wire RankResult::*member) {
+void addWire(PhaseFigures &phase, const Topology &topology, const std::vector<RankResult> &results,
+             Wire RankResult::*member) {
+  std::vector<uint64_t> sent(topology.nodes()), received(topology.nodes());
   for (const RankResult &result : results) {
     const Wire &wire = result.*member;
     phase.wire.rows += wire.rows;
     phase.wire.bytes += wire.bytes;
     phase.wire.slices += wire.slices;
-    phase.mostWireRows = std::max(phase.mostWireRows, wire.rows);
+    phase.wire.rowsReceived += wire.rowsReceived;
+    phase.wire.waitNs += wire.waitNs;
+    phase.mostWireRows = std::max({phase.mostWireRows, wire.rows, wire.rowsReceived});
+    sent[topology.nodeOf(result.rank)] += wire.rows;
+    received[topology.nodeOf(result.rank)] += wire.rowsReceived;
   }
+  for (uint32_t node = 0; node < topology.nodes(); ++node)
+    phase.leastWireRows = std::max(phase.leastWireRows, double(std::max(sent[node], received[node])) /
+                                                            double(topology.ranksOf(node).size()));
 }
 
 std::string verdict(const Options &options, const Job &job, const Findings &findings) {
@@ -117,11 +126,11 @@ Figures figuresOf(const Job &job, const std::vector<RankResult> &results) {
   figures.phases.push_back(phase("prepare", results, &RankResult::prepareNs));
   figures.phases.push_back(phase("dispatch", results, &RankResult::dispatchNs));
   figures.phases.back().bytes = figures.items * job.reference.rowBytes();
-  addWire(figures.phases.back(), results, &RankResult::dispatchWire);
+  addWire(figures.phases.back(), job.topology, results, &RankResult::dispatchWire);
   if (job.combine) {
     figures.phases.push_back(phase("combine", results, &RankResult::combineNs));
     figures.phases.back().bytes = figures.items * job.reference.rowBytes();
-    addWire(figures.phases.back(), results, &RankResult::combineWire);
+    addWire(figures.phases.back(), job.topology, results, &RankResult::combineWire);
   }
   return figures;
 }

@@ -17,10 +17,12 @@ struct TraceEvent {
   uint64_t beginNs = 0, durationNs = 0;
 };
 
-/// What a rank sent to other nodes in one call.
+/// What a rank did between nodes in one call.
 struct Wire {
   uint64_t rows = 0; ///< tokens, or partial sums of tokens
   uint64_t bytes = 0, slices = 0;
+  uint64_t rowsReceived = 0;
+  uint64_t waitNs = 0; ///< a slice was ready, and the other side had no slot
 };
 
 struct RankResult {

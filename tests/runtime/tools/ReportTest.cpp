@@ -39,8 +39,11 @@ TEST(Report, WhatCrossesNodesIsSummed) {
   faro_abi_program combine{};
   job.combine = &combine;
   RankResult a, b, c;
+  b.rank = 1;
+  c.rank = 2;
   a.dispatchWire = {10, 1000, 2};
   b.dispatchWire = {4, 400, 1};
+  c.dispatchWire = {0, 0, 0, 14};
   c.combineWire = {7, 700, 3};
   b.movedRows = 3;
   c.movedRows = 1;
@@ -48,7 +51,8 @@ TEST(Report, WhatCrossesNodesIsSummed) {
   EXPECT_EQ(figures.phases[1].wire.rows, 14u);
   EXPECT_EQ(figures.phases[1].wire.bytes, 1400u);
   EXPECT_EQ(figures.phases[1].wire.slices, 3u);
-  EXPECT_EQ(figures.phases[1].mostWireRows, 10u);
+  EXPECT_EQ(figures.phases[1].mostWireRows, 14u);
+  EXPECT_EQ(figures.phases[1].leastWireRows, 14.0) << "node 1 is one rank";
   EXPECT_EQ(figures.phases[2].wire.rows, 7u);
   EXPECT_EQ(figures.movedRows, 4u);
 }
@@ -56,7 +60,7 @@ TEST(Report, WhatCrossesNodesIsSummed) {
 TEST(Report, ResultsSurviveTheWire) {
   RankResult result;
   result.dispatchWire = {1, 2, 3};
-  result.combineWire = {4, 5, UINT64_MAX};
+  result.combineWire = {4, 5, UINT64_MAX, 7, 8};
   result.movedRows = 6;
   result.rank = 3;
   result.rows = 7;
@@ -73,6 +77,8 @@ TEST(Report, ResultsSurviveTheWire) {
   EXPECT_EQ(back->findings.differences, 2u);
   EXPECT_EQ(back->dispatchWire.bytes, 2u);
   EXPECT_EQ(back->combineWire.slices, UINT64_MAX);
+  EXPECT_EQ(back->combineWire.rowsReceived, 7u);
+  EXPECT_EQ(back->combineWire.waitNs, 8u);
   EXPECT_EQ(back->movedRows, 6u);
   ASSERT_EQ(back->trace.size(), 1u);
   EXPECT_EQ(back->trace[0].durationNs, 3u);
