@@ -4,6 +4,9 @@
 #   scripts/bench.sh             ranks x tokens, other routings, planning, JIT: markdown tables (half an hour)
 #   scripts/bench.sh --shapes    hidden sizes x top-k x dtypes: share of the bound for each (half an hour)
 #   scripts/bench.sh --all       both
+#   scripts/bench.sh --nodes     across nodes: peers over UCX and MPI, on namespaces of this machine with links of 1 Gbit/s and
+#                                without limit (10 minutes; needs root); --into fills the page's tables across nodes
+#   scripts/bench.sh --compare OLD   this project's figures in --out beside those in the folder OLD
 #   scripts/bench.sh --check     no times: that all methods move the right rows, for shapes that are no multiple of anything
 # Also: --build DIR (default: build), --out DIR (default: out/bench; one .json and one .txt a run, and tables.md),
 #       --into FILE (puts the tables into that page, e.g. docs/performance.md).
@@ -11,22 +14,29 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build=build out=out/bench into='' mode=sweep
+build=build out='' into='' compare='' mode=sweep
 while [ $# -gt 0 ]; do
   case $1 in
-  --quick | --shapes | --all | --check) mode=${1#--} ;;
-  --build | --out | --into)
+  --quick | --shapes | --all | --check | --nodes) mode=${1#--} ;;
+  --build | --out | --into | --compare)
     [ $# -ge 2 ] || { echo "bench.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
     shift
     ;;
   *)
-    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
   esac
   shift
 done
+if [ -z "$out" ]; then
+  out=out/bench
+  [ "$mode" != nodes ] || out=out/bench-nodes
+fi
+if [ -n "$compare" ]; then
+  exec python3 scripts/bench_tables.py "$out" --compare "$compare"
+fi
 bench=$build/bin/faro-bench
 if [ ! -x "$bench" ]; then
   echo "bench.sh: $bench is not there. Build it with scripts/build.sh; it needs Open MPI (scripts/setup.sh installs it)." >&2
@@ -60,17 +70,33 @@ if [ "$mode" = check ]; then
   launch 3 --tokens 33 --hidden 333 --dtype f32 --topk 3 --experts 7 --align 8 --iterations 1
   launch 2 --tokens 17 --hidden 1 --topk 2 --iterations 1
   launch 5 --tokens 8 --hidden 2887 --dtype f16 --topk 3 --experts 3 --routing zipf:1.2 --caches warm --iterations 1
+  if [ "$(id -u)" != 0 ]; then
+    echo "bench.sh: across nodes: not checked, for it needs root (scripts/nodes.sh)"
+    exit
+  fi
+  scripts/nodes.sh -m -n 2 -p 2 -t 60 -- "$bench" --nodes --tokens 33 --hidden 301 --dtype f32 --topk 3 --experts 7 --align 8 \
+    --iterations 1
+  scripts/nodes.sh -n 3 -p 1 -t 60 -- "$bench" --nodes --tokens 17 --hidden 2887 --dtype f16 --routing group-limited \
+    --iterations 1
   exit
 fi
 
 mkdir -p "$out"
 failed=0
+across() { # nodes x ranks of each @ rate, arguments of faro-bench
+  local nodes=${1%%x*} rest=${1#*x}
+  shift
+  scripts/nodes.sh -m -n "$nodes" -p "${rest%@*}" -r "${rest#*@}" -t 600 -- "$bench" --nodes "$@"
+}
+
 run() { # name, ranks (0: without mpirun), arguments
   local name=$1 ranks=$2
   shift 2
   printf '%s  %s\n' "$(date +%H:%M:%S)" "$name" >&2
   if [ "$ranks" = 0 ]; then
     set -- "$bench" "$@"
+  elif [[ $ranks = *x* ]]; then # nodes x ranks of each @ rate
+    set -- across "$ranks" "$@"
   else
     set -- launch "$ranks" "$@"
   fi
@@ -81,6 +107,27 @@ run() { # name, ranks (0: without mpirun), arguments
     failed=1
   fi
 }
+
+if [ "$mode" = nodes ]; then
+  [ "$(id -u)" = 0 ] || { echo "bench.sh: --nodes needs root: it makes network namespaces" >&2; exit 1; }
+  shaped() { # name, nodes x ranks, iterations, arguments
+    local name=$1 shape=$2 iterations=$3
+    shift 3
+    run "nodes.$shape.1gbit.$name" "$shape@1gbit" --op all --tokens 1024 --iterations "$iterations" "$@"
+  }
+  shaped uniform 2x2 5
+  run nodes.2x2.none.uniform 2x2@none --op all --tokens 1024 --iterations 11
+  shaped single-node 2x2 3 --routing single-node
+  shaped bimodal 2x2 3 --routing bimodal
+  shaped uniform 4x2 3
+  shaped real-like 4x2 3 --routing group-limited
+  run nodes.plan 2x2@1gbit --op plan --methods faro --tokens 4096 --experts 256 --iterations 3
+  python3 scripts/bench_tables.py "$out" --nodes | tee "$out/tables.md"
+  if [ -n "$into" ]; then
+    python3 scripts/bench_tables.py "$out" --nodes --into "$into"
+  fi
+  exit $failed
+fi
 
 iterations() { # tokens: fewer where each takes longer
   case $1 in

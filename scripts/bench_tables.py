@@ -3,13 +3,17 @@
 
     bench_tables.py DIR               prints them
     bench_tables.py DIR --into FILE   puts them between the two marks "<!-- tables -->" and "<!-- end of tables -->"
+    bench_tables.py DIR --nodes       those of runs across nodes; their marks say "tables across nodes"
+    bench_tables.py DIR --compare OLD this project's figures beside those of an earlier DIR
 """
 import argparse
 import json
 import pathlib
 import sys
 
-BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
+def marks(nodes):
+    what = "tables across nodes" if nodes else "tables"
+    return f"<!-- {what} -->", f"<!-- end of {what} -->"
 
 
 class Run:
@@ -193,23 +197,128 @@ def sections(runs, machine):
         yield from budget_table(runs)
 
 
-def insert(path, text):
+def nodes_column(run):
+    a = run.across
+    link = f"{a['link_mbit'] / 1000:g} Gbit/s" if a["link_mbit"] else "no limit"
+    return f"{a['nodes']}×{a['ranks_per_node']} {link} {run.routing}"
+
+
+def nodes_cell(run, name):
+    """Least ms (times faster than the first row), and how full the method's own bytes kept the fullest link."""
+    text = cell(run, name)
+    method = run.named(name)
+    if method and run.across["link_mbit"] and method.get("link_bytes"):
+        text += f" {method['link_bytes'] * 8e-3 / run.across['link_mbit'] / method['run_ms_min']:.2f}"
+    return text
+
+
+def nodes_table(runs):
+    rows = [[label(m)] + [nodes_cell(run, m["name"]) for run in runs] for m in runs[0].data["methods"]]
+
+    def summary(title, value):
+        rows.append([title] + [value(run) for run in runs])
+
+    def against(start):
+        def value(run):
+            other = next((m for m in run.of_kind("peer") if m["name"].startswith(start)), None)
+            return f"{other['run_ms_min'] / run.faro()['run_ms_min']:.2f}" if other else "-"
+        return value
+
+    if all(run.faro() for run in runs):
+        summary("Faro: share of the nominal rate, deduped bytes",
+                lambda r: f"{r.faro()['nominal_share']:.3f}" if "nominal_share" in r.faro() else "-")
+        summary("the same from medians",
+                lambda r: f"{r.faro()['nominal_share_median']:.3f}" if "nominal_share_median" in r.faro() else "-")
+        summary("Faro: share of the raw messages' speed", lambda r: f"{r.faro()['share']:.2f}" if r.bound() else "-")
+        summary("Faro: times faster than packed, every item", against("packed: every item"))
+        summary("Faro: times faster than packed, per (token, rank)", lambda r: against(
+            "packed: one row per (token, rank)" if r.op == "dispatch" else "packed: one partial row per (token, rank)")(r))
+        summary("Faro: times faster than packed, per (token, node)", lambda r: against(
+            "packed: one row per (token, node)" if r.op == "dispatch" else "packed: one partial row per (token, node)")(r))
+        summary("Faro: times faster than the best MPI way", best_mpi)
+        summary("Faro: measured over the cost model's time",
+                lambda r: f"{r.faro()['run_ms_min'] / r.faro()['predicted_ms']:.2f}" if "predicted_ms" in r.faro() else "-")
+        summary("Faro: planning, share of the run",
+                lambda r: f"{100 * r.faro()['plan_ms_min'] / r.faro()['run_ms_min']:.1f}%")
+    yield from markdown(["method"] + [nodes_column(run) for run in runs], rows)
+
+
+def best_mpi(run):
+    ways = [m["run_ms_min"] for m in run.of_kind("peer") if m["name"].startswith("MPI")]
+    return f"{min(ways) / run.faro()['run_ms_min']:.2f}" if ways else "-"
+
+
+def nodes_sections(runs, machine):
+    yield (f"Machine: {machine['cores']} cores, {machine['processor']}, all nodes on it; {len(runs)} runs; rows that came out "
+           f"wrong: {sum(m['wrong_rows'] for r in runs for m in r.methods)}.\n")
+    for op in ("dispatch", "combine"):
+        of_op = sorted((r for r in runs if r.op == op),
+                       key=lambda r: (r.across["nodes"], r.across["link_mbit"] == 0, r.routing != "uniform", r.routing))
+        if of_op:
+            yield f"### Across nodes, {op}: least ms (times faster than the first row) share of the line\n"
+            yield from nodes_table(of_op)
+    plans = [r for r in runs if r.op == "plan" and r.faro()]
+    if plans:
+        yield "### Across nodes: planning\n"
+        yield from markdown(["shape", "planning, ms", "dispatch, ms", "share"],
+                            [[f"{nodes_column(r)} T{r.tokens} E{r.experts}", number(r.faro()["plan_ms_min"]),
+                              number(r.faro()["run_ms_min"]),
+                              f"{100 * r.faro()['plan_ms_min'] / r.faro()['run_ms_min']:.1f}%"] for r in plans])
+    if any(r.data["budgets"] for r in runs):
+        yield "### Across nodes: budgets\n"
+        yield from budget_table(runs)
+
+
+def compare_sections(new, old):
+    """Ratios within each run only: milliseconds of two runs are not comparable."""
+    def key(run):
+        return run.name, run.op
+
+    before = {key(r): r for r in old if r.op != "jit" and r.faro()}
+    rows = []
+    for run in new:
+        if run.op == "jit" or not run.faro() or key(run) not in before:
+            continue
+        was = before[key(run)]
+
+        def both(value):
+            a, b = value(was), value(run)
+            return f"{a:.2f} → {b:.2f}" if a and b else "-"
+
+        rows.append([run.name, run.op, both(lambda r: r.faro().get("share")), both(lambda r: r.faro().get("share_median")),
+                     both(lambda r: r.faro().get("ratio")),
+                     both(lambda r: 100 * r.faro().get("plan_ms_min", 0) / r.faro()["run_ms_min"])])
+    yield from markdown(["run", "operation", "share of the bound", "from medians", "times faster than the first row",
+                         "planning, %"], rows)
+
+
+def insert(path, text, nodes):
     page = pathlib.Path(path)
     old = page.read_text()
-    if BEGIN not in old or END not in old:
-        sys.exit(f"bench_tables.py: {path} has no marks {BEGIN} and {END}")
-    head, tail = old.split(BEGIN)[0], old.split(END)[1]
-    page.write_text(f"{head}{BEGIN}\n{text}{END}{tail}")
+    begin, end = marks(nodes)
+    if begin not in old or end not in old:
+        sys.exit(f"bench_tables.py: {path} has no marks {begin} and {end}")
+    head, tail = old.split(begin)[0], old.split(end)[1]
+    page.write_text(f"{head}{begin}\n{text}{end}{tail}")
 
 
 def main():
     parser = argparse.ArgumentParser(description="Markdown tables from the JSON files of faro-bench")
     parser.add_argument("folder")
     parser.add_argument("--into", help="the page whose tables are replaced")
+    parser.add_argument("--nodes", action="store_true", help="runs across nodes")
+    parser.add_argument("--compare", metavar="OLD", help="an earlier folder")
     arguments = parser.parse_args()
-    text = "\n".join(sections(*load(arguments.folder))) + "\n"
+    runs, machine = load(arguments.folder)
+    if arguments.compare:
+        lines = compare_sections(runs, load(arguments.compare)[0])
+    elif arguments.nodes:
+        lines = nodes_sections([r for r in runs if "across" in r.data], machine)
+    else:
+        lines = sections([r for r in runs if "across" not in r.data], machine)
+    text = "\n".join(lines) + "\n"
     if arguments.into:
-        insert(arguments.into, text)
+        insert(arguments.into, text, arguments.nodes)
     else:
         sys.stdout.write(text)
 

@@ -32,7 +32,7 @@ static Methods dispatchMethods(DispatchBench &bench, const Options &options, Con
   if (options.faro)
     methods.push_back(faroDispatch(bench, control, onThisMachine(bench.problem)));
   if (options.limits)
-    addDispatchLimits(bench, methods);
+    addDispatchLimits(bench, control, methods);
   return methods;
 }
 

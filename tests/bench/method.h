@@ -34,7 +34,7 @@ public:
   Method(const Method &) = delete;
   Method &operator=(const Method &) = delete;
 
-  const std::string name;
+  std::string name;
   const Kind kind;
 
   /// Whether there is anything to plan.

@@ -1,5 +1,7 @@
 #include "tests/differential/Shapes.h"
 
+#include "tests/support/SpecText.h"
+
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
@@ -8,24 +10,7 @@
 namespace faro::differential {
 
 std::string Shape::spec() const {
-  const std::string placed = placement.empty() ? "" : ", placement = " + placement;
-  return fmt::format(R"(
-!tokens  = !faro.tokens<{0}x{1}>
-!experts = !faro.tokens<{0}x{1}, #faro.layout<order = [{2}], align = {3}>>
-!routes  = !faro.routes<topk = {4}, experts = {5}{6}>
-module attributes {{faro.mesh = #faro.mesh<nodes = ?, ranks_per_node = ?>}} {{
-  func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {{
-    %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts
-    return %y : !experts
-  }}
-  func.func @combine(%y: !experts, %r: !routes) -> !tokens {{
-    %x = faro.combine %y, %r{7} : (!experts, !routes) -> !tokens
-    return %x : !tokens
-  }}
-}}
-)",
-                     columns, element, order, align, topk, experts, placed,
-                     partial.empty() ? "" : fmt::format(" partial({})", partial));
+  return support::specText({columns, element, order, align, topk, experts, placement, partial});
 }
 
 std::string Shape::describe() const {

@@ -46,6 +46,6 @@ std::unique_ptr<Method> dispatchAlltoallvAlone(DispatchBench &bench);
 std::unique_ptr<Method> dispatchAlltoallw(DispatchBench &bench);
 std::unique_ptr<Method> dedupedAlltoallv(DispatchBench &bench);
 std::unique_ptr<Method> dedupedAlltoallwInPlace(DispatchBench &bench);
-void addDispatchLimits(DispatchBench &bench, Methods &methods);
+void addDispatchLimits(DispatchBench &bench, Control &control, Methods &methods);
 
 } // namespace faro::bench

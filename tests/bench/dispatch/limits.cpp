@@ -3,7 +3,9 @@
 // doing just that is the bound.
 #include "tests/bench/dispatch/dispatch_bench.h"
 #include "tests/bench/kernels.h"
+#include "tests/bench/shared_rows.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace faro::bench {
@@ -63,11 +65,57 @@ void writeOnceByBlock(DispatchBench &b) {
   storeFence();
 }
 
+/// The bound's loop, into memory that is shared: a token's rows go to windows of all ranks in turn, in order in each.
+class WriteOnceShared : public Method {
+public:
+  WriteOnceShared(DispatchBench &b, Control &control)
+      : Method("write once, 512-byte blocks, into shared memory", Kind::Limit), bench(b),
+        stride((b.bytes + 63) / 64 * 64), rowsOfWindow(size_t(control.ranks)), own(control.rank), ranks(control.ranks),
+        windows(control, everybody(control), rowsFor(b, control) * stride) {
+    rowsPerWriter = rowsFor(b, control) / size_t(ranks);
+  }
+
+  void run() override {
+    const size_t k = bench.problem.topkSize();
+    std::fill(rowsOfWindow.begin(), rowsOfWindow.end(), size_t(own) * rowsPerWriter);
+    size_t next = 0;
+    char *places[MaxTopk];
+    for (size_t t = 0; t < bench.problem.tokens(); ++t) {
+      for (size_t j = 0; j < k; ++j, next = (next + 1) % size_t(ranks))
+        places[j] = windows.of(int(next)) + rowsOfWindow[next]++ * stride;
+      replicateStreaming(places, k, bench.token(t), stride);
+    }
+    zeroPaddingRows(bench, stride);
+    storeFence();
+  }
+  void flush() override { windows.flush(); }
+
+private:
+  static std::vector<int> everybody(const Control &control) {
+    std::vector<int> all;
+    for (int r = 0; r < control.ranks; ++r)
+      all.push_back(r);
+    return all;
+  }
+  /// Of a window, from all writers.
+  static size_t rowsFor(const DispatchBench &b, const Control &control) {
+    const size_t ranks = size_t(control.ranks);
+    return (b.problem.options.items() + ranks - 1) / ranks * ranks;
+  }
+
+  DispatchBench &bench;
+  const size_t stride;
+  std::vector<size_t> rowsOfWindow;
+  size_t rowsPerWriter = 0;
+  const int own, ranks;
+  SharedRows windows;
+};
+
 void readOnly(DispatchBench &b) { readAll(b.arrived.data(), b.problem.received.size() * b.bytes); }
 
 } // namespace
 
-void addDispatchLimits(DispatchBench &bench, Methods &methods) {
+void addDispatchLimits(DispatchBench &bench, Control &control, Methods &methods) {
   auto add = [&](const char *name, Kind kind, Limit::Work work) {
     methods.push_back(std::make_unique<Limit>(bench, name, kind, work));
   };
@@ -77,6 +125,7 @@ void addDispatchLimits(DispatchBench &bench, Methods &methods) {
   add("write once, plain stores", other, writeOncePlain);
   add("write once, row by row, non-temporal", other, writeOnceByRow);
   add("write once, 512-byte blocks, non-temporal", Kind::Bound, writeOnceByBlock);
+  methods.push_back(std::make_unique<WriteOnceShared>(bench, control));
   add("read the same bytes, nothing written", Kind::Limit, readOnly);
 }
 

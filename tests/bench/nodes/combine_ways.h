@@ -8,6 +8,7 @@ namespace faro::bench {
 
 class NodesCombine : public CombineData {
 public:
+  using Data = CombineData;
   NodesCombine(const Problem &p, Control &control, Wire &wire) : CombineData(p), nodes(p, control, wire) {
     fillExpertRows(nodes.rows.mine(), bytes);
     control.barrier(); // others read them

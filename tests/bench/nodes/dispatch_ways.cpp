@@ -48,6 +48,7 @@ public:
       ;
     if (staging == Staging::Passes)
       unpack();
+    bench.zeroPadding();
     storeFence();
   }
 

@@ -2,6 +2,7 @@
 
 #include "tests/bench/code_cache.h"
 #include "tests/bench/nodes/combine_ways.h"
+#include "tests/bench/nodes/mpi_peers.h"
 #include "tests/bench/nodes/prediction.h"
 #include "tests/bench/nodes/raw_stream.h"
 #include "tests/bench/nodes/star_control.h"
@@ -21,61 +22,85 @@ struct Job {
   const CommunicatorOptions &place;
   StarControl &control;
   Wire &wire;
+  MpiPeers mpi;
 };
 
-/// The peers, what can be written by hand, and the bound. `Bench` is NodesDispatch or NodesCombine.
-template <typename Bench, typename MakeWay>
-void addWays(Methods &methods, Bench &bench, const Options &options, bool back, const MakeWay &makeWay) {
-  auto add = [&](std::unique_ptr<Method> method, Dedupe dedupe) {
-    method->linkBytes = double(bench.nodes.map.busiestLinkRows(dedupe) * bench.bytes);
-    methods.push_back(std::move(method));
-  };
-  if (options.peers) {
+/// The peers, this project, what can be written by hand, and the bound. `Bench` is NodesDispatch or NodesCombine.
+template <typename Bench> class Entries {
+public:
+  using MakeWay = std::unique_ptr<Method> (*)(Bench &, Dedupe, Staging);
+  using MakeFaro = std::unique_ptr<Method> (*)(typename Bench::Data &, Control &, const CommunicatorOptions &);
+
+  Entries(Op o, const Job &j, Report &r)
+      : op(o), job(j), report(r), bench(j.problem, j.control, j.wire), map(bench.nodes.map) {
+    report.across =
+        Across{j.problem.nodes(), j.problem.ranksPerNode, j.problem.options.linkMbit, linkBytes(Dedupe::Node)};
+  }
+
+  void addPeers(MakeWay makeWay) {
     for (Staging staging : {Staging::Passes, Staging::Slices})
       for (Dedupe dedupe : {Dedupe::None, Dedupe::Rank})
         add(makeWay(bench, dedupe, staging), dedupe);
     add(makeWay(bench, Dedupe::Node, Staging::Passes), Dedupe::Node);
+    mpi = op == Op::Combine ? job.mpi.addCombine(methods, job.problem, map)
+                            : job.mpi.addDispatch(methods, job.problem, map);
   }
-  if (options.limits) {
+
+  void addFaro(MakeFaro makeFaro) {
+    auto faro = makeFaro(bench, job.control, job.place);
+    faro->predictedMs = predictedMs(op, job.problem, map, *report.across, job.control);
+    add(std::move(faro), Dedupe::Node);
+  }
+
+  void addLimits(MakeWay makeWay) {
     add(makeWay(bench, Dedupe::Node, Staging::Slices), Dedupe::Node);
-    add(rawStream(bench.nodes, back), Dedupe::Node);
+    add(rawStream(bench.nodes, op == Op::Combine), Dedupe::Node);
   }
-}
+
+  void run() {
+    Workspaces all({&bench, mpi.get()});
+    const Options &options = job.problem.options;
+    report.results = runMethods(methods, all, options.iterations, options.coldCaches, job.control);
+  }
+
+private:
+  double linkBytes(Dedupe dedupe) const { return double(map.busiestLinkRows(dedupe) * bench.nodes.bytes); }
+  void add(std::unique_ptr<Method> method, Dedupe dedupe) {
+    method->linkBytes = linkBytes(dedupe);
+    methods.push_back(std::move(method));
+  }
+
+  const Op op;
+  const Job &job;
+  Report &report;
+  Bench bench;
+  const RowMap &map;
+  std::unique_ptr<Workspace> mpi;
+  Methods methods; // the last to come and the first to go: they refer to the others
+};
 
 template <typename Bench>
-void addFaro(Methods &methods, std::unique_ptr<Method> faro, Op op, Bench &bench, Report &report, Control &control) {
-  faro->linkBytes = report.across->dedupedBytes;
-  faro->predictedMs = predictedMs(op, bench.problem, bench.nodes.map, *report.across, control);
-  methods.push_back(std::move(faro));
+void measureAll(Op op, const Job &job, Report &report, typename Entries<Bench>::MakeWay way,
+                typename Entries<Bench>::MakeFaro faro) {
+  const Options &options = job.problem.options;
+  const bool planning = op == Op::Plan;
+  Entries<Bench> entries(op, job, report);
+  if (options.peers && !planning)
+    entries.addPeers(way);
+  if (options.faro)
+    entries.addFaro(faro);
+  if (options.limits && !planning)
+    entries.addLimits(way);
+  entries.run();
 }
 
 Report measure(Op op, const Job &job) {
-  const Options &options = job.problem.options;
-  Report report{op, options, job.problem.ranks, {}, {}};
-  report.across = Across{job.problem.nodes(), job.problem.ranksPerNode, options.linkMbit, 0};
-  auto deduped = [&](const NodesBench &nodes) {
-    report.across->dedupedBytes = double(nodes.map.busiestLinkRows(Dedupe::Node) * nodes.bytes);
-  };
-  Methods methods;
-  if (op == Op::Combine) {
-    NodesCombine bench(job.problem, job.control, job.wire);
-    deduped(bench.nodes);
-    addWays(methods, bench, options, true, combineWay);
-    if (options.faro)
-      addFaro(methods, faroCombine(bench, job.control, job.place), op, bench, report, job.control);
-    report.results = runMethods(methods, bench, options.iterations, options.coldCaches, job.control);
-    methods.clear();
-  } else {
-    NodesDispatch bench(job.problem, job.control, job.wire);
-    deduped(bench.nodes);
-    if (op == Op::Dispatch)
-      addWays(methods, bench, options, false, dispatchWay);
-    if (options.faro)
-      addFaro(methods, faroDispatch(bench, job.control, job.place), op, bench, report, job.control);
-    report.results = runMethods(methods, bench, options.iterations, options.coldCaches, job.control);
-    methods.clear();
-  }
-  report.budgets = budgetsAcross(op, options, *report.across, report.results);
+  Report report{op, job.problem.options, job.problem.ranks, {}, {}};
+  if (op == Op::Combine)
+    measureAll<NodesCombine>(op, job, report, combineWay, faroCombine);
+  else
+    measureAll<NodesDispatch>(op, job, report, dispatchWay, faroDispatch);
+  report.budgets = budgetsAcross(op, report.options, *report.across, report.results);
   return report;
 }
 
@@ -96,11 +121,12 @@ int ranksPerNode(const CommunicatorOptions &place, Control &control) {
 int runOps(const Options &options, const CommunicatorOptions &place, StarControl &control) {
   const Problem problem(options, control.rank, control.ranks, control.ranks / options.groups);
   Wire wire(control, ranksOfOtherNodes(problem));
+  const Job job{problem, place, control, wire, {}};
   nlohmann::json runs = nlohmann::json::array();
   size_t wrong = 0;
   const std::vector<Op> ops = options.op == Op::All ? std::vector{Op::Dispatch, Op::Combine} : std::vector{options.op};
   for (Op op : ops) {
-    const Report report = measure(op, {problem, place, control, wire});
+    const Report report = measure(op, job);
     wrong += report.wrongRows();
     if (control.rank == 0) {
       printAcross(report);
