@@ -99,6 +99,24 @@ class AcrossNodes(RunTest):
             self.assertEqual(moved["static"], 0)
             self.assertGreater(moved["blend"], 0, "one rank had all the rows, and none was handed over")
 
+    def test_random_shapes_over_the_wire(self):
+        rng = random.Random(5)
+        for number in range(14):
+            ranks, experts = rng.choice([2, 3, 5, 6, 8]), rng.choice([1, 2, 7, 13, 32])
+            order = rng.choice([("expert", "source", "token"), ("source", "expert", "token"), ("source", "token"), ("expert",)])
+            spec = Spec(rng.choice(["bf16", "f16", "f32"]), rng.choice([1, 3, 16, 33, 257, 512]), min(rng.randint(1, 8), experts),
+                        experts, order, rng.choice([1, 1, 2, 16]), placement=rng.choice(["", ", placement = round_robin"]),
+                        partial=rng.choice(["", "", "f32"]))
+            nodes = rng.randint(2, ranks)
+            with self.subTest(spec=spec.text(), ranks=ranks, nodes=nodes):
+                tokens = [rng.choice([0, 1, 5, 29, 61]) for _ in range(ranks)]
+                batch = random_batch(rng, spec, tokens, dropped=rng.choice([0, 0.1, 0.7]), special=rng.choice([0, 0.05]))
+                source = self.write_input([batch.tensors(r) for r in range(ranks)], "in%d" % number)
+                result = self.run_faro(self.write_spec(spec), "--ranks", ranks, "--nodes", nodes, "--transport", "ucx", "--input",
+                                       source, "--verify", "--experts-fn", "scale", "--repeat", 2)
+                self.assertEqual(result.status, 0, result)
+                self.assertIn("0 differences", result.out)
+
     def test_an_unknown_balancer_is_refused(self):
         result = self.run_faro(self.library(Spec()), "--ranks", 2, "--nodes", 2, environment={"FARO_BALANCER": "fair"})
         self.check_refused(result, "FARO_BALANCER", "fair", "static")
@@ -156,24 +174,54 @@ class Schedules(RunTest):
         text = re.sub(r"slots\(\d+\)", "slots(9)", self.schedule())
         self.run_verified(self.edited(text, r"bytes\(\d+\)", "bytes(512)"))
 
-    def test_a_ring_smaller_than_a_row_is_refused(self):
-        text = re.sub(r"slots\(\d+\)", "slots(2)", self.schedule())
-        program = self.edited(text, r"bytes\(\d+\)", "bytes(512)")
+    def check_refused_at(self, program, where, *words):
+        """A diagnostic at the first line that holds `where`, before any rank starts."""
+        line = next(i for i, l in enumerate(program.read_text().splitlines(), 1) if where in l)
         result = self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 7, "--output", self.folder / "out")
         self.assertEqual(result.status, 1, result)
-        self.assertRegex(result.err, r"ring")
-        self.assertNotIn("verified", result.out)
+        self.assertRegex(result.err, r"(?m)^\S*edited\.mlir:%d:\d+: error: " % line)
+        for word in words:
+            self.assertIn(word, result.err)
+        self.assertEqual(result.out, "")
+        self.assertFalse((self.folder / "out").exists())
 
-    def test_a_schedule_that_does_not_verify_is_refused_at_its_line(self):
+    def test_rings_that_hold_no_row_are_refused_at_their_line(self):
+        text = re.sub(r"slots\(\d+\)", "slots(2)", self.schedule())
+        self.check_refused_at(self.edited(text, r"bytes\(\d+\)", "bytes(512)"), 'xfer.ring "rx"', 'ring "rx"', "2 x 512", "row")
         text = self.schedule()
-        # A slot that is read while the wire still writes into it: the fan-out no longer waits for the wire.
-        program = self.edited(text, r"(xfer\.fan_out %\w+ after\()[^)]*\)", r"\1)", count=1)
-        line = next(i for i, l in enumerate(program.read_text().splitlines(), 1) if "xfer.fan_out" in l)
-        result = self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 7, "--output", self.folder / "out")
-        self.assertEqual(result.status, 1, result)
-        self.assertRegex(result.err, r"(?m)^\S*edited\.mlir:\d+:\d+: error: ")
-        self.assertIn("edited.mlir:%d:" % line, result.err)
-        self.assertNotIn("verified", result.out)
+        self.check_refused_at(self.edited(text, r'("tx" slots\()\d+(\) bytes\()\d+', r"\g<1>1\g<2>64"), 'xfer.ring "tx"', '"tx"')
+
+    def test_rings_that_no_machine_has_are_refused(self):
+        text = self.schedule()
+        for pattern, replacement in ((r"slots\(\d+\)", "slots(2147483647)"), (r"bytes\(\d+\)", "bytes(%d)" % 2**62)):
+            self.check_refused_at(self.edited(text, pattern, replacement), 'xfer.ring "tx"', "at most")
+        for transport in ("local", "ucx"):
+            result = self.run_faro(self.edited(text, r"bytes\(\d+\)", "bytes(%d)" % 2**37), "--ranks", 4, "--nodes", 2, "--tokens",
+                                   7, "--transport", transport)
+            self.check_refused(result, "ring tx", "slots")
+
+    def test_schedules_that_do_not_verify_are_refused_at_their_line(self):
+        text = self.schedule()
+        for pattern, replacement, where, words in (
+            # The fan-out reads a slot that the wire still writes into.
+            (r"(%fan_out = xfer\.fan_out %plan after\([^)]*?), %wire\)", r"\1)", "xfer.fan_out", ("'fan_out'", '"rx"', "'wire'")),
+            # The wire writes into slots that nobody said are free.
+            (r" acquires\(%rx\)", "", "xfer.wire", ("'wire'", '"rx"', "acquire")),
+            # After as many slices as there are slots, nothing moves.
+            (r" releases\(%tx\)", "", "xfer.wire", ("'wire'", '"tx"', "release")),
+            # Rows that a neighbour has not handed over yet would be sent.
+            (r", %await_handed\)", ")", "xfer.gather", ("'gather'", "'hand'")),
+            # Partial rows would be added that have not come yet.
+            (r", %await_landed\)", ")", "xfer.pull %plan after(%share", ("'pull'", "'fan_out'")),
+        ):
+            with self.subTest(where):
+                self.check_refused_at(self.edited(text, pattern, replacement), where, *words)
+
+    def test_gathers_by_copy_and_by_reference(self):
+        text = self.schedule()
+        self.assertRegex(text, r"by\((copy|reference)\)")
+        for way in ("copy", "reference"):
+            self.run_verified(self.write_spec(re.sub(r"by\(\w+\)", "by(%s)" % way, text), "edited.mlir"))
 
 
 class Deaths(Processes):
@@ -221,7 +269,8 @@ class Deaths(Processes):
 class Launched(RunTest):
     """One rank of somebody else's job, on nodes that the launcher names."""
 
-    def launch(self, node_of, *arguments, variable="GROUP_RANK"):
+    def begin(self, node_of, *arguments, variable="GROUP_RANK"):
+        """A process for each rank."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -231,8 +280,12 @@ class Launched(RunTest):
                          LOCAL_WORLD_SIZE=node_of.count(node), MASTER_ADDR="127.0.0.1", MASTER_PORT=port, FARO_JOB_SECRET="test")
             place[variable] = node
             processes.append(self.start(*arguments, environment={k: str(v) for k, v in place.items()}))
+            self.addCleanup(lambda process=processes[-1]: process.poll() is None and process.kill())
+        return processes
+
+    def launch(self, *arguments, **more):
         began = time.monotonic()
-        return [self.finish(process, began) for process in processes]
+        return [self.finish(process, began) for process in self.begin(*arguments, **more)]
 
     def test_any_topology(self):
         spec = Spec("bf16", 24, 3, 10)
@@ -266,6 +319,22 @@ class Launched(RunTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stdout.count("4 ranks on 2 nodes"), 1, result.stdout)
         self.assertEqual(result.stdout.count("verified: 4 ranks, 40 rows"), 1, result.stdout)
+
+    def test_survivors_name_the_rank_that_died(self):
+        """No supervisor: each rank says what it knows and ends by itself."""
+        program = self.library(Spec("bf16", 64, 2, 8))
+        for victim in (0, 3):
+            with self.subTest(victim=victim):
+                processes = self.begin([0, 0, 1, 1], program, "--tokens", 50, "--repeat", 1000000)
+                time.sleep(2 * PATIENCE)
+                self.assertEqual([p.poll() for p in processes], [None] * 4)
+                began = time.monotonic()
+                processes[victim].kill()
+                for rank, process in enumerate(processes):
+                    result = self.finish(process, began, 20)
+                    if rank != victim:
+                        self.assertEqual(result.status, 1, result)
+                        self.assertIn("rank %d" % victim, result.err)
 
     def test_nodes_are_the_launchers(self):
         for result in self.launch([0, 0], self.library(Spec()), "--nodes", 2):
