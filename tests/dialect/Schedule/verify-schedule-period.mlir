@@ -7,7 +7,7 @@
 !routes = !faro.routes<topk = 8, experts = 64>
 
 // Nine rows of 14336 bytes are gathered and scattered at 8 bytes a ns by one core, and it hands them to the wire.
-// expected-remark@+1 {{over tcp, a slice of 9 rows every 54.2 us, the first after 110.3 us; it is held up by resource core}}
+// expected-remark@+1 {{over tcp, a slice of 9 rows every 54.3 us, the first after 110.3 us; it is held up by resource core}}
 xfer.program @copied dispatch(!experts, !routes) path(hierarchical)
     attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
