@@ -1,6 +1,7 @@
 // Zeros in the rows between groups.
 #include "runtime/engine/bindings/Bindings.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace faro {
@@ -12,13 +13,25 @@ public:
 
   Expected<bool> step() override {
     const uint64_t stride = run.program->row.stride;
-    for (const RowRun &rows : run.batch.plan->padding)
-      std::memset(run.parts.received->mine() + rows.first * stride, 0, rows.count * stride);
-    return true;
+    const std::vector<RowRun> &padding = run.batch.plan->padding;
+    // On one node nobody waits in between.
+    for (uint64_t left = run.batch.across ? GrainBytes / stride + 1 : ~uint64_t(0); left > 0 && at < padding.size();) {
+      const uint64_t rows = std::min(padding[at].count - row, left);
+      std::memset(run.parts.received->mine() + (padding[at].first + row) * stride, 0, rows * stride);
+      left -= rows;
+      row += rows;
+      if (row == padding[at].count) {
+        row = 0;
+        ++at;
+      }
+    }
+    return at == padding.size();
   }
 
 private:
   const RunContext &run;
+  size_t at = 0;    ///< the first run of rows that is not zero
+  uint64_t row = 0; ///< and of it
 };
 } // namespace
 
