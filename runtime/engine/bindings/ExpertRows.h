@@ -3,19 +3,23 @@
 
 #include "runtime/engine/RunContext.h"
 
+#include <optional>
+
 namespace faro {
 
 /// The flag of an await that the stage comes behind; every flag of a combine says which window a rank's rows are in.
-/// The module's check found one.
-inline uint32_t awaitedFlag(const faro_abi_schedule &schedule, const faro_abi_stage &stage) {
+inline std::optional<uint32_t> findAwaited(const faro_abi_schedule &schedule, const faro_abi_stage &stage) {
   for (uint32_t i = 0; i < stage.after_count; ++i) {
     const faro_abi_stage &before = schedule.stages[stage.after[i]];
     if (before.op == FARO_ABI_STAGE_AWAIT)
       return before.flag;
-    if (before.after_count > 0)
-      return awaitedFlag(schedule, before);
+    if (const auto earlier = findAwaited(schedule, before))
+      return earlier;
   }
-  return 0;
+  return std::nullopt;
+}
+inline uint32_t awaitedFlag(const faro_abi_schedule &schedule, const faro_abi_stage &stage) {
+  return findAwaited(schedule, stage).value_or(0); // the module's check found one
 }
 
 /// By local index. Usable once that await is done.
