@@ -32,6 +32,8 @@ public:
 
   /// Fires all stages that can fire now, without waiting. True when the schedule is over.
   Expected<bool> advance();
+  /// The same, for callers who come again and again: an error once a peer is gone that the run needs.
+  Expected<bool> test();
   /// Until it is over, within the communicator's time-out.
   Status wait();
 
@@ -61,6 +63,7 @@ private:
   Status reasonFor(const Status &status) const;
   bool waitsForCredit() const;
   std::vector<uint32_t> absent() const;
+  SignalBoard::Waiter newWaiter();
   std::string waits() const;
   std::string waitOf(const FlowRun &flow) const;
 
@@ -77,6 +80,8 @@ private:
   uint32_t nextFlow[2] = {};              ///< whose turn it is, by end
   uint64_t done = 0;                      ///< a bit a once stage
   uint64_t changes = 0;
+  std::optional<SignalBoard::Waiter> watch; ///< of `test`, since
+  uint64_t watched = 0;                     ///< so many changes
 };
 
 } // namespace faro

@@ -31,7 +31,8 @@ bool Run::waitsForCredit() const {
   return false;
 }
 
-/// Ranks of this node whose flags are awaited, and the other ends of flows that are not over.
+/// Ranks of this node whose flags are awaited, and the other ends of flows of which slices are still to come or to go.
+/// Not those whose slices are all here and wait for something else: these ranks are done, and may leave.
 std::vector<uint32_t> Run::absent() const {
   std::vector<uint32_t> ranks;
   for (uint32_t s = 0; s < schedule.stage_count; ++s)
@@ -39,9 +40,8 @@ std::vector<uint32_t> Run::absent() const {
       for (const uint32_t rank : board.missing(schedule.stages[s].flag))
         ranks.push_back(rank);
   for (const FlowRun &flow : flows)
-    for (const uint32_t s : sliceStages)
-      if (endOf(schedule.stages[s]) == flow.end && flow.done[s] < flow.slices)
-        ranks.push_back(flow.peer);
+    if (flow.done[context->rings->shape.wire] < flow.slices)
+      ranks.push_back(flow.peer);
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
   return ranks;
@@ -91,10 +91,23 @@ std::string Run::waits() const {
   return left > Most ? fmt::format("{}; and {} more flows", text, left - Most) : text;
 }
 
+SignalBoard::Waiter Run::newWaiter() {
+  return flows.empty() ? SignalBoard::Waiter(board) : SignalBoard::Waiter(board, [this] { return absent(); });
+}
+
+Expected<bool> Run::test() {
+  auto over = advance();
+  if (!over || *over)
+    return over;
+  if (!watch || changes != watched) {
+    watched = changes;
+    watch = newWaiter();
+  }
+  FARO_RETURN_IF_ERROR(watch->look(schedule.name));
+  return false;
+}
+
 Status Run::wait() {
-  const auto newWaiter = [this] {
-    return flows.empty() ? SignalBoard::Waiter(board) : SignalBoard::Waiter(board, [this] { return absent(); });
-  };
   auto waiter = newWaiter();
   uint64_t before = changes;
   while (true) {

@@ -5,6 +5,7 @@
 #include "runtime/plan/PlanHash.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -27,8 +28,8 @@ Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<Communicator>
   return SessionImpl::create(std::move(communicator), std::move(module));
 }
 
-SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const Module> m, Balancer balancer)
-    : communicator(std::move(c)), module(std::move(m)), path(pathOn(communicator->topology())), balancer(balancer),
+SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const Module> m)
+    : communicator(std::move(c)), module(std::move(m)), path(pathOn(communicator->topology())),
       identity(std::make_shared<char>()),
       gather([this](const Bytes &mine, const char *what) { return board->gather(mine, Memory << 8, what); }),
       receivedWindow(communicator, gather, "window of received rows"),
@@ -44,12 +45,14 @@ SessionImpl::~SessionImpl() {
 
 Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communicator> communicator,
                                                        std::shared_ptr<const Module> module) {
-  // Every rank finds the same here, so nobody needs to be told.
+  std::unique_ptr<SessionImpl> session(new SessionImpl(communicator, module));
+  FARO_RETURN_IF_ERROR(session->agree());
+  // From here every rank finds the same, so nobody needs to be told.
   FARO_RETURN_IF_ERROR(checkMesh(*module, communicator->topology()));
   auto balancer = balancerFromEnvironment();
   if (!balancer)
     return balancer.status();
-  std::unique_ptr<SessionImpl> session(new SessionImpl(communicator, module, findBalancer(*balancer)));
+  session->balancer = findBalancer(*balancer);
   for (uint32_t p = 0; p < module->abi().program_count; ++p) {
     const faro_abi_program &program = module->abi().programs[p];
     auto map = makeExpertMap(program.routes, communicator->size());
@@ -58,8 +61,39 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
                     fmt::format("{}: program {}: {}", module->name(), program.name, map.status().message()));
     session->experts.emplace(&program, std::move(*map));
   }
-  FARO_RETURN_IF_ERROR(session->connect());
+  if (const Status connected = session->connect(); !connected) {
+    communicator->abort(connected);
+    return connected;
+  }
   return std::unique_ptr<Session>(std::move(session));
+}
+
+/// All ranks must run the same module: a rank with another one would read other meanings into the same flags. And what
+/// is decided alike without talking must be decided in the same way.
+Status SessionImpl::agree() {
+  const char *name = std::getenv("FARO_BALANCER");
+  constexpr size_t HashBytes = sizeof module->abi().spec_sha256;
+  Bytes mine(HashBytes);
+  std::memcpy(mine.data(), module->abi().spec_sha256, HashBytes);
+  const std::string settings = fmt::format("FARO_BALANCER={}, FARO_CHECK={}", name ? name : "", checksPlans() ? 1 : 0);
+  const auto words = std::as_bytes(std::span(settings));
+  mine.insert(mine.end(), words.begin(), words.end());
+  auto all = communicator->allgather(mine, "spec of the module");
+  if (!all)
+    return all.status();
+  for (uint32_t rank = 0; rank < communicator->size(); ++rank) {
+    const Bytes &theirs = (*all)[rank];
+    if (theirs.size() < HashBytes || !std::equal(mine.begin(), mine.begin() + HashBytes, theirs.begin()))
+      return {FARO_INVALID_ARGUMENT, fmt::format("rank {} has a module made from another spec than rank {}'s ({})",
+                                                 rank, communicator->rank(), module->name())};
+    if (theirs != mine)
+      return {
+          FARO_INVALID_ARGUMENT,
+          fmt::format("rank {} runs with {}, rank {} with {}; they must be the same on all ranks", rank,
+                      std::string(reinterpret_cast<const char *>(theirs.data()) + HashBytes, theirs.size() - HashBytes),
+                      communicator->rank(), settings)};
+  }
+  return Status::ok();
 }
 
 Status SessionImpl::connect() {
@@ -74,18 +108,6 @@ Status SessionImpl::connect() {
       return made.status();
     slices = std::move(*made);
   }
-
-  // All ranks must run the same module: a rank with another one would read other meanings into the same flags.
-  Bytes hash(sizeof module->abi().spec_sha256);
-  std::memcpy(hash.data(), module->abi().spec_sha256, hash.size());
-  auto hashes = communicator->allgather(hash, "spec of the module");
-  if (!hashes)
-    return hashes.status();
-  for (uint32_t rank = 0; rank < communicator->size(); ++rank)
-    if ((*hashes)[rank] != hash)
-      return Status(FARO_INVALID_ARGUMENT,
-                    fmt::format("rank {} has a module made from another spec than rank {}'s ({})", rank,
-                                communicator->rank(), module->name()));
 
   uint32_t largest = 0;
   for (const auto &[program, map] : experts)
@@ -286,7 +308,7 @@ Expected<bool> SessionImpl::test() {
   if (!call)
     return broken.isOk() ? Expected<bool>(true) : Expected<bool>(broken);
   return guarded(call->nanoseconds, [&] {
-    auto over = call->run->advance();
+    auto over = call->run->test();
     if (over && *over)
       call.reset();
     return over;

@@ -42,7 +42,8 @@ public:
   const SessionStatistics &statistics() const override;
 
 private:
-  SessionImpl(std::shared_ptr<Communicator> communicator, std::shared_ptr<const Module> module, Balancer balancer);
+  SessionImpl(std::shared_ptr<Communicator> communicator, std::shared_ptr<const Module> module);
+  Status agree();
   Status connect();
 
   /// The call that was posted and is not over.
@@ -83,7 +84,7 @@ private:
   std::shared_ptr<Communicator> communicator;
   std::shared_ptr<const Module> module;
   const faro_abi_path path;
-  const Balancer balancer;
+  Balancer balancer = nullptr;
   const std::shared_ptr<const void> identity; ///< stands for this session in its plans
   std::optional<uint16_t> channel;
   std::unique_ptr<SliceExchange> slices; ///< where ranks are on several nodes

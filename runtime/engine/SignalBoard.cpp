@@ -261,14 +261,24 @@ Status SignalBoard::Waiter::lookAfterPeers(const std::string &what, Clock::time_
     if (!gone.empty() && (near || now - *leftSeen > WireGrace))
       return {FARO_PEER_FAILED, fmt::format("{} left the job, but rank {} waits in {}", nameRanks(gone), rank, what)};
   }
-
-  if (now - start > communicator.timeout()) {
-    const auto ranks = missing();
-    return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {} waited {:.1f} s in {} for {}", rank,
-                                                std::chrono::duration<double>(now - start).count(), what,
-                                                ranks.empty() ? "what comes from other nodes" : nameRanks(ranks))};
-  }
   return Status::ok();
+}
+
+Status SignalBoard::Waiter::lookAtDeadline(const std::string &what, Clock::time_point now) const {
+  if (now - start <= board->communicator->timeout())
+    return Status::ok();
+  const auto ranks = missing();
+  return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {} waited {:.1f} s in {} for {}", board->communicator->rank(),
+                                              std::chrono::duration<double>(now - start).count(), what,
+                                              ranks.empty() ? "what comes from other nodes" : nameRanks(ranks))};
+}
+
+Status SignalBoard::Waiter::look(const std::string &what) {
+  const auto now = Clock::now();
+  if (now - lastCheck < LookEvery)
+    return Status::ok();
+  lastCheck = now;
+  return lookAfterPeers(what, now);
 }
 
 Status SignalBoard::Waiter::pause(const std::string &what) {
@@ -282,6 +292,7 @@ Status SignalBoard::Waiter::pause(const std::string &what) {
   if (now - lastCheck >= LookEvery) {
     lastCheck = now;
     FARO_RETURN_IF_ERROR(lookAfterPeers(what, now));
+    FARO_RETURN_IF_ERROR(lookAtDeadline(what, now));
   }
   bool flags = false;
   for (uint32_t flag = 0; flag < Flags; ++flag)

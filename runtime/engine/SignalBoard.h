@@ -60,10 +60,13 @@ public:
     /// Without `absent`: for the flags that this rank has raised.
     explicit Waiter(SignalBoard &board, Absent absent = {});
     Status pause(const std::string &what);
+    /// Only looks after peers, now and then, without waiting: for those who come back later by themselves.
+    Status look(const std::string &what);
 
   private:
     using Clock = std::chrono::steady_clock;
     Status lookAfterPeers(const std::string &what, Clock::time_point now);
+    Status lookAtDeadline(const std::string &what, Clock::time_point now) const;
     std::vector<uint32_t> missing() const;
 
     SignalBoard *board;

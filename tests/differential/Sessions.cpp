@@ -67,6 +67,8 @@ protected:
   const std::vector<float> weights = std::vector<float>(Tokens * Topk, 1.0f);
 };
 
+class JobOfTwoNodes : public Job {};
+
 void expectAll(const std::vector<Status> &ended, const std::string &text) {
   for (uint32_t rank = 0; rank < ended.size(); ++rank) {
     EXPECT_FALSE(ended[rank].isOk()) << "rank " << rank;
@@ -78,6 +80,8 @@ void expectAll(const std::vector<Status> &ended, const std::string &text) {
 
 INSTANTIATE_TEST_SUITE_P(, Job, testing::Values(1, 2, 4),
                          [](const auto &info) { return std::to_string(info.param) + "nodes"; });
+
+INSTANTIATE_TEST_SUITE_P(, JobOfTwoNodes, testing::Values(2));
 
 TEST_P(Job, aPlanOfAnotherSessionIsRefused) {
   expectAll(run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &mine) -> Status {
@@ -149,6 +153,46 @@ TEST_P(Job, aRankThatLeavesIsNamedAtOnce) {
     EXPECT_NE(ended[rank].message().find("rank 3 left the job"), std::string::npos) << ended[rank].message();
 }
 
+TEST_P(Job, whoOnlyTestsHearsOfItToo) {
+  const uint32_t leaver = Ranks - 1;
+  const auto ended = run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &) -> Status {
+    auto plan = prepare(session, rank, 0);
+    if (!plan || rank == leaver)
+      return plan.status();
+    FARO_RETURN_IF_ERROR(session.postDispatch(*plan, x()));
+    while (true) {
+      auto over = session.test();
+      if (!over || *over)
+        return over.status();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  for (uint32_t rank = 0; rank < leaver; ++rank)
+    EXPECT_NE(ended[rank].message().find("rank 3 left the job"), std::string::npos) << ended[rank].message();
+}
+
+/// Ranks whose part is over may leave, however long the others still wait for each other.
+TEST_P(JobOfTwoNodes, whoHasSentEverythingMayLeave) {
+  const auto ended = run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &) -> Status {
+    // Rank 0 sends to rank 2 alone, on the other node; nobody else sends anything.
+    std::vector<int64_t> idx(Topk, -1);
+    if (rank == 0)
+      idx[0] = 4;
+    auto plan = session.prepare(*dispatch, {idx.data(), 1});
+    if (!plan)
+      return plan.status();
+    if (rank == 3)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2500));
+    const ConstRows one{tokens.data(), 1, Columns * sizeof(float)};
+    auto got = session.dispatch(*plan, one);
+    if (got && got->rows.rows != (rank == 2))
+      return Status(FARO_INTERNAL, "a row is missing");
+    return got.status();
+  });
+  for (const Status &status : ended)
+    EXPECT_TRUE(status.isOk()) << status.message();
+}
+
 TEST_P(Job, aRankThatLeavesBeforeAPrepareIsNamedAtOnce) {
   const uint32_t leaver = 1;
   const auto ended = run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &) -> Status {
@@ -159,6 +203,24 @@ TEST_P(Job, aRankThatLeavesBeforeAPrepareIsNamedAtOnce) {
   for (uint32_t rank = 0; rank < Ranks; ++rank)
     if (rank != leaver)
       EXPECT_NE(ended[rank].message().find("rank 1 left the job"), std::string::npos) << ended[rank].message();
+}
+
+TEST(Mesh, modulesOfDifferentSpecsAreFoundOut) {
+  Shape shape;
+  auto one = compiled(shape);
+  shape.columns = 3;
+  auto two = compiled(shape);
+  ASSERT_TRUE(one && two);
+  auto ranks = Communicator::createLocal(2, std::chrono::seconds(20));
+  ASSERT_TRUE(ranks);
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < 2; ++rank)
+    threads.emplace_back([&, rank] {
+      auto session = Session::create((*ranks)[rank], rank == 0 ? one : two);
+      EXPECT_NE(session.status().message().find("another spec"), std::string::npos) << session.status().message();
+    });
+  for (std::thread &thread : threads)
+    thread.join();
 }
 
 TEST(Mesh, aModuleForAnotherTopologyIsRefusedByAllRanks) {
