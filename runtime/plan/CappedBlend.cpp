@@ -50,6 +50,7 @@ private:
   double evenPart(uint32_t n, uint32_t m) const {
     return volume[size_t(n) * nodes + m] / double(topology.ranksOf(n).size());
   }
+  void countPaired(uint32_t n);
   double countSent();
   double countReceived();
   void levelSenders();
@@ -63,11 +64,15 @@ private:
   const NodeRows &rows;
   const uint32_t nodes;
   const double aim;
-  std::vector<double> quota;          ///< ranks x nodes: what leaves by each rail; 0 for its own node
-  std::vector<double> volume;         ///< nodes x nodes
-  std::vector<double> apart;          ///< by node: what each rank gets from nodes of other sizes
-  std::vector<double> sent, received; ///< by rank
-  std::vector<double> excess;         ///< by node
+  std::vector<double> quota;  ///< ranks x nodes: what leaves by each rail; 0 for its own node
+  std::vector<double> volume; ///< nodes x nodes
+  std::vector<double> apart;  ///< by node: what each rank gets from nodes of other sizes
+  std::vector<double> sent;   ///< by rank
+  std::vector<double> excess; ///< by node
+  // By forwarder, [local index x nodes]: rows of one rail's quotas stand beside those of the forwarders they go to.
+  const uint32_t widest;
+  std::vector<double> received, keep, part;
+  std::vector<double> counts; ///< by node: 1 for nodes of the size of the one at work, else 0
   // Of the pair at work.
   std::vector<double> shares;
   std::vector<uint64_t> sends, takes;
@@ -75,10 +80,17 @@ private:
 
 } // namespace
 
+static uint32_t widestOf(const Topology &topology) {
+  size_t widest = 0;
+  for (uint32_t n = 0; n < topology.nodes(); ++n)
+    widest = std::max(widest, topology.ranksOf(n).size());
+  return uint32_t(widest);
+}
+
 Blend::Blend(const Topology &topology, const NodeRows &rows, double bound)
     : topology(topology), rows(rows), nodes(topology.nodes()), aim(std::max(Aim * bound, std::ceil(bound))),
       quota(rows.rows.begin(), rows.rows.end()), volume(size_t(nodes) * nodes), apart(nodes), sent(topology.ranks()),
-      received(topology.ranks()), excess(nodes) {
+      excess(nodes), widest(widestOf(topology)), received(size_t(widest) * nodes), counts(nodes) {
   for (uint32_t rank = 0; rank < topology.ranks(); ++rank) {
     const uint32_t n = topology.nodeOf(rank);
     quotas(rank)[n] = 0;
@@ -100,22 +112,40 @@ Blend::Blend(const Topology &topology, const NodeRows &rows, double bound)
   mixInEven(limit);
 }
 
+/// In four sums that do not wait for each other.
+static double sum(const double *values, uint32_t count) {
+  double sums[4] = {};
+  for (uint32_t i = 0; i < count; ++i)
+    sums[i % 4] += values[i];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+}
+
 /// Both return the most of any rank.
 double Blend::countSent() {
   for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
-    sent[rank] = std::accumulate(quotas(rank), quotas(rank) + nodes, 0.0);
+    sent[rank] = sum(quotas(rank), nodes);
   return *std::max_element(sent.begin(), sent.end());
 }
 
 double Blend::countReceived() {
-  for (uint32_t m = 0; m < nodes; ++m)
-    for (uint32_t rank : topology.ranksOf(m))
-      received[rank] = apart[m];
-  for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
+  for (uint32_t index = 0; index < widest; ++index)
     for (uint32_t m = 0; m < nodes; ++m)
-      if (paired(topology.nodeOf(rank), m))
-        received[topology.ranksOf(m)[topology.localIndex(rank)]] += quotas(rank)[m];
+      received[size_t(index) * nodes + m] = index < topology.ranksOf(m).size() ? apart[m] : 0.0;
+  for (uint32_t n = 0; n < nodes; ++n) {
+    countPaired(n);
+    for (uint32_t rank : topology.ranksOf(n)) {
+      double *to = &received[size_t(topology.localIndex(rank)) * nodes];
+      const double *mine = quotas(rank);
+      for (uint32_t m = 0; m < nodes; ++m)
+        to[m] += mine[m] * counts[m];
+    }
+  }
   return *std::max_element(received.begin(), received.end());
+}
+
+void Blend::countPaired(uint32_t n) {
+  for (uint32_t m = 0; m < nodes; ++m)
+    counts[m] = paired(n, m);
 }
 
 void Blend::levelSenders() {
@@ -130,49 +160,60 @@ void Blend::levelSenders() {
       continue;
     std::fill(excess.begin(), excess.end(), 0.0);
     for (uint32_t rank : topology.ranksOf(n)) {
-      const double keep = sent[rank] > aim ? aim / sent[rank] : 1.0;
-      for (uint32_t m = 0; m < nodes && keep < 1; ++m) {
-        excess[m] += quotas(rank)[m] * (1 - keep);
-        quotas(rank)[m] *= keep;
+      if (sent[rank] <= aim)
+        continue;
+      const double kept = aim / sent[rank];
+      double *mine = quotas(rank);
+      for (uint32_t m = 0; m < nodes; ++m) {
+        excess[m] += mine[m] * (1 - kept);
+        mine[m] *= kept;
       }
     }
-    for (uint32_t rank : topology.ranksOf(n))
-      if (const double part = (aim - sent[rank]) / room; part > 0)
-        for (uint32_t m = 0; m < nodes; ++m)
-          quotas(rank)[m] += excess[m] * part;
+    for (uint32_t rank : topology.ranksOf(n)) {
+      if (sent[rank] >= aim)
+        continue;
+      const double taken = (aim - sent[rank]) / room;
+      double *mine = quotas(rank);
+      for (uint32_t m = 0; m < nodes; ++m)
+        mine[m] += excess[m] * taken;
+    }
   }
 }
 
 /// The same from the other end, for all receivers at once: a rank keeps `keep` of what it gets from nodes of its size,
 /// and takes `part` of what the others of its node do not keep.
 void Blend::levelReceivers() {
-  std::vector<double> keep(topology.ranks(), 1.0), part(topology.ranks());
-  std::vector<uint8_t> over(nodes);
+  keep.assign(received.size(), 1.0);
+  part.assign(received.size(), 0.0);
   for (uint32_t m = 0; m < nodes; ++m) {
+    const uint32_t size = uint32_t(topology.ranksOf(m).size());
+    const auto at = [&](uint32_t index) { return size_t(index) * nodes + m; };
     double room = 0;
-    for (uint32_t rank : topology.ranksOf(m)) {
-      room += std::max(0.0, aim - received[rank]);
-      over[m] |= received[rank] > aim;
+    bool over = false;
+    for (uint32_t i = 0; i < size; ++i) {
+      room += std::max(0.0, aim - received[at(i)]);
+      over |= received[at(i)] > aim;
     }
-    for (uint32_t rank : topology.ranksOf(m))
-      if (over[m] && received[rank] > aim)
-        keep[rank] = (aim - apart[m]) / (received[rank] - apart[m]);
-      else if (over[m])
-        part[rank] = (aim - received[rank]) / room;
+    for (uint32_t i = 0; i < size && over; ++i)
+      if (const double load = received[at(i)]; load > aim)
+        keep[at(i)] = (aim - apart[m]) / (load - apart[m]);
+      else
+        part[at(i)] = (aim - load) / room;
   }
   for (uint32_t n = 0; n < nodes; ++n) {
-    const auto ranks = topology.ranksOf(n);
-    for (uint32_t m = 0; m < nodes; ++m) {
-      if (!over[m] || !paired(n, m))
-        continue;
-      const auto forwarders = topology.ranksOf(m);
-      double free = 0;
-      for (uint32_t i = 0; i < ranks.size(); ++i)
-        free += quotas(ranks[i])[m] * (1 - keep[forwarders[i]]);
-      for (uint32_t i = 0; i < ranks.size() && free > 0; ++i) {
-        double &mine = quotas(ranks[i])[m];
-        mine = mine * keep[forwarders[i]] + free * part[forwarders[i]];
-      }
+    countPaired(n);
+    std::fill(excess.begin(), excess.end(), 0.0);
+    for (uint32_t rank : topology.ranksOf(n)) {
+      const double *mine = quotas(rank), *kept = &keep[size_t(topology.localIndex(rank)) * nodes];
+      for (uint32_t m = 0; m < nodes; ++m)
+        excess[m] += mine[m] * (1 - kept[m]) * counts[m];
+    }
+    for (uint32_t rank : topology.ranksOf(n)) {
+      double *mine = quotas(rank);
+      const double *kept = &keep[size_t(topology.localIndex(rank)) * nodes];
+      const double *taken = &part[size_t(topology.localIndex(rank)) * nodes];
+      for (uint32_t m = 0; m < nodes; ++m)
+        mine[m] += counts[m] * (excess[m] * taken[m] - mine[m] * (1 - kept[m]));
     }
   }
 }
@@ -186,14 +227,15 @@ void Blend::mixInEven(double limit) {
   countSent();
   countReceived();
   for (uint32_t n = 0; n < nodes; ++n) {
+    const auto ranks = topology.ranksOf(n);
     double meanSent = 0, meanReceived = 0;
-    for (uint32_t rank : topology.ranksOf(n)) {
-      meanSent += sent[rank] / double(topology.ranksOf(n).size());
-      meanReceived += received[rank] / double(topology.ranksOf(n).size());
+    for (uint32_t i = 0; i < ranks.size(); ++i) {
+      meanSent += sent[ranks[i]] / double(ranks.size());
+      meanReceived += received[size_t(i) * nodes + n] / double(ranks.size());
     }
-    for (uint32_t rank : topology.ranksOf(n)) {
-      need(sent[rank], meanSent);
-      need(received[rank], meanReceived);
+    for (uint32_t i = 0; i < ranks.size(); ++i) {
+      need(sent[ranks[i]], meanSent);
+      need(received[size_t(i) * nodes + n], meanReceived);
     }
   }
   for (uint32_t rank = 0; rank < topology.ranks() && even > 0; ++rank)

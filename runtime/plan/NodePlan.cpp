@@ -36,6 +36,7 @@ public:
   }
 
   Status groupItems();
+  void orderPartials();
   Status splitRows(const Rails &rails);
   Status countWindows();
 
@@ -64,22 +65,23 @@ private:
 
 } // namespace
 
-/// Remote rows, local items and partial rows: two walks over the items, a counting sort by node.
+/// Remote rows and local items: two walks over the items, a counting sort by node.
 Status Builder::groupItems() {
   const uint32_t nodes = topology.nodes(), tokens = uint32_t(plan.tokens);
   std::vector<uint32_t> rowsOf(nodes), itemsOf(nodes), seen(nodes, NoToken);
   std::vector<uint32_t> nodeOfItem(plan.places.size());
-  uint32_t partials = 0;
-  for (uint32_t t = 0; t < tokens; ++t)
+  out.partialOffsets.resize(tokens + 1);
+  for (uint32_t t = 0, partials = 0; t < tokens; ++t) {
     for (uint32_t i = plan.offsets[t]; i < plan.offsets[t + 1]; ++i) {
       const uint32_t node = nodeOfItem[i] = topology.nodeOf(plan.places[i].rank);
       ++itemsOf[node];
-      if (seen[node] != t) {
-        seen[node] = t;
-        ++rowsOf[node];
-        ++partials;
-      }
+      const uint32_t first = seen[node] != t;
+      seen[node] = t;
+      rowsOf[node] += first;
+      partials += first;
     }
+    out.partialOffsets[t + 1] = partials;
+  }
   for (uint32_t m = 0; m < nodes; ++m)
     if (rowsOf[m] != all.of(rank, m))
       return {
@@ -88,14 +90,13 @@ Status Builder::groupItems() {
                       "from the same routing",
                       rank, rowsOf[m], m, all.of(rank, m))};
 
-  out.shares = rowsOf[out.node];
-  rowsOf[out.node] = 0;
+  out.shares = std::exchange(rowsOf[out.node], 0);
   const uint32_t localItems = std::exchange(itemsOf[out.node], 0);
   std::vector<uint32_t> nextRow(nodes), nextItem(nodes);
   std::exclusive_scan(rowsOf.begin(), rowsOf.end(), nextRow.begin(), 0u);
   std::exclusive_scan(itemsOf.begin(), itemsOf.end(), nextItem.begin(), 0u);
   out.firstRow = nextRow;
-  out.firstRow.push_back(partials - out.shares);
+  out.firstRow.push_back(out.partialOffsets.back() - out.shares);
   out.rowToken.resize(out.firstRow.back());
   out.rowItems.resize(out.firstRow.back() + 1);
   out.items.resize(plan.places.size() - localItems);
@@ -103,48 +104,41 @@ Status Builder::groupItems() {
   out.localOffsets.resize(tokens + 1);
   out.localItems.reserve(localItems);
   out.shareOffsets.reserve(out.shares + 1);
-  out.partialOffsets.resize(tokens + 1);
-  out.partialRows.resize(partials);
 
   std::fill(seen.begin(), seen.end(), NoToken);
-  std::vector<uint32_t> met; // nodes of one token, ascending; their partial rows stand beside
-  uint32_t next = 0;
   for (uint32_t t = 0; t < tokens; ++t) {
-    met.clear();
     for (uint32_t i = plan.offsets[t]; i < plan.offsets[t + 1]; ++i) {
       const uint32_t node = nodeOfItem[i];
-      if (seen[node] != t) {
-        seen[node] = t;
-        uint32_t partial;
-        if (node == out.node) {
-          partial = uint32_t(out.shareOffsets.size());
+      if (node == out.node) {
+        if (seen[node] != t)
           out.shareOffsets.push_back(uint32_t(out.localItems.size()));
-        } else {
-          const uint32_t row = nextRow[node]++;
-          out.rowToken[row] = t;
-          out.rowItems[row] = nextItem[node];
-          partial = out.partialRowOf(row);
-        }
-        // Few nodes a token: an insertion sort.
-        size_t at = met.size();
-        met.push_back(node);
-        out.partialRows[next + at] = partial;
-        for (; at > 0 && met[at - 1] > node; --at) {
-          std::swap(met[at - 1], met[at]);
-          std::swap(out.partialRows[next + at - 1], out.partialRows[next + at]);
-        }
-      }
-      if (node == out.node)
         out.localItems.push_back(i);
-      else
+      } else {
+        if (seen[node] != t) {
+          out.rowToken[nextRow[node]] = t;
+          out.rowItems[nextRow[node]++] = nextItem[node];
+        }
         out.items[nextItem[node]++] = i;
+      }
+      seen[node] = t;
     }
-    next += uint32_t(met.size());
-    out.partialOffsets[t + 1] = next;
     out.localOffsets[t + 1] = uint32_t(out.localItems.size());
   }
   out.shareOffsets.push_back(uint32_t(out.localItems.size()));
   return Status::ok();
+}
+
+/// Each token's partial rows in the order of nodes: the rows of one node after the other's.
+void Builder::orderPartials() {
+  std::vector<uint32_t> next(out.partialOffsets.begin(), out.partialOffsets.end() - 1);
+  out.partialRows.resize(out.partialOffsets.back());
+  for (uint32_t m = 0; m < topology.nodes(); ++m) {
+    for (uint32_t row = out.firstRow[m]; row < out.firstRow[m + 1]; ++row)
+      out.partialRows[next[out.rowToken[row]]++] = out.partialRowOf(row);
+    for (uint32_t t = 0, share = 0; m == out.node && share < out.shares; ++t)
+      if (out.localOffsets[t] != out.localOffsets[t + 1])
+        out.partialRows[next[t]++] = share++;
+  }
 }
 
 Status Builder::checkRows(const Flow &flow) const {
@@ -289,6 +283,7 @@ Expected<NodePlan> makeNodePlan(const Topology &topology, uint32_t rank, const P
                                 Balancer balancer) {
   Builder builder(topology, rank, plan, all);
   FARO_RETURN_IF_ERROR(builder.groupItems());
+  builder.orderPartials();
   FARO_RETURN_IF_ERROR(builder.splitRows(balancer(topology, all, builder.out.node)));
   FARO_RETURN_IF_ERROR(builder.countWindows());
   return std::move(builder.out);

@@ -31,66 +31,83 @@ Expected<std::vector<uint32_t>> countItems(const faro_abi_routes &routes, uint32
 
 namespace {
 
-/// Where this source's next item goes: one cursor per expert, or per destination where the expert does not decide.
-struct Cursors {
-  std::vector<uint64_t> next;
-  bool perExpert = true;
+/// What the counts of all ranks say about one rank's part: where its items start, and how many rows everybody has. The
+/// counts, [ranks x experts], are read in the order of memory, once: they are what grows with the job.
+struct Layout {
+  std::vector<uint64_t>
+      cursors; ///< this rank's first row, by expert, or by destination where the expert does not decide
+  std::vector<uint64_t> rowsOfRank;
+  std::vector<RowRun> padding;      ///< of this rank
+  std::vector<int64_t> groupStarts; ///< of this rank, after each group
 };
 
-/// Walks the rows of one destination in layout order, block by block. A block is what one source sends for one expert,
-/// or for all experts of the destination.
 class Walk {
 public:
   Walk(const faro_abi_program &program, const ExpertMap &map, std::span<const uint32_t> counts, uint32_t rank,
-       bool blockPerExpert, Cursors &cursors)
-      : program(program), map(map), counts(counts), rank(rank), blockPerExpert(blockPerExpert), cursors(cursors) {}
+       bool blockPerExpert)
+      : map(map), counts(counts), rank(rank), blockPerExpert(blockPerExpert), align(program.layout.align) {
+    out.rowsOfRank.resize(map.ranks());
+    out.cursors.resize(blockPerExpert ? map.experts() : map.ranks());
+  }
 
-  /// Returns the rows of `destination`. Calls endOfGroup(group, end of its items, start of the next group).
-  template <typename EndOfGroup> uint64_t rows(uint32_t destination, EndOfGroup endOfGroup) {
-    row = 0;
-    const uint32_t first = map.firstOfRank[destination], last = map.firstOfRank[destination + 1];
-    const bool expertFirst = program.layout.order[0] == FARO_ABI_KEY_EXPERT;
-    const uint32_t groups = expertFirst ? last - first : map.ranks();
-    for (uint32_t group = 0; group < groups; ++group) {
-      if (expertFirst)
-        for (uint32_t source = 0; source < map.ranks(); ++source)
-          expertBlock(source, map.expertsBy[first + group]);
-      else
-        sourceBlocks(group, destination, first, last);
-      const uint64_t end = row;
-      row = (row + program.layout.align - 1) / program.layout.align * program.layout.align;
-      endOfGroup(group, end, row);
+  /// Rows by expert, then by source: a group is one expert's.
+  Layout expertFirst() {
+    std::vector<uint64_t> before(map.experts()), all(map.experts()); // of the sources up to this rank; of all
+    for (uint32_t source = 0; source < map.ranks(); ++source) {
+      if (source == rank)
+        before = all;
+      const uint32_t *count = &counts[size_t(source) * map.experts()];
+      for (uint32_t e = 0; e < map.experts(); ++e)
+        all[e] += count[e];
     }
-    return row;
+    for (uint32_t destination = 0; destination < map.ranks(); ++destination)
+      for (uint32_t i = map.firstOfRank[destination]; i < map.firstOfRank[destination + 1]; ++i) {
+        const uint32_t expert = map.expertsBy[i];
+        out.cursors[expert] = out.rowsOfRank[destination] + before[expert];
+        out.rowsOfRank[destination] += all[expert];
+        endGroup(destination);
+      }
+    return std::move(out);
+  }
+
+  /// Rows by source: a group is what one source has for a destination.
+  Layout sourceFirst() {
+    for (uint32_t source = 0; source < map.ranks(); ++source) {
+      const uint32_t *count = &counts[size_t(source) * map.experts()];
+      for (uint32_t destination = 0; destination < map.ranks(); ++destination) {
+        const uint32_t first = map.firstOfRank[destination], last = map.firstOfRank[destination + 1];
+        if (source == rank && !blockPerExpert)
+          out.cursors[destination] = out.rowsOfRank[destination];
+        for (uint32_t i = first; i < last; ++i) {
+          if (source == rank && blockPerExpert)
+            out.cursors[map.expertsBy[i]] = out.rowsOfRank[destination];
+          out.rowsOfRank[destination] += count[map.expertsBy[i]];
+        }
+        if (first != last)
+          endGroup(destination);
+      }
+    }
+    return std::move(out);
   }
 
 private:
-  uint32_t count(uint32_t source, uint32_t expert) const { return counts[size_t(source) * map.experts() + expert]; }
-
-  void expertBlock(uint32_t source, uint32_t expert) {
-    if (source == rank)
-      cursors.next[expert] = row;
-    row += count(source, expert);
+  void endGroup(uint32_t destination) {
+    uint64_t &row = out.rowsOfRank[destination];
+    const uint64_t end = row;
+    row = (end + align - 1) / align * align;
+    if (destination != rank)
+      return;
+    if (end != row)
+      out.padding.push_back({end, row - end});
+    out.groupStarts.push_back(int64_t(row));
   }
 
-  void sourceBlocks(uint32_t source, uint32_t destination, uint32_t first, uint32_t last) {
-    if (!blockPerExpert && source == rank)
-      cursors.next[destination] = row;
-    for (uint32_t i = first; i < last; ++i) {
-      if (blockPerExpert)
-        expertBlock(source, map.expertsBy[i]);
-      else
-        row += count(source, map.expertsBy[i]);
-    }
-  }
-
-  const faro_abi_program &program;
   const ExpertMap &map;
   std::span<const uint32_t> counts;
   uint32_t rank;
   bool blockPerExpert;
-  Cursors &cursors;
-  uint64_t row = 0;
+  uint64_t align;
+  Layout out;
 };
 
 } // namespace
@@ -116,31 +133,21 @@ Expected<Plan> makePlan(const faro_abi_program &program, const ExpertMap &map, u
   listItems(plan, program.routes, idx);
 
   const ItemOrder order = itemOrder(program.layout);
-  Cursors cursors;
-  cursors.perExpert = order.blockPerExpert;
-  cursors.next.resize(order.blockPerExpert ? map.experts() : map.ranks());
-
   const bool expertFirst = program.layout.order[0] == FARO_ABI_KEY_EXPERT;
-  Walk walk(program, map, counts, rank, order.blockPerExpert, cursors);
-  if (expertFirst)
-    plan.expertOffsets.push_back(0);
-  for (uint32_t destination = 0; destination < map.ranks(); ++destination) {
-    const uint64_t rows = walk.rows(destination, [&](uint32_t, uint64_t end, uint64_t next) {
-      if (destination != rank)
-        return;
-      if (end != next)
-        plan.padding.push_back({end, next - end});
-      if (expertFirst)
-        plan.expertOffsets.push_back(int64_t(next));
-    });
-    if (rows > MaxRows)
+  Walk walk(program, map, counts, rank, order.blockPerExpert);
+  Layout layout = expertFirst ? walk.expertFirst() : walk.sourceFirst();
+  for (uint32_t destination = 0; destination < map.ranks(); ++destination)
+    if (const uint64_t rows = layout.rowsOfRank[destination]; rows > MaxRows)
       return Status(FARO_INVALID_ARGUMENT,
                     fmt::format("rank {} would receive {} rows, more than the {} that a batch may "
                                 "have; send smaller batches",
                                 destination, rows, MaxRows));
-    plan.rowsOfRank.push_back(rows);
-    if (destination == rank)
-      plan.receivedRows = int64_t(rows);
+  plan.receivedRows = int64_t(layout.rowsOfRank[rank]);
+  plan.rowsOfRank = std::move(layout.rowsOfRank);
+  plan.padding = std::move(layout.padding);
+  if (expertFirst) {
+    plan.expertOffsets.push_back(0);
+    plan.expertOffsets.insert(plan.expertOffsets.end(), layout.groupStarts.begin(), layout.groupStarts.end());
   }
   for (uint32_t i = map.firstOfRank[rank]; i < map.firstOfRank[rank + 1]; ++i) {
     int64_t sum = 0;
@@ -153,7 +160,7 @@ Expected<Plan> makePlan(const faro_abi_program &program, const ExpertMap &map, u
   auto place = [&](uint32_t item) {
     const uint32_t expert = uint32_t(idx.data[plan.choices[item]]);
     const uint32_t owner = map.owner[expert];
-    plan.places[item] = {owner, uint32_t(cursors.next[cursors.perExpert ? expert : owner]++)};
+    plan.places[item] = {owner, uint32_t(layout.cursors[order.blockPerExpert ? expert : owner]++)};
   };
   if (order.sortKeys.empty()) {
     for (uint32_t item = 0; item < plan.choices.size(); ++item)

@@ -3,24 +3,27 @@
 
 namespace faro {
 
+static uint32_t forwarderOf(const Topology &topology, uint32_t localIndex, uint32_t node) {
+  const auto forwarders = topology.ranksOf(node);
+  return forwarders[localIndex < forwarders.size() ? localIndex : localIndex % forwarders.size()];
+}
+
 Loads staticLoads(const Topology &topology, const NodeRows &rows) {
   Loads loads{std::vector<uint64_t>(topology.ranks()), std::vector<uint64_t>(topology.ranks())};
-  for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
-    for (uint32_t m = 0; m < topology.nodes(); ++m) {
-      if (m == topology.nodeOf(rank))
-        continue;
-      const auto forwarders = topology.ranksOf(m);
-      loads.sent[rank] += rows.of(rank, m);
-      loads.received[forwarders[topology.localIndex(rank) % forwarders.size()]] += rows.of(rank, m);
-    }
+  for (uint32_t rank = 0; rank < topology.ranks(); ++rank) {
+    const uint32_t index = topology.localIndex(rank), own = topology.nodeOf(rank);
+    for (uint32_t m = 0; m < topology.nodes(); ++m)
+      if (m != own) {
+        loads.sent[rank] += rows.of(rank, m);
+        loads.received[forwarderOf(topology, index, m)] += rows.of(rank, m);
+      }
+  }
   return loads;
 }
 
 Rails staticRails(const Topology &topology, const NodeRows &rows, std::optional<uint32_t> node) {
-  return matchedRails(topology, rows, node, [&](uint32_t rank, uint32_t to) {
-    const auto forwarders = topology.ranksOf(to);
-    return forwarders[topology.localIndex(rank) % forwarders.size()];
-  });
+  return matchedRails(topology, rows, node,
+                      [&](uint32_t rank, uint32_t to) { return forwarderOf(topology, topology.localIndex(rank), to); });
 }
 
 } // namespace faro

@@ -170,6 +170,19 @@ TEST(CappedBlend, relievesTheOneHeavySender) {
   EXPECT_EQ(rails.moved, 495u); // 1.01 x 500 stay: no more is moved than it aims at
 }
 
+TEST(CappedBlend, handsOverAThirdOfARowANode) {
+  // 48 nodes of two ranks with 21 and 20 rows for each other node. What the first has too much is less than half a row
+  // a node: rounding each pair of nodes to the nearest would move nothing at all.
+  const Topology topology = Topology::blocks(96, 48);
+  NodeRows rows{48, {}};
+  for (uint32_t rank = 0; rank < 96; ++rank)
+    rows.rows.insert(rows.rows.end(), 48, 21 - rank % 2);
+  const double bound = 20.5 * 47;
+  EXPECT_EQ(lowerBound(topology, rows), bound);
+  EXPECT_GT(double(staticLoads(topology, rows).most()), 1.02 * bound);
+  EXPECT_LE(double(loadsOf(topology, cappedBlend(topology, rows)).most()), 1.02 * bound);
+}
+
 TEST(CappedBlend, joinsNodesOfDifferentSizes) {
   // Three ranks to two and back: quotas 200, 200, 200 meet quotas 300, 300 in four flows.
   const Topology topology(std::vector<uint32_t>{0, 0, 0, 1, 1});
