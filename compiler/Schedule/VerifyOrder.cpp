@@ -49,7 +49,7 @@ private:
     return success();
   }
 
-  /// And these learn when it is over. (A hand, and the forwarder's part of a combine, have flags of their own, below.)
+  /// And these learn when it is over. (A hand has a flag of its own, below.)
   LogicalResult verifyClosed(size_t i) {
     const bool touches =
         is<xfer::PushOp, xfer::ReduceOp, xfer::ShareOp, xfer::FanOutOp>(i) || (is<xfer::PullOp>(i) && !hierarchical);
