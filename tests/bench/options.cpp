@@ -73,8 +73,8 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   app.add_option("--link-mbit", options.linkMbit, "with --nodes: rate of each node's link; 0: not limited")
       ->envname("FARO_LINK_MBIT")
       ->check(CLI::Range(0.0, 1e9));
-  app.add_option("--slice-rows", options.sliceRows, "with --nodes: rows of a slice of the peers")
-      ->check(CLI::Range(1, 4096));
+  app.add_option("--slice-rows", options.sliceRows, "with --nodes: rows of a slice of the peers, at most")
+      ->check(CLI::Range(1, 20));
   app.add_option("--methods", methods, "which take part: a list of peers, faro, limits");
   app.add_option("--module", options.module, "a module made by faroc for this shape, instead of compiling just in time")
       ->check(CLI::ExistingFile);

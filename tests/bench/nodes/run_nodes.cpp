@@ -9,7 +9,7 @@
 #include "tests/bench/report.h"
 #include "tests/bench/require.h"
 
-#include <cstdlib>
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -160,6 +160,7 @@ int runAcrossNodes(const Options &given) {
       fmt::print(stderr, "faro-bench: {}\n", fits.message());
     return 2;
   }
+  options.sliceRows = std::clamp(int(Wire::MostSliceBytes / options.rowBytes()), 1, options.sliceRows);
   if (options.groups < 2)
     endJob("--nodes: all ranks are on one node");
   CodeCache cache;

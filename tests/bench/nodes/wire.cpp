@@ -34,8 +34,13 @@ struct Wire::Early {
 static ucp_context_h makeContext() {
   ucp_config_t *config = nullptr;
   check(ucp_config_read(nullptr, nullptr, &config), "ucp_config_read");
-  check(ucp_config_modify(config, "TLS", "tcp,self"), "ucp_config_modify");
-  check(ucp_config_modify(config, "RNDV_THRESH", "inf"), "ucp_config_modify");
+  for (const auto &[name, value] : std::initializer_list<std::pair<const char *, const char *>>{
+           {"TLS", "tcp,self"},
+           {"RNDV_THRESH", "inf"},
+           {"TCP_TX_SEG_SIZE", "264k"}, // see MostSliceBytes; UCX adds headers of its own
+           {"TCP_RX_SEG_SIZE", "264k"},
+           {"TCP_MAX_IOV", "24"}})
+    check(ucp_config_modify(config, name, value), name);
   ucp_params_t params{};
   params.field_mask = UCP_PARAM_FIELD_FEATURES;
   params.features = UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
