@@ -10,7 +10,7 @@ namespace faro::test {
 
 using namespace compiler;
 
-std::string specOf(reference::Element element, uint64_t columns) {
+std::string specOf(reference::Element element, uint64_t columns, bool f32Partials) {
   const char *name = element == reference::Element::BF16 ? "bf16" : element == reference::Element::F16 ? "f16" : "f32";
   const std::string row = std::to_string(columns) + "x" + name;
   return "!tokens = !faro.tokens<" + row + ">\n!experts = !faro.tokens<" + row +
@@ -20,7 +20,9 @@ std::string specOf(reference::Element element, uint64_t columns) {
          "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
          "  return %y : !experts\n}\n"
          "func.func @combine(%y: !experts, %r: !routes) -> !tokens {\n"
-         "  %x = faro.combine %y, %r : (!experts, !routes) -> !tokens\n"
+         "  %x = faro.combine %y, %r " +
+         (f32Partials ? "partial(f32) " : "") +
+         ": (!experts, !routes) -> !tokens\n"
          "  return %x : !tokens\n}\n";
 }
 
@@ -38,26 +40,36 @@ static bool machineRuns(uint32_t level) {
 static KernelSet readSet(const faro_abi_module &module, const faro_abi_kernel_set &set) {
   KernelSet kernels;
   kernels.target = set.target;
+  const auto put = [&](auto *slots, uint32_t index, int form) {
+    if (index != FARO_ABI_NO_KERNEL)
+      slots[form] = reinterpret_cast<std::remove_reference_t<decltype(*slots)>>(set.kernels[index].entry);
+  };
   for (uint32_t p = 0; p < module.program_count; ++p)
-    for (uint32_t s = 0; s < module.programs[p].schedules[0].stage_count; ++s) {
-      const faro_abi_stage &stage = module.programs[p].schedules[0].stages[s];
-      const uint32_t names[2] = {stage.kernel, stage.streaming_kernel};
-      for (int form = 0; form < 2; ++form) {
-        if (names[form] == FARO_ABI_NO_KERNEL)
-          continue;
-        auto entry = set.kernels[names[form]].entry;
-        if (stage.op == FARO_ABI_STAGE_PUSH)
-          kernels.push[form] = reinterpret_cast<faro_abi_push_fn>(entry);
-        else if (stage.op == FARO_ABI_STAGE_PULL)
-          kernels.pull[form] = reinterpret_cast<faro_abi_pull_fn>(entry);
+    for (uint32_t h = 0; h < module.programs[p].schedule_count; ++h) {
+      const faro_abi_schedule &schedule = module.programs[p].schedules[h];
+      const bool across = schedule.path == FARO_ABI_HIERARCHICAL;
+      for (uint32_t s = 0; s < schedule.stage_count; ++s) {
+        const faro_abi_stage &stage = schedule.stages[s];
+        const uint32_t names[2] = {stage.kernel, stage.streaming_kernel};
+        for (int form = 0; form < 2; ++form) {
+          if (stage.op == FARO_ABI_STAGE_PUSH)
+            put(kernels.push, names[form], form);
+          else if (stage.op == FARO_ABI_STAGE_PULL)
+            put(across ? kernels.add : kernels.pull, names[form], form);
+          else if (stage.op == FARO_ABI_STAGE_SHARE)
+            put(kernels.share, names[form], form);
+          else if (stage.op == FARO_ABI_STAGE_FAN_OUT && module.programs[p].op == FARO_ABI_COMBINE)
+            put(kernels.land, names[form], form);
+        }
       }
     }
   return kernels;
 }
 
-Kernels compileKernels(reference::Element element, uint64_t columns) {
+Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials) {
   std::string said;
-  Compilation compilation(specOf(element, columns), "spec", [&](const std::string &text) { said += text + "\n"; });
+  Compilation compilation(specOf(element, columns, f32Partials), "spec",
+                          [&](const std::string &text) { said += text + "\n"; });
   std::vector<CpuTarget> targets = aotTargets();
   targets.push_back(llvm::cantFail(hostTarget()));
   if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Kernels)) || failed(compilation.toLLVM(targets)))
@@ -76,6 +88,7 @@ Kernels compileKernels(reference::Element element, uint64_t columns) {
       kernels.sets.push_back(readSet(table, table.kernel_sets[s]));
   kernels.rowBytes = table.programs[0].row.bytes;
   kernels.stride = table.programs[0].row.stride;
+  kernels.partialStride = table.programs[1].schedules[1].partial_stride;
   return kernels;
 }
 

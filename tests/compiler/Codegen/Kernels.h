@@ -10,24 +10,30 @@
 
 namespace faro::test {
 
-/// A dispatch and a combine of rows of `columns` elements.
-std::string specOf(reference::Element element, uint64_t columns);
+/// A dispatch and a combine of rows of `columns` elements on any number of nodes. `f32Partials`: whose sums travel
+/// between nodes as f32.
+std::string specOf(reference::Element element, uint64_t columns, bool f32Partials = false);
 
-/// One kernel set, and the two forms of each kernel of specOf's programs. A streaming form may be missing.
+/// One kernel set, and the two forms (plain, streaming) of the kernels of specOf's programs. A streaming form may be
+/// missing.
 struct KernelSet {
   std::string target;
   faro_abi_push_fn push[2] = {};
   faro_abi_pull_fn pull[2] = {};
+  // Of the combine across nodes: items to a share, shares that arrive, shares to the result.
+  faro_abi_pull_fn share[2] = {};
+  faro_abi_push_fn land[2] = {};
+  faro_abi_pull_fn add[2] = {};
 };
 
 struct Kernels {
   std::unique_ptr<compiler::JitModule> module;
   std::vector<KernelSet> sets;
-  uint64_t rowBytes = 0, stride = 0;
+  uint64_t rowBytes = 0, stride = 0, partialStride = 0;
 };
 
 /// Compiles for x86-64, v3, v4 and this machine, and leaves out what it cannot run. Throws when anything goes wrong.
-Kernels compileKernels(reference::Element element, uint64_t columns);
+Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials = false);
 
 /// Memory that ends where an inaccessible page begins.
 class EdgeMemory {

@@ -34,10 +34,11 @@ reference::Program programOf(Element element, uint64_t columns) {
   return program;
 }
 
-/// Tokens with 0 to 8 rows each. A third of the elements are random bits: NaNs, infinities, denormals among them.
+/// Tokens with 0 to 8 rows each, to be summed and stored as `stored`. A third of the elements are random bits: NaNs,
+/// infinities, denormals among them.
 struct Batch {
-  Batch(Element element, uint64_t columns, uint64_t stride, uint32_t seed)
-      : program(programOf(element, columns)), random(seed) {
+  Batch(Element element, uint64_t columns, uint64_t stride, uint32_t seed, Element stored)
+      : program(programOf(element, columns)), stored(stored), random(seed) {
     for (int64_t t = 0; t < Tokens; ++t)
       offsets.push_back(offsets.back() + uint32_t((t * 5) % 9));
     const bool aligned = stride % 64 == 0;
@@ -73,6 +74,7 @@ struct Batch {
 
   static constexpr int64_t Tokens = 20;
   reference::Program program;
+  Element stored;
   std::mt19937 random;
   std::vector<uint32_t> offsets{0};
   std::unique_ptr<EdgeMemory> memory;
@@ -83,10 +85,27 @@ struct Batch {
     std::vector<const std::byte *> of;
     for (uint32_t i = offsets[token]; i < offsets[token + 1]; ++i)
       of.push_back(reinterpret_cast<const std::byte *>(rows[i]));
-    std::vector<std::byte> row(program.rowBytes());
-    combineRow(program, of, weights.data() + offsets[token], row.data());
+    std::vector<std::byte> row(storedBytes());
+    if (stored == program.element)
+      combineRow(program, of, weights.data() + offsets[token], row.data());
+    else
+      for (uint64_t c = 0; c < program.columns; ++c)
+        reference::fromFloat(stored, sumOf(of, weights.data() + offsets[token], c), row.data() + c * bytesOf(stored));
     return row;
   }
+
+  float sumOf(const std::vector<const std::byte *> &of, const float *factors, uint64_t column) const {
+    float sum = 0;
+    for (size_t i = 0; i < of.size(); ++i) {
+      // Volatile: rounded before it is added.
+      const volatile float product =
+          factors[i] * reference::toFloat(program.element, of[i] + column * bytesOf(program.element));
+      sum += product;
+    }
+    return sum;
+  }
+
+  uint64_t storedBytes() const { return program.columns * bytesOf(stored); }
 };
 
 class PullTest : public ::testing::TestWithParam<Row> {
@@ -98,7 +117,7 @@ protected:
     std::byte *base = memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64 + 64;
     std::byte *out = base + start;
     pull(out, outStride, batch.offsets.data(), batch.rows.data(), batch.weights.data(), begin, end);
-    const uint64_t bytes = batch.program.rowBytes();
+    const uint64_t bytes = batch.storedBytes();
     for (int64_t t = begin; t < end; ++t) {
       const std::vector<std::byte> row = batch.expected(t);
       ASSERT_EQ(std::memcmp(out + t * outStride, row.data(), bytes), 0)
@@ -120,7 +139,7 @@ protected:
 TEST_P(PullTest, SumsEqualTheInterpretersToTheBit) {
   const Row &row = GetParam();
   const Kernels kernels = compileKernels(row.element, row.columns);
-  const Batch batch(row.element, row.columns, kernels.stride, uint32_t(row.columns) + 17);
+  const Batch batch(row.element, row.columns, kernels.stride, uint32_t(row.columns) + 17, row.element);
   for (const KernelSet &set : kernels.sets) {
     SCOPED_TRACE(set.target);
     const uint64_t bytes = kernels.rowBytes;
@@ -137,6 +156,30 @@ TEST_P(PullTest, SumsEqualTheInterpretersToTheBit) {
   }
 }
 
+/// Items to shares of f32, and shares to results: what is read and what is stored are of different elements.
+class ShareTest : public PullTest {};
+
+TEST_P(ShareTest, SharesAndTheirSumsEqualTheDefinitionToTheBit) {
+  const Row &row = GetParam();
+  const Kernels kernels = compileKernels(row.element, row.columns, /*f32Partials=*/true);
+  const Batch items(row.element, row.columns, kernels.stride, uint32_t(row.columns) + 18, Element::F32);
+  const Batch shares(Element::F32, row.columns, kernels.partialStride, uint32_t(row.columns) + 19, row.element);
+  for (const KernelSet &set : kernels.sets) {
+    SCOPED_TRACE(set.target);
+    ASSERT_TRUE(set.share[0] && set.add[0]);
+    const auto bytes = int64_t(items.storedBytes());
+    check(set.share[0], items, int64_t(kernels.partialStride), 0, 0, Batch::Tokens);
+    check(set.share[0], items, bytes + 5, 3, 2, Batch::Tokens - 1);
+    check(set.add[0], shares, int64_t(kernels.rowBytes), 0, 0, Batch::Tokens);
+    check(set.add[0], shares, int64_t(kernels.rowBytes) + 7, 3, 2, Batch::Tokens - 1);
+    ASSERT_EQ(set.add[1] != nullptr, kernels.stride % 64 == 0);
+    if (!set.add[1])
+      continue;
+    check(set.add[1], shares, int64_t(kernels.stride), 0, 0, Batch::Tokens);
+    check(set.add[1], shares, int64_t(kernels.stride) + 64, 64, 1, Batch::Tokens - 3);
+  }
+}
+
 std::vector<Row> rows() {
   std::vector<Row> rows;
   for (uint64_t columns : {1, 2, 3, 7, 31, 32, 33, 255, 256, 257, 287, 2880, 3584, 7167, 7168})
@@ -149,6 +192,18 @@ std::vector<Row> rows() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, PullTest, ::testing::ValuesIn(rows()), nameOf);
+
+std::vector<Row> rowsOfShares() {
+  std::vector<Row> rows;
+  for (uint64_t columns : {1, 2, 3, 31, 33, 64, 257, 287, 7167})
+    rows.push_back({Element::BF16, columns});
+  for (uint64_t columns : {1, 33, 257, 2880})
+    rows.push_back({Element::F16, columns});
+  rows.push_back({Element::F32, 129}); // its own element: one kernel for all
+  return rows;
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, ShareTest, ::testing::ValuesIn(rowsOfShares()), nameOf);
 
 /// All 65,536 values of a 16-bit element in one row, scaled so that results are exact, ties, denormals and overflows.
 class EveryValueTest : public ::testing::TestWithParam<Element> {};

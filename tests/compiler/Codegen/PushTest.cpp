@@ -96,6 +96,21 @@ TEST_P(PushTest, EveryDestinationRowHoldsTheTokenAndNothingElseIsTouched) {
     }
 }
 
+/// Partial rows that arrive from other nodes land so, too.
+class LandTest : public PushTest {};
+
+TEST_P(LandTest, PartialRowsLand) {
+  const Kernels kernels = compileKernels(GetParam().element, GetParam().columns, /*f32Partials=*/true);
+  Batch batch(4 * GetParam().columns, kernels.partialStride, uint32_t(GetParam().columns) + 1);
+  for (const KernelSet &set : kernels.sets) {
+    ASSERT_NE(set.land[0], nullptr);
+    std::fill(batch.window.begin(), batch.window.end(), Untouched);
+    set.land[0](batch.source->begin(), batch.sourceStride, batch.offsets.data(), batch.destinations.data(), 0,
+                Batch::Tokens);
+    EXPECT_TRUE(batch.window == batch.expected(0, Batch::Tokens)) << set.target;
+  }
+}
+
 std::vector<Row> rows() {
   std::vector<Row> rows;
   for (uint64_t columns : {1, 2, 3, 7, 31, 32, 33, 255, 256, 257, 259, 287, 2880, 3584, 7167, 7168})
@@ -107,6 +122,10 @@ std::vector<Row> rows() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, PushTest, ::testing::ValuesIn(rows()), nameOf);
+INSTANTIATE_TEST_SUITE_P(Rows, LandTest,
+                         ::testing::Values(Row{Element::BF16, 3}, Row{Element::BF16, 129}, Row{Element::F16, 287},
+                                           Row{Element::F32, 33}),
+                         nameOf);
 
 } // namespace
 } // namespace faro::test

@@ -26,3 +26,16 @@
 
 // The product is rounded before it is added.
 // TWICE-NOT: fma.rn
+
+// Sums of another type than the rows, and where they land.
+// RUN: sed -e 's/faro.combine %%y, %%r/& partial(f32)/' %faro_src/examples/02_deepseek_v3/moe.mlir | faroc - --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=PARTIAL
+// PARTIAL-LABEL: .entry combine_share(
+// PARTIAL: ld.global{{(\.nc)?}}.v4.b32
+// PARTIAL: mul.rn.f32
+// PARTIAL: add.rn.f32
+// PARTIAL-LABEL: .entry combine_land(
+// PARTIAL: st.global.v4.b32
+// PARTIAL-LABEL: .entry combine_add(
+// PARTIAL: ld.global{{(\.nc)?}}.v4.b32
+// PARTIAL-LABEL: .entry combine_add_streaming(
+// PARTIAL: st.global.v4.b32

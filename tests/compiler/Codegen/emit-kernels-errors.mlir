@@ -70,3 +70,17 @@ xfer.program @too_much_padding dispatch(!experts, !routes) path(direct)
   %plan = xfer.descriptors : !xfer.descriptors
   %push = xfer.push %plan on(core) kernel(@k)
 }
+
+// -----
+
+!experts = !faro.tokens<2xbf16, #faro.layout<order = [expert, source]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+
+// A share is stored as f32, the result as bf16.
+xfer.program @across combine(!experts, !routes) path(hierarchical) partial(f32)
+    attributes {row_stride = 4 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %own = xfer.share %plan on(core) kernel(@pull)
+  // expected-error@+1 {{kernel @pull is also named by a stage that needs another one; give them different names}}
+  %sum = xfer.pull %plan on(core) kernel(@pull)
+}

@@ -77,3 +77,44 @@ xfer.program @program combine(!experts, !routes) path(direct)
   %plan = xfer.descriptors : !xfer.descriptors
   %pull = xfer.pull %plan on(core) kernel(@long)
 }
+
+// -----
+
+!experts = !faro.tokens<256xbf16, #faro.layout<order = [expert, source]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+
+// Partial sums of another element. Items to a share: even and odd columns are put in order, and stored as f32. How many
+// items lie on one node differs from token to token, so there is the loop alone.
+// CHECK-LABEL: func.func @share(
+// CHECK-NOT: scf.if
+// CHECK: scf.forall (%{{.*}}) = (0) to (512) step (128)
+// CHECK: xfer.load %{{.*}} : vector<16xi32>
+// CHECK: arith.shli
+// CHECK: vector.shuffle %{{.*}} [0, 16, 1, 17, {{.*}}] : vector<16xf32>, vector<16xf32>
+// CHECK-COUNT-4: xfer.store %{{.*}} : vector<16xi32>
+// CHECK-NOT: xfer.store
+// What lands are rows of f32.
+// CHECK-LABEL: func.func @land(
+// CHECK: scf.forall (%{{.*}}) = (0) to (1024) step (512)
+// Shares to the result.
+// CHECK-LABEL: func.func @add(
+// CHECK: scf.forall (%{{.*}}) = (0) to (1024) step (128)
+// CHECK: xfer.load %{{.*}} : vector<32xi32>
+// CHECK: arith.addf %{{.*}} : vector<32xf32>
+// CHECK: vector.shuffle %{{.*}} [0, 2, 4, {{.*}}] : vector<32xf32>, vector<32xf32>
+// CHECK: vector.shuffle %{{.*}} [1, 3, 5, {{.*}}] : vector<32xf32>, vector<32xf32>
+// CHECK-COUNT-1: xfer.store %{{.*}} : vector<16xi32>
+// CHECK-NOT: xfer.store
+// CHECK-LABEL: func.func @add_streaming(
+// CHECK: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
+// CHECK: xfer.fence
+xfer.program @program combine(!experts, !routes) path(hierarchical) partial(f32)
+    attributes {row_stride = 512 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(65536) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(65536) : !xfer.ring
+  %part = xfer.reduce %plan into(%tx) acquires(%tx) on(core) kernel(@share)
+  %land = xfer.fan_out %plan from(%rx) releases(%rx) on(core) kernel(@land)
+  %own = xfer.share %plan on(core) kernel(@share)
+  %sum = xfer.pull %plan on(core) kernel(@add) streaming(@add_streaming)
+}
