@@ -124,6 +124,73 @@ TEST_P(Job, combineOfAnotherBatchsRowsIsRefused) {
             "another batch");
 }
 
+TEST_P(Job, combineOfAnotherProgramsShuffleIsRefused) {
+  // The module with a second pair of programs, for rows of another length.
+  Shape shape;
+  shape.experts = 8;
+  shape.topk = Topk;
+  shape.element = "f32";
+  shape.columns = Columns;
+  std::string spec = shape.spec(), second = spec;
+  const auto replaceAll = [](std::string &text, const std::string &from, const std::string &to) {
+    for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+      text.replace(at, from.size(), to);
+  };
+  for (const char *name : {"@dispatch", "@combine"})
+    replaceAll(second, name, std::string(name) + "_twice");
+  for (const char *alias : {"!tokens", "!experts", "!routes"})
+    replaceAll(second, alias, std::string(alias) + "2");
+  replaceAll(second, "8xf32", "16xf32");
+  // Types first, then both programs in one module.
+  const size_t open = spec.find("module attributes"), body = spec.find("func.func"), end = spec.rfind('}');
+  const size_t open2 = second.find("module attributes"), body2 = second.find("func.func"), end2 = second.rfind('}');
+  const std::string both = spec.substr(0, open) + second.substr(0, open2) + spec.substr(open, end - open) +
+                           second.substr(body2, end2 - body2) + "}\n";
+  ASSERT_LT(open, body);
+  auto made = Module::compile(both, "both.mlir");
+  ASSERT_TRUE(made) << made.status().message() << both;
+  module = *made;
+  dispatch = module->find("dispatch");
+  combine = module->find("combine_twice");
+  ASSERT_TRUE(dispatch && combine);
+  expectAll(run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &) -> Status {
+              auto plan = prepare(session, rank, 0);
+              if (!plan)
+                return plan.status();
+              auto got = session.dispatch(*plan, x());
+              if (!got)
+                return got.status();
+              std::vector<float> out(2 * Tokens * Columns);
+              return session.combine(*combine, *plan, {got->rows.data, got->rows.rows, got->rows.stride},
+                                     weights.data(), {out.data(), Tokens, 2 * Columns * sizeof(float)});
+            }),
+            "combine_twice does not combine what dispatch dispatched");
+}
+
+/// A node whose ranks get more rows than before makes memory; the others are not even asked.
+TEST_P(JobOfTwoNodes, windowsGrowOnTheNodeThatNeedsThem) {
+  const auto ended = run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &) -> Status {
+    std::vector<uint64_t> growths;
+    for (const uint32_t many : {1u, 2000u}) {
+      // Two ranks' worth of experts on each node: the first rank sends `many` tokens to node 0 and one to node 1.
+      std::vector<int64_t> idx;
+      for (uint32_t t = 0; rank == 0 && t < many; ++t)
+        idx.insert(idx.end(), {t % 4, t == 0 ? 4 : -1});
+      const std::vector<float> rows(std::max<size_t>(1, idx.size() / Topk) * Columns, 1.0f);
+      auto plan = session.prepare(*dispatch, {idx.data(), int64_t(idx.size() / Topk)});
+      if (!plan)
+        return plan.status();
+      FARO_RETURN_IF_ERROR(
+          session.dispatch(*plan, {rows.data(), int64_t(idx.size() / Topk), Columns * sizeof(float)}).status());
+      growths.push_back(session.statistics().windowGrowths);
+    }
+    const bool grew = growths[1] > growths[0];
+    return grew == (rank < 2) ? Status::ok() : Status(FARO_INTERNAL, grew ? "it grew" : "it did not grow");
+  });
+  for (const Status &status : ended)
+    EXPECT_TRUE(status.isOk()) << status.message();
+}
+
 TEST_P(Job, ranksThatPrepareAndRanksThatDispatchAreFoundOut) {
   const auto ended = run(
       [&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &) -> Status {

@@ -37,7 +37,8 @@ struct Source {
 };
 
 /// What prepare found out about one batch. Immutable; usable for any number of dispatches and combines of the session
-/// that made it.
+/// that made it. It stands for everybody's routing: ranks that give plans of different prepares to one call, or combine
+/// rows that another plan dispatched, get an error.
 class Plan;
 
 /// Rows of this rank's experts. The memory belongs to the session and is valid until its next dispatch.
@@ -63,16 +64,20 @@ struct SessionStatistics {
   uint64_t creditWaitNs = 0;                     ///< a slice was ready and waited for a free slot on the other side
 };
 
-/// One module on one communicator. One thread at a time. Collective calls must be made by all ranks in the same order.
-/// A call that fails tells the other ranks, whose calls then fail too (ABORTED); the session is unusable afterwards.
+/// One module on one communicator, on one node or several. One thread at a time. Collective calls must be made by all
+/// ranks in the same order. FARO_BALANCER (static, fusco, blend) and FARO_CHECK=1 in the environment must be the same
+/// on all ranks: who carries rows between nodes, and whether each plan is checked against everybody else's (slow). A
+/// call that fails tells the other ranks, whose calls then fail too (ABORTED); the session is unusable afterwards.
 class Session {
 public:
-  /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement.
+  /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement, or have different
+  /// modules or settings.
   static Expected<std::unique_ptr<Session>> create(std::shared_ptr<Communicator> communicator,
                                                    std::shared_ptr<const Module> module);
   virtual ~Session() = default;
 
-  /// Collective. Exchanges counts and computes the final row of every item, in O(tokens x topk) time and memory.
+  /// Collective. Exchanges counts (in shared memory, and one message to each other node) and computes the final row of
+  /// every item, in O(tokens x topk + ranks x experts) time and memory.
   /// `program` is a dispatch of the module. Errors: INVALID_ARGUMENT for an expert outside [-1, experts).
   virtual Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) = 0;
 
