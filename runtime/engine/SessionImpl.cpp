@@ -116,6 +116,11 @@ Status SessionImpl::connect() {
   if (!made)
     return made.status();
   board = std::move(*made);
+  if (slices)
+    board->ringBy([this](uint32_t rank) {
+      // A rank that cannot be reached looks after its peers soon; nothing is lost.
+      [[maybe_unused]] const Status rung = slices->wake(rank);
+    });
   const auto sendAs = [this](MessageTag tag) {
     return [this, tag](uint32_t rank, std::span<const std::byte> bytes) {
       return communicator->send(*channel, rank, tag, bytes);

@@ -16,9 +16,14 @@ namespace faro {
 // One cache line for what the sleeper and its wakers share, one for each rank's flags.
 struct alignas(64) SignalBoard::Header {
   std::atomic<uint32_t> bell;     // the futex: changes when somebody rings
-  std::atomic<uint32_t> sleeping; // whether ringing is worth a system call
+  std::atomic<uint32_t> sleeping; // Sleep: whether ringing is worth a system call, or a message
   std::atomic<uint64_t> arrived[Flags];
 };
+
+namespace {
+/// Where a rank sleeps, and so how to wake it.
+enum Sleep : uint32_t { Awake = 0, OnFutex = 1, OnWire = 2 };
+} // namespace
 
 struct SignalBoard::Flag {
   // Epoch (16 bits) | plan (24) | activity (16) | value (8). A word is overwritten two epochs later, so the epoch's low
@@ -133,9 +138,12 @@ void SignalBoard::notify(uint32_t flag, SignalTag tag) {
     // sees the sleeper, or the sleeper sees the arrival.
     const uint64_t arrivals = h.arrived[flag].fetch_add(1) + 1;
     // Only the last one of an epoch rings: the others would wake the sleeper for nothing.
-    if (arrivals >= epoch * ranks() && h.sleeping.load()) {
+    const uint32_t sleep = arrivals >= epoch * ranks() ? h.sleeping.load() : Awake;
+    if (sleep == OnFutex) {
       h.bell.fetch_add(1);
       futexWake(&h.bell);
+    } else if (sleep == OnWire && doorbell) {
+      doorbell(node[to]);
     }
   }
 }
@@ -301,17 +309,22 @@ Status SignalBoard::Waiter::pause(const std::string &what) {
   if (!flags && board->acrossNodes)
     return board->communicator->sleep(LookEvery);
 
+  // With a doorbell flags come over the wire too, so one sleep is enough for both.
+  const bool onWire = board->acrossNodes && board->doorbell;
   Header &h = board->header(board->me);
-  h.sleeping.store(1);
+  h.sleeping.store(onWire ? OnWire : OnFutex);
   const uint32_t seen = h.bell.load();
   // Look once more now that wakers can see the sleeper.
   bool arrived = false;
   for (uint32_t flag = 0; flag < Flags; ++flag)
     arrived |= board->outstanding(flag) && board->complete(flag);
-  if (!arrived)
+  Status status;
+  if (!arrived && onWire)
+    status = board->communicator->sleep(LookEvery);
+  else if (!arrived)
     futexWait(&h.bell, seen, board->acrossNodes ? Nanoseconds(WireSleep) : Nanoseconds(LookEvery));
-  h.sleeping.store(0);
-  return Status::ok();
+  h.sleeping.store(Awake);
+  return status;
 }
 
 } // namespace faro

@@ -36,6 +36,11 @@ public:
   /// different plans are found out.
   void about(uint64_t planHash) { plan = planHash & 0xffffff; }
 
+  /// How to end the sleep of a rank of this node that also waits for the wire, where ranks are on several nodes. The
+  /// call does not block.
+  using Doorbell = std::function<void(uint32_t rank)>;
+  void ringBy(Doorbell bell) { doorbell = std::move(bell); }
+
   /// Everything this thread wrote before is visible to a rank that has awaited the flag.
   void notify(uint32_t flag, SignalTag tag);
 
@@ -106,6 +111,7 @@ private:
   const bool acrossNodes;
   uint32_t spinLimit;
   uint32_t plan = 0;
+  Doorbell doorbell;            ///< none: everybody sleeps on the futex
   uint64_t raised[Flags] = {};  ///< epochs I have notified
   uint64_t awaited[Flags] = {}; ///< epochs that are over
 };
