@@ -112,7 +112,7 @@ class AcrossNodes(RunTest):
                 tokens = [rng.choice([0, 1, 5, 29, 61]) for _ in range(ranks)]
                 batch = random_batch(rng, spec, tokens, dropped=rng.choice([0, 0.1, 0.7]), special=rng.choice([0, 0.05]))
                 source = self.write_input([batch.tensors(r) for r in range(ranks)], "in%d" % number)
-                result = self.run_faro(self.write_spec(spec), "--ranks", ranks, "--nodes", nodes, "--transport", "ucx", "--input",
+                result = self.run_faro(self.library(spec), "--ranks", ranks, "--nodes", nodes, "--transport", "ucx", "--input",
                                        source, "--verify", "--experts-fn", "scale", "--repeat", 2)
                 self.assertEqual(result.status, 0, result)
                 self.assertIn("0 differences", result.out)
