@@ -1,6 +1,7 @@
 #include "plugins/ucx/Context.h"
 
 #include "plugins/ucx/UcsStatus.h"
+#include "plugins/ucx/WireTransports.h"
 
 #include <cstdlib>
 #include <fmt/format.h>
@@ -15,9 +16,10 @@ struct Setting {
 
 // What the environment says wins over each of these.
 
-/// Shared memory gives rkey_ptr. Shared memory alone cannot tell when a peer dies and refuses endpoints with error
-/// handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts, at a third of the speed.
-constexpr Setting Transports = {"TLS", "posix,sysv,tcp,self"};
+/// On the node. Shared memory gives rkey_ptr. Shared memory alone cannot tell when a peer dies and refuses endpoints
+/// with error handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts, at a third of the
+/// speed.
+constexpr Setting NodeTransports = {"TLS", "posix,sysv,tcp,self"};
 
 /// Each of the two shared-memory transports would take 4 MiB per rank for messages that go over tcp anyway: 64 ranks
 /// would not fit into a container's usual 64 MiB of /dev/shm. Only with our transports: UCX warns of settings for
@@ -29,6 +31,19 @@ constexpr Setting SmallQueues[] = {{"MM_RX_BUFS_GROW", "64"}, {"MM_SEG_SIZE", "1
 /// does a container's limit on /dev/shm apply to them. Private pages, which peers cannot map, last. All of these come
 /// zeroed, UCX's other allocators do not.
 constexpr Setting Allocators = {"ALLOC_PRIO", "md:sysv,md:posix,mmap"};
+
+/// What goes over tcp is copied to the socket's buffer: where UCX 1.13 lets the socket take it from where it lies
+/// (which over loopback is no faster), a peer that dies meanwhile is not an error but an assertion (uct_iface.h,
+/// comp->count).
+constexpr Setting TcpCopies = {"ZCOPY_THRESH", "inf"};
+
+/// A wire of tcp alone. Slices go eagerly: a rendezvous over tcp waits for its answer and then copies no less. For
+/// slices of rows over loopback (UCX 1.13.1) it took two to three times as long at 64 and 128 KiB and was still slower
+/// at 512; puts were slower yet. What fits into a segment is copied from there to its place, what is longer is put
+/// together first, which costs a third; so slices go in parts of 256 KiB, and segments have room for these and their
+/// headers.
+constexpr uint64_t TcpPart = uint64_t(256) << 10;
+constexpr Setting TcpWire[] = {{"RNDV_THRESH", "inf"}, {"TCP_TX_SEG_SIZE", "264k"}, {"TCP_RX_SEG_SIZE", "264k"}};
 
 struct ConfigRelease {
   void operator()(ucp_config_t *config) const { ucp_config_release(config); }
@@ -47,16 +62,44 @@ static Status apply(ucp_config_t *config, const Setting &setting) {
                           : toStatus(status, fmt::format("setting UCX's {} to {}", setting.name, setting.value));
 }
 
-Expected<std::shared_ptr<Context>> Context::create(uint32_t worldSize, bool loopbackOnly) {
+static Status configureNode(ucp_config_t *config) {
+  FARO_RETURN_IF_ERROR(apply(config, NodeTransports));
+  if (!isSetByUser(NodeTransports))
+    for (const Setting &setting : SmallQueues)
+      FARO_RETURN_IF_ERROR(apply(config, setting));
+  FARO_RETURN_IF_ERROR(apply(config, TcpCopies));
+  return apply(config, Allocators);
+}
+
+static Status configureWire(ucp_config_t *config, bool loopbackOnly, uint64_t &partBytes) {
+  const char *chosen = std::getenv("UCX_TLS");
+  const auto transports = wireTransports(chosen);
+  if (!transports)
+    return Status(FARO_UNAVAILABLE, fmt::format("UCX_TLS={} names shared memory only, but there are ranks on other "
+                                                "nodes: add tcp or what your network has",
+                                                chosen));
+  // Even where the user has set it: this is the user's own list, less what must not be in it.
+  if (ucs_status_t status = ucp_config_modify(config, "TLS", transports->c_str()); status != UCS_OK)
+    return toStatus(status, fmt::format("setting UCX's TLS to {}", *transports));
+  if (!isOnlyTcp(*transports, loopbackOnly))
+    return Status::ok();
+  FARO_RETURN_IF_ERROR(apply(config, TcpCopies));
+  for (const Setting &setting : TcpWire)
+    FARO_RETURN_IF_ERROR(apply(config, setting));
+  // With the user's own threshold parts would be so many rendezvous.
+  if (!isSetByUser(TcpWire[0]))
+    partBytes = TcpPart;
+  return Status::ok();
+}
+
+Expected<std::shared_ptr<Context>> Context::create(Reach reach, uint32_t worldSize, bool loopbackOnly) {
   ucp_config_t *raw = nullptr;
   if (ucs_status_t status = ucp_config_read(nullptr, nullptr, &raw); status != UCS_OK)
     return toStatus(status, "reading UCX's configuration (the UCX_* variables)");
   const std::unique_ptr<ucp_config_t, ConfigRelease> config(raw);
-  FARO_RETURN_IF_ERROR(apply(config.get(), Transports));
-  if (!isSetByUser(Transports))
-    for (const Setting &setting : SmallQueues)
-      FARO_RETURN_IF_ERROR(apply(config.get(), setting));
-  FARO_RETURN_IF_ERROR(apply(config.get(), Allocators));
+  uint64_t partBytes = 0;
+  FARO_RETURN_IF_ERROR(reach == Reach::Node ? configureNode(config.get())
+                                            : configureWire(config.get(), loopbackOnly, partBytes));
   if (loopbackOnly)
     FARO_RETURN_IF_ERROR(apply(config.get(), {"NET_DEVICES", "lo"}));
 
@@ -68,7 +111,7 @@ Expected<std::shared_ptr<Context>> Context::create(uint32_t worldSize, bool loop
   ucp_context_h handle = nullptr;
   if (ucs_status_t status = ucp_init(&params, config.get(), &handle); status != UCS_OK)
     return toStatus(status, "opening UCX (is UCX_TLS or UCX_NET_DEVICES set to something this machine does not have?)");
-  return std::shared_ptr<Context>(new Context(handle, isSetByUser(Allocators)));
+  return std::shared_ptr<Context>(new Context(handle, isSetByUser(Allocators), partBytes));
 }
 
 Context::~Context() { ucp_cleanup(handle_); }

@@ -1,4 +1,7 @@
-// A ucp_context_h: which transports and devices this rank uses.
+// A ucp_context_h: which transports and devices a rank uses.
+//
+//   Reach::Node   ranks of this node: their memory is mapped, messages go beside it
+//   Reach::Wire   ranks of other nodes: whatever crosses machines, and never shared memory, even where it would do
 #pragma once
 
 #include "faro/status.h"
@@ -8,9 +11,11 @@
 
 namespace faro::ucx {
 
+enum class Reach { Node, Wire };
+
 class Context {
 public:
-  static Expected<std::shared_ptr<Context>> create(uint32_t worldSize, bool loopbackOnly);
+  static Expected<std::shared_ptr<Context>> create(Reach reach, uint32_t worldSize, bool loopbackOnly);
   ~Context();
   Context(const Context &) = delete;
   Context &operator=(const Context &) = delete;
@@ -19,10 +24,15 @@ public:
   /// Whether ucp_mem_map may hand out memory that is not zeroed, because the user chose the allocators.
   bool mustZero() const { return mustZero_; }
 
+  /// The most bytes that one send should have, or 0: any.
+  uint64_t partBytes() const { return partBytes_; }
+
 private:
-  Context(ucp_context_h handle, bool mustZero) : handle_(handle), mustZero_(mustZero) {}
+  Context(ucp_context_h handle, bool mustZero, uint64_t partBytes)
+      : handle_(handle), mustZero_(mustZero), partBytes_(partBytes) {}
   ucp_context_h handle_;
   bool mustZero_;
+  uint64_t partBytes_;
 };
 
 } // namespace faro::ucx

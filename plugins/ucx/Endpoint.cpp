@@ -33,7 +33,7 @@ Endpoint::~Endpoint() {
     return;
   startClose();
   // Forced closing needs some progress of our own and nothing of the peer; the bound is there for UCX's sake.
-  worker_->progressUntil([this] { return closed(); }, Clock::now() + std::chrono::seconds(1));
+  progressUntil(std::span(&worker_, 1), [this] { return closed(); }, Clock::now() + std::chrono::seconds(1));
 }
 
 void Endpoint::onError(void *self, ucp_ep_h, ucs_status_t status) {

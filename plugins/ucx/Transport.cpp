@@ -3,42 +3,58 @@
 #include "plugins/ucx/Envelope.h"
 #include "plugins/ucx/UcsStatus.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <utility>
 
 namespace faro::ucx {
 
-constexpr unsigned MessageId = 1; // of active messages; Faro has one kind
-
-Transport::Transport(const faro_transport_config &config, std::shared_ptr<Worker> worker)
+Transport::Transport(const faro_transport_config &config, Workers workers)
     : rank_(config.rank), job_(fingerprint(std::as_bytes(std::span(config.job, std::strlen(config.job))))),
-      handler_(config.on_message), user_(config.user), peers_(config.world_size), worker_(std::move(worker)) {
-  for (uint32_t rank = 0; rank < config.world_size; ++rank) {
-    peers_[rank].owner = this;
-    peers_[rank].rank = rank;
-  }
+      peers_(config, workers.front(), workers.size() > 1 ? workers.back() : nullptr), messages_(config, job_, peers_),
+      slices_(config, job_, peers_), workers_(std::move(workers)) {}
+
+static bool hasOtherNodes(const faro_transport_config &config) {
+  for (uint32_t rank = 0; config.node_of && rank < config.world_size; ++rank)
+    if (config.node_of[rank] != config.node_of[config.rank])
+      return true;
+  return false;
+}
+
+static Expected<std::shared_ptr<Worker>> makeWorker(Reach reach, const faro_transport_config &config) {
+  auto context = Context::create(reach, config.world_size, config.loopback_only != 0);
+  if (!context)
+    return context.status();
+  return Worker::create(*context);
 }
 
 Expected<std::unique_ptr<Transport>> Transport::create(const faro_transport_config &config) {
-  auto context = Context::create(config.world_size, config.loopback_only != 0);
-  if (!context)
-    return context.status();
-  auto worker = Worker::create(*context);
-  if (!worker)
-    return worker.status();
-  std::unique_ptr<Transport> transport(new Transport(config, *worker));
+  Workers workers;
+  for (const Reach reach : {Reach::Node, Reach::Wire}) {
+    if (reach == Reach::Wire && !hasOtherNodes(config))
+      break;
+    auto worker = makeWorker(reach, config);
+    if (!worker)
+      return worker.status();
+    workers.push_back(*worker);
+  }
+  std::unique_ptr<Transport> transport(new Transport(config, workers));
   transport->wakeFd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (transport->wakeFd_ < 0)
     return Status(FARO_UNAVAILABLE, fmt::format("creating an eventfd: {}", std::strerror(errno)));
-  FARO_RETURN_IF_ERROR((*worker)->receive(MessageId, onMessage, transport.get()));
-  auto address = (*worker)->address();
+  for (const auto &worker : workers) {
+    FARO_RETURN_IF_ERROR(transport->messages_.listen(*worker));
+    FARO_RETURN_IF_ERROR(transport->slices_.listen(*worker));
+  }
+  auto address = Peers::address(config.rank, *workers.front(), workers.size() > 1 ? workers.back().get() : nullptr);
   if (!address)
     return address.status();
-  transport->address_ = seal(Content::Address, config.rank, *address);
+  transport->address_ = std::move(*address);
   return transport;
 }
 
@@ -51,66 +67,30 @@ Transport::~Transport() {
 void Transport::close(Clock::time_point deadline) {
   // Nobody waits for peers that are known to be gone; UCX has cancelled what was meant for them.
   if (dirty_) {
-    const Request flushed = worker_->flush();
-    worker_->progressUntil([&] { return flushed.done() && outgoing_.empty(); }, deadline);
+    flushWorkers(deadline);
+    progressUntil(workers_, [&] { return messages_.idle() && slices_.idle(); }, deadline);
     dirty_ = false;
   }
-  for (Peer &peer : peers_)
-    if (peer.endpoint)
-      peer.endpoint->startClose();
-  worker_->progressUntil(
-      [this] {
-        for (const Peer &peer : peers_)
-          if (peer.endpoint && !peer.endpoint->closed())
-            return false;
-        return true;
-      },
-      deadline);
-  for (Peer &peer : peers_)
-    peer.endpoint.reset();
+  peers_.startClose();
+  progressUntil(workers_, [this] { return peers_.closed(); }, deadline);
+  peers_.forget();
 }
 
-Status Transport::checkPeer(uint32_t rank) const {
-  if (rank >= peers_.size())
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("there is no rank {}; the job has {}", rank, peers_.size()));
-  if (rank == rank_)
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} is this rank itself, not a peer", rank));
-  return Status::ok();
-}
-
-Status Transport::checkConnected(uint32_t rank) const {
-  FARO_RETURN_IF_ERROR(checkPeer(rank));
-  if (!peers_[rank].endpoint)
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has not been connected", rank));
-  return peers_[rank].endpoint->state();
-}
-
-Status Transport::peerState(uint32_t rank) const {
-  FARO_RETURN_IF_ERROR(checkPeer(rank));
-  return peers_[rank].endpoint ? peers_[rank].endpoint->state() : Status::ok();
-}
-
-Status Transport::connect(uint32_t rank, std::span<const std::byte> address) {
-  FARO_RETURN_IF_ERROR(checkPeer(rank));
-  const auto payload = open(Content::Address, rank, address);
-  if (!payload)
-    return Status(FARO_INVALID_ARGUMENT,
-                  fmt::format("these {} bytes are not the address of rank {}", address.size(), rank));
-  if (peers_[rank].endpoint)
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has been connected before", rank));
-  auto endpoint = Endpoint::create(worker_, rank, payload->data());
-  if (!endpoint)
-    return endpoint.status();
-  peers_[rank].endpoint = *endpoint;
-  return Status::ok();
-}
+Status Transport::connect(uint32_t rank, std::span<const std::byte> address) { return peers_.connect(rank, address); }
 
 Expected<std::unique_ptr<RemoteKey>> Transport::map(uint32_t rank, std::span<const std::byte> key) {
-  FARO_RETURN_IF_ERROR(checkConnected(rank));
+  FARO_RETURN_IF_ERROR(peers_.state(rank));
+  const Peer &peer = peers_[rank];
+  if (!peer.isConnected())
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has not been connected", rank));
+  if (!peer.sameNode)
+    return Status(FARO_UNAVAILABLE,
+                  fmt::format("rank {} is on another node than rank {}: its memory is reached by slices, not by keys",
+                              rank, rank_));
   const auto payload = open(Content::Key, rank, key);
   if (!payload)
     return Status(FARO_INVALID_ARGUMENT, fmt::format("these {} bytes are not a key of rank {}", key.size(), rank));
-  return RemoteKey::create(peers_[rank].endpoint, *payload);
+  return RemoteKey::create(peer.endpoint, *payload);
 }
 
 Status Transport::put(RemoteKey &remote, uint64_t offset, std::span<const faro_iov> pieces) {
@@ -151,11 +131,17 @@ Status Transport::put(RemoteKey &remote, uint64_t offset, std::span<const faro_i
 void Transport::onPut(void *request, ucs_status_t status, void *user) {
   auto *peer = static_cast<Peer *>(user);
   if (status != UCS_OK) {
-    peer->endpoint->markFailed(status, "a put did not land");
-    if (peer->owner->putFailure_)
-      peer->owner->putFailure_ = peer->endpoint->state();
+    peer->markFailed(status, "a put did not land");
+    peer->lostPut = true;
   }
   ucp_request_free(request);
+}
+
+bool Transport::flushWorkers(Clock::time_point deadline) {
+  std::vector<Request> flushes;
+  for (const auto &worker : workers_)
+    flushes.push_back(worker->flush());
+  return progressUntil(workers_, [&] { return std::ranges::all_of(flushes, &Request::done); }, deadline);
 }
 
 Status Transport::flush(Clock::time_point deadline) {
@@ -163,123 +149,48 @@ Status Transport::flush(Clock::time_point deadline) {
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!dirty_)
     return Status::ok();
-  const Request flushed = worker_->flush();
-  if (!worker_->progressUntil([&] { return flushed.done(); }, deadline))
+  if (!flushWorkers(deadline))
     return Status(FARO_DEADLINE_EXCEEDED, "puts have not landed within the time given; a peer may be stuck");
   dirty_ = false;
-  if (Status failure = std::exchange(putFailure_, Status::ok()); !failure)
-    return failure;
   // The flush also covers peers that nothing was put to; their failure is for peer_state to tell.
-  return Status::ok();
-}
-
-Inbox::Handler Transport::handlerFor(const Peer &peer) {
-  return [this, rank = peer.rank](uint32_t tag, std::span<const std::byte> bytes) {
-    ++delivered_;
-    if (handler_)
-      handler_(user_, rank, tag, bytes.data(), bytes.size());
-  };
+  Status failure;
+  for (Peer &peer : peers_)
+    if (std::exchange(peer.lostPut, false) && failure)
+      failure = peer.state();
+  return failure;
 }
 
 Status Transport::send(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) {
-  FARO_RETURN_IF_ERROR(checkConnected(rank));
-  Peer &peer = peers_[rank];
-  Outgoing &message = outgoing_.emplace_front();
-  message.peer = &peer;
-  message.header = {job_, peer.sent++, rank_, tag};
-  message.bytes.assign(bytes.begin(), bytes.end());
-  message.self = outgoing_.begin();
-
-  ucp_request_param_t params{};
-  params.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_MEMORY_TYPE;
-  params.cb.send = onSent;
-  params.user_data = &message;
-  params.memory_type = UCS_MEMORY_TYPE_HOST;
-  const ucs_status_ptr_t request =
-      ucp_am_send_nbx(peer.endpoint->handle(), MessageId, &message.header, sizeof message.header, message.bytes.data(),
-                      message.bytes.size(), &params);
-  if (UCS_PTR_IS_PTR(request)) {
-    dirty_ = true;
-    return Status::ok(); // onSent forgets the message
-  }
-  outgoing_.pop_front();
-  if (UCS_PTR_IS_ERR(request)) {
-    // A number was used up, so this peer would hold back all that follows: the connection is of no use any more.
-    peer.endpoint->markFailed(UCS_PTR_STATUS(request), "a message could not be sent");
-    return peer.endpoint->state();
-  }
+  const auto peer = peers_.reach(rank);
+  if (!peer)
+    return peer.status();
   dirty_ = true;
-  return Status::ok();
+  return messages_.send(**peer, tag, bytes);
 }
 
-void Transport::onSent(void *request, ucs_status_t status, void *user) {
-  auto *message = static_cast<Outgoing *>(user);
-  if (status != UCS_OK)
-    message->peer->endpoint->markFailed(status, "a message was not delivered");
-  Transport *self = message->peer->owner;
-  self->outgoing_.erase(message->self);
-  ucp_request_free(request);
-}
-
-ucs_status_t Transport::onMessage(void *user, const void *headerData, size_t headerSize, void *data, size_t size,
-                                  const ucp_am_recv_param_t *param) {
-  auto *self = static_cast<Transport *>(user);
-  MessageHeader header;
-  if (headerSize != sizeof header)
-    return UCS_OK;
-  std::memcpy(&header, headerData, sizeof header);
-  if (header.job != self->job_ || header.rank >= self->peers_.size())
-    return UCS_OK;
-  Peer &peer = self->peers_[header.rank];
-  if (!(param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV)) {
-    peer.inbox.arrived(header.number, header.tag, {static_cast<const std::byte *>(data), size}, self->handlerFor(peer));
-    return UCS_OK;
-  }
-
-  std::byte *to = peer.inbox.expect(header.number, header.tag, size);
-  if (!to)
-    return UCS_OK; // a number that was used twice: not from our code
-  Incoming &incoming = self->incoming_.emplace_front(Incoming{&peer, header.number, {}});
-  incoming.self = self->incoming_.begin();
-  ucp_request_param_t params{};
-  params.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_MEMORY_TYPE |
-                        UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
-  params.cb.recv_am = onReceived;
-  params.user_data = &incoming;
-  params.memory_type = UCS_MEMORY_TYPE_HOST;
-  const ucs_status_ptr_t request = ucp_am_recv_data_nbx(self->worker_->handle(), data, to, size, &params);
-  if (UCS_PTR_IS_ERR(request)) {
-    peer.inbox.lost(header.number);
-    if (peer.endpoint)
-      peer.endpoint->markFailed(UCS_PTR_STATUS(request), "a message could not be fetched");
-    self->incoming_.pop_front();
-  }
-  return UCS_INPROGRESS; // the descriptor is UCX's again
-}
-
-void Transport::onReceived(void *request, ucs_status_t status, size_t, void *user) {
-  auto *incoming = static_cast<Incoming *>(user);
-  Peer &peer = *incoming->peer;
-  const uint64_t number = incoming->number;
-  peer.owner->incoming_.erase(incoming->self);
-  ucp_request_free(request);
-  if (status == UCS_OK) {
-    peer.inbox.completed(number, peer.owner->handlerFor(peer));
-    return;
-  }
-  peer.inbox.lost(number);
-  if (peer.endpoint)
-    peer.endpoint->markFailed(status, "a message did not arrive in full");
+Status Transport::deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token) {
+  const auto peer = peers_.reach(rank);
+  if (!peer)
+    return peer.status();
+  dirty_ = true;
+  return slices_.deliver(**peer, tag, pieces, token);
 }
 
 uint32_t Transport::progress() {
-  const uint32_t before = delivered_;
-  const unsigned events = worker_->progress();
-  return events + (delivered_ - before);
+  const uint32_t before = messages_.delivered() + slices_.handled();
+  unsigned events = 0;
+  for (const auto &worker : workers_)
+    events += worker->progress();
+  peers_.answer();
+  slices_.report();
+  return events + (messages_.delivered() + slices_.handled() - before);
 }
 
 Status Transport::sleep(Clock::time_point deadline) {
-  FARO_RETURN_IF_ERROR(worker_->sleep(wakeFd_, deadline));
+  // Connections being made have steps that raise no event.
+  if (slices_.hasReport() || progress() > 0)
+    return Status::ok();
+  FARO_RETURN_IF_ERROR(sleepOn(workers_, wakeFd_, deadline));
   uint64_t wakes = 0; // an eventfd is emptied by one read; EAGAIN says that nobody has called wake
   [[maybe_unused]] const ssize_t got = read(wakeFd_, &wakes, sizeof wakes);
   return Status::ok();

@@ -1,16 +1,18 @@
-// One rank's transport: a worker, an endpoint and an inbox per peer, and what is under way.
+// One rank's transport: its workers, its peers, and what goes between them.
 //
 //   Context ◄─ Worker ◄─ Endpoint ◄─ RemoteKey      a child holds its parent
-//      ▲                                            Transport holds a Worker and the Endpoints
-//      └─ MemoryHandle
+//      ▲                    ▲
+//      └─ MemoryHandle    Peers ◄─ Messages, Slices
+//
+// There is a context and a worker for this node and, when there are other nodes, a second pair for these.
 #pragma once
 
-#include "plugins/ucx/Endpoint.h"
-#include "plugins/ucx/Inbox.h"
 #include "plugins/ucx/MemoryHandle.h"
+#include "plugins/ucx/Messages.h"
 #include "plugins/ucx/RemoteKey.h"
+#include "plugins/ucx/Slices.h"
 
-#include <list>
+#include <memory>
 #include <span>
 
 namespace faro::ucx {
@@ -28,69 +30,37 @@ public:
 
   uint32_t rank() const { return rank_; }
   const std::vector<std::byte> &address() const { return address_; }
-  const std::shared_ptr<Context> &context() const { return worker_->context(); }
+  /// In which memory is made.
+  const std::shared_ptr<Context> &context() const { return workers_.front()->context(); }
 
   Status connect(uint32_t rank, std::span<const std::byte> address);
   Expected<std::unique_ptr<RemoteKey>> map(uint32_t rank, std::span<const std::byte> key);
   Status put(RemoteKey &remote, uint64_t offset, std::span<const faro_iov> pieces);
   Status flush(Clock::time_point deadline);
   Status send(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes);
+  Status deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token);
   uint32_t progress();
   Status sleep(Clock::time_point deadline);
   void wake(); ///< any thread
-  Status peerState(uint32_t rank) const;
+  Status peerState(uint32_t rank) const { return peers_.state(rank); }
 
 private:
-  /// Goes before each message's bytes.
-  struct MessageHeader {
-    uint64_t job; ///< drops what strangers or another job's ranks send to our port
-    uint64_t number;
-    uint32_t rank;
-    uint32_t tag;
-  };
-  struct Peer {
-    Transport *owner = nullptr;
-    uint32_t rank = 0;
-    std::shared_ptr<Endpoint> endpoint;
-    Inbox inbox;
-    uint64_t sent = 0;
-  };
-  struct Outgoing {
-    Peer *peer;
-    MessageHeader header;
-    std::vector<std::byte> bytes;
-    std::list<Outgoing>::iterator self;
-  };
-  struct Incoming {
-    Peer *peer;
-    uint64_t number;
-    std::list<Incoming>::iterator self;
-  };
+  using Workers = std::vector<std::shared_ptr<Worker>>; // this node's first, then the wire's
 
-  Transport(const faro_transport_config &config, std::shared_ptr<Worker> worker);
-  Status checkPeer(uint32_t rank) const;
-  Status checkConnected(uint32_t rank) const;
-  Inbox::Handler handlerFor(const Peer &peer);
-
-  static ucs_status_t onMessage(void *self, const void *header, size_t headerSize, void *data, size_t size,
-                                const ucp_am_recv_param_t *param);
-  static void onReceived(void *request, ucs_status_t status, size_t size, void *incoming);
-  static void onSent(void *request, ucs_status_t status, void *outgoing);
-  static void onPut(void *request, ucs_status_t status, void *peer);
+  Transport(const faro_transport_config &config, Workers workers);
+  /// Flushes all workers; false: the deadline.
+  bool flushWorkers(Clock::time_point deadline);
+  static void onPut(void *request, ucs_status_t status, void *self);
 
   const uint32_t rank_;
   const uint64_t job_;
-  const faro_message_handler handler_;
-  void *const user_;
   int wakeFd_ = -1;
   std::vector<std::byte> address_;
-  std::list<Outgoing> outgoing_; // UCX reads these
-  std::list<Incoming> incoming_; // UCX writes to inboxes for these
-  std::vector<Peer> peers_;      // never resized: UCX holds pointers into it
-  Status putFailure_;
-  uint32_t delivered_ = 0;
-  bool dirty_ = false;             // something was sent or put since the last flush
-  std::shared_ptr<Worker> worker_; // last, so gone first: no callback comes after it
+  Peers peers_;
+  Messages messages_;
+  Slices slices_;
+  bool dirty_ = false; // something was started since the last flush
+  Workers workers_;    // last, so gone first: no callback comes after it
 };
 
 } // namespace faro::ucx

@@ -49,27 +49,45 @@ Expected<std::vector<std::byte>> Worker::address() const {
   return address;
 }
 
-Status Worker::sleep(int wakeFd, Clock::time_point deadline) {
-  // Arming refuses while there are events nobody has looked at: then there is no reason to sleep.
+Expected<bool> Worker::arm() {
   const ucs_status_t armed = ucp_worker_arm(handle_);
-  if (armed == UCS_ERR_BUSY)
-    return Status::ok();
-  if (armed != UCS_OK)
+  if (armed != UCS_OK && armed != UCS_ERR_BUSY)
     return toStatus(armed, "arming UCX's events");
+  return armed == UCS_OK;
+}
+
+Request Worker::flush() {
+  ucp_request_param_t params{};
+  return Request(ucp_worker_flush_nbx(handle_, &params));
+}
+
+Status sleepOn(std::span<const std::shared_ptr<Worker>> workers, int wakeFd, Clock::time_point deadline) {
+  std::vector<pollfd> fds = {{wakeFd, POLLIN, 0}}; // poll skips a negative descriptor
+  for (const auto &worker : workers) {
+    const auto armed = worker->arm();
+    if (!armed)
+      return armed.status();
+    if (!*armed)
+      return Status::ok(); // no reason to sleep
+    fds.push_back({worker->eventFd(), POLLIN, 0});
+  }
   const auto left = std::max(Clock::duration::zero(), deadline - Clock::now());
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
   const timespec timeout{time_t(seconds.count()), long(std::chrono::nanoseconds(left - seconds).count())};
-  pollfd fds[2] = {{eventFd_, POLLIN, 0}, {wakeFd, POLLIN, 0}}; // poll skips a negative descriptor
-  if (ppoll(fds, 2, &timeout, nullptr) < 0 && errno != EINTR)
+  if (ppoll(fds.data(), fds.size(), &timeout, nullptr) < 0 && errno != EINTR)
     return Status(FARO_INTERNAL, fmt::format("waiting for UCX's events: {}", std::strerror(errno)));
   return Status::ok();
 }
 
-bool Worker::progressUntil(const std::function<bool()> &done, Clock::time_point deadline) {
+bool progressUntil(std::span<const std::shared_ptr<Worker>> workers, const std::function<bool()> &done,
+                   Clock::time_point deadline) {
   // Most waits end within microseconds; after that the core belongs to other ranks.
   constexpr int Spins = 200;
   for (int idle = 0; !done();) {
-    if (progress()) {
+    unsigned events = 0;
+    for (const auto &worker : workers)
+      events += worker->progress();
+    if (events) {
       idle = 0;
       continue;
     }
@@ -78,15 +96,10 @@ bool Worker::progressUntil(const std::function<bool()> &done, Clock::time_point 
     if (++idle < Spins)
       continue;
     // A slice, not the whole time: a failing endpoint does not always raise an event.
-    if (!sleep(-1, std::min(deadline, Clock::now() + std::chrono::milliseconds(5))))
+    if (!sleepOn(workers, -1, std::min(deadline, Clock::now() + std::chrono::milliseconds(5))))
       return false;
   }
   return true;
-}
-
-Request Worker::flush() {
-  ucp_request_param_t params{};
-  return Request(ucp_worker_flush_nbx(handle_, &params));
 }
 
 } // namespace faro::ucx

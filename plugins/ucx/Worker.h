@@ -1,4 +1,4 @@
-// A ucp_worker_h: the queues of one rank, and the file descriptor that says when to look at them.
+// A ucp_worker_h: queues of one rank, and the file descriptor that says when to look at them.
 #pragma once
 
 #include "plugins/ucx/Context.h"
@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
+#include <span>
 #include <vector>
 
 namespace faro::ucx {
@@ -28,10 +30,9 @@ public:
   Expected<std::vector<std::byte>> address() const;
 
   unsigned progress() { return ucp_worker_progress(handle_); }
-  /// Waits until UCX has something to do, `wakeFd` (may be -1) is readable, or the deadline.
-  Status sleep(int wakeFd, Clock::time_point deadline);
-  /// Makes progress until `done()`, sleeping in between. False when the deadline came first.
-  bool progressUntil(const std::function<bool()> &done, Clock::time_point deadline);
+  /// Makes UCX's events readable at `eventFd`. False: there are some that nobody has looked at.
+  Expected<bool> arm();
+  int eventFd() const { return eventFd_; }
   /// Completes when everything started before is complete at the peers.
   Request flush();
 
@@ -41,5 +42,12 @@ private:
   ucp_worker_h handle_;
   int eventFd_ = -1; // belongs to the worker
 };
+
+/// Waits until UCX has something to do on any of these, `wakeFd` (may be -1) is readable, or the deadline.
+Status sleepOn(std::span<const std::shared_ptr<Worker>> workers, int wakeFd, Clock::time_point deadline);
+
+/// Makes progress until `done()`, sleeping in between. False when the deadline came first.
+bool progressUntil(std::span<const std::shared_ptr<Worker>> workers, const std::function<bool()> &done,
+                   Clock::time_point deadline);
 
 } // namespace faro::ucx

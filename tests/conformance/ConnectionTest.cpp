@@ -108,7 +108,7 @@ TEST_P(Detection, StateOfARankThatDoesNotExistIsRefused) {
 
 TEST_P(Detection, ARankThatClosesIsNoticedByTheOthers) {
   run(4, [](Rank &rank) {
-    rank.barrier();
+    rank.greet();
     if (rank.rank == 3) {
       rank.close();
     } else {
@@ -128,7 +128,7 @@ TEST_P(Detection, ARankThatIsKilledIsNoticedByTheOthers) {
     GTEST_SKIP() << "a thread cannot be killed";
   run(4,
       [](Rank &rank) {
-        rank.barrier();
+        rank.greet();
         if (rank.rank == 1)
           raise(SIGKILL);
         const auto start = std::chrono::steady_clock::now();

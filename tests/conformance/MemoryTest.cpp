@@ -202,8 +202,42 @@ TEST_P(Putting, PutsOutsideOfTheRegionAreRefused) {
   });
 }
 
-FARO_CONFORMANCE(Mapping);
-FARO_CONFORMANCE(Putting);
+/// Even where the nodes are one machine and the memory could be had.
+TEST_P(Nodes, MemoryIsMappedWithinTheNodeAndNeverAcross) {
+  run(5, [](Rank &rank) {
+    faro_region *region = nullptr;
+    ASSERT_FARO_OK(rank, rank->alloc(rank.context, 10000, &region));
+    std::memset(rank->base(region), int('a' + rank.rank), 10000);
+    const auto keys = rank.keys(region);
+    ASSERT_EQ(keys.size(), rank.size);
+    for (uint32_t peer = 0; peer < rank.size; ++peer) {
+      if (peer == rank.rank)
+        continue;
+      faro_remote *remote = nullptr;
+      const faro_status code = rank->map(rank.context, peer, keys[peer].data(), keys[peer].size(), &remote);
+      if (nodeOf(peer) == nodeOf(rank.rank)) {
+        ASSERT_EQ(code, FARO_OK) << rank->last_error();
+        const auto *bytes = static_cast<const char *>(rank->pointer(remote));
+        ASSERT_NE(bytes, nullptr) << "rank " << rank.rank << " to " << peer;
+        EXPECT_EQ(bytes[9999], char('a' + peer));
+      } else if (code == FARO_OK) {
+        EXPECT_EQ(rank->pointer(remote), nullptr) << "rank " << rank.rank << " to " << peer;
+      } else {
+        EXPECT_EQ(code, FARO_UNAVAILABLE) << rank->last_error();
+        EXPECT_NE(std::string(rank->last_error()).find("another node"), std::string::npos) << rank->last_error();
+      }
+      if (code == FARO_OK)
+        rank->unmap(remote);
+    }
+    rank.barrier();
+    rank->release(region);
+    rank.barrier();
+  });
+}
+
+FARO_CONFORMANCE_OF(Mapping, candidatesOfOneNode());
+FARO_CONFORMANCE_OF(Putting, candidatesOfOneNode());
+FARO_CONFORMANCE_OF(Nodes, candidatesOfSeveralNodes());
 
 } // namespace
 } // namespace faro::test

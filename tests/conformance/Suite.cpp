@@ -25,8 +25,16 @@ constexpr bool ThreadsOnly = false;
 const std::vector<Candidate> &candidates() {
   static const std::vector<Candidate> everybody = {
       {"local", "local", RankKind::Threads, true, {}},
+      {"local_nodes", "local", RankKind::Threads, false, {}, true},
       {"ucx", "ucx", RankKind::Processes, true, {}},
-      // Memory that cannot be mapped: what two nodes see of each other.
+      {"ucx_rendezvous", "ucx", RankKind::Processes, true, {{"UCX_RNDV_THRESH", "0"}}},
+      // Several nodes on one machine: tcp between them, shared memory within.
+      {"ucx_nodes", "ucx", RankKind::Processes, false, {}, true},
+      // What a network with RDMA does with long slices, as far as tcp can.
+      {"ucx_nodes_rendezvous", "ucx", RankKind::Processes, false, {{"UCX_RNDV_THRESH", "0"}}, true},
+      // The user's own list of transports; the wire takes what is no shared memory of it.
+      {"ucx_nodes_listed", "ucx", RankKind::Processes, false, {{"UCX_TLS", "sm,tcp,self"}}, true},
+      // Memory that cannot be mapped.
       {"ucx_tcp", "ucx", RankKind::Processes, false, {{"UCX_TLS", "tcp,self"}, {"UCX_NET_DEVICES", "lo"}}},
       // What is left where System V's shared memory is switched off.
       {"ucx_posix", "ucx", RankKind::Processes, true, {{"UCX_TLS", "posix,tcp,self"}}},
@@ -43,6 +51,15 @@ const std::vector<Candidate> &candidates() {
   return all;
 }
 
+static std::vector<Candidate> candidatesWith(bool severalNodes) {
+  std::vector<Candidate> chosen = candidates();
+  std::erase_if(chosen, [&](const Candidate &candidate) { return candidate.severalNodes != severalNodes; });
+  return chosen;
+}
+
+std::vector<Candidate> candidatesOfOneNode() { return candidatesWith(false); }
+std::vector<Candidate> candidatesOfSeveralNodes() { return candidatesWith(true); }
+
 std::ostream &operator<<(std::ostream &out, const Candidate &candidate) { return out << candidate.label; }
 
 const faro_transport *loadTable(const Candidate &candidate) {
@@ -53,8 +70,32 @@ const faro_transport *loadTable(const Candidate &candidate) {
   return table ? *table : nullptr;
 }
 
-void Rank::onMessage(void *self, uint32_t rank, uint32_t tag, const void *data, size_t bytes) {
-  static_cast<Rank *>(self)->inbox.push_back({rank, tag, std::string(static_cast<const char *>(data), bytes)});
+Rank &Rank::self(void *user) {
+  auto &self = *static_cast<Rank *>(user);
+  EXPECT_EQ(std::this_thread::get_id(), self.thread_) << "a handler of rank " << self.rank << " on another thread";
+  return self;
+}
+
+void Rank::onMessage(void *user, uint32_t rank, uint32_t tag, const void *data, size_t bytes) {
+  self(user).inbox.push_back({rank, tag, std::string(static_cast<const char *>(data), bytes)});
+}
+
+void *Rank::onPlace(void *user, uint32_t rank, uint64_t tag, size_t bytes) {
+  Rank &me = self(user);
+  if (me.refuses)
+    return nullptr;
+  me.landings.push_back({rank, tag, std::string(bytes, '?')});
+  return me.landings.back().bytes.data();
+}
+
+Landing &Rank::landing(uint32_t from, uint64_t tag, size_t bytes) {
+  for (Landing &landing : landings)
+    if (landing.rank == from && landing.tag == tag && landing.state == Landing::Placed) {
+      EXPECT_EQ(landing.bytes.size(), bytes) << "a slice changed its size";
+      return landing;
+    }
+  ADD_FAILURE() << "the slice " << tag << " of rank " << from << " has no place on rank " << rank;
+  return landings.emplace_back();
 }
 
 Rank::Rank(const Candidate &candidate, const std::string &job, Blackboard &board, uint32_t rank, bool connect)
@@ -67,8 +108,20 @@ Rank::Rank(const Candidate &candidate, const std::string &job, Blackboard &board
   config.rank = rank;
   config.world_size = size;
   config.job = job.c_str();
-  config.on_message = onMessage;
   config.user = this;
+  config.on_message = onMessage;
+  config.on_place = onPlace;
+  config.on_arrived = [](void *user, uint32_t from, uint64_t tag, size_t bytes) {
+    self(user).landing(from, tag, bytes).state = Landing::Arrived;
+  };
+  config.on_lost = [](void *user, uint32_t from, uint64_t tag, size_t bytes) {
+    self(user).landing(from, tag, bytes).state = Landing::Lost;
+  };
+  config.on_sent = [](void *user, uint64_t token) { self(user).sent.push_back(token); };
+  std::vector<uint32_t> nodes;
+  for (uint32_t each = 0; each < size; ++each)
+    nodes.push_back(nodeOf(each));
+  config.node_of = candidate.severalNodes ? nodes.data() : nullptr;
   config.loopback_only = 1;
   if (table->open(&config, &context) != FARO_OK) {
     ADD_FAILURE() << "open on rank " << rank << ": " << table->last_error();
@@ -112,6 +165,15 @@ bool Rank::until(const std::function<bool()> &done, double seconds) {
       usleep(100);
   }
   return true;
+}
+
+void Rank::greet() {
+  for (uint32_t peer = 0; peer < size; ++peer)
+    if (peer != rank)
+      EXPECT_EQ(table->send(context, peer, 0, "hello", 5), FARO_OK) << table->last_error();
+  EXPECT_TRUE(until([&] { return inbox.size() == size - 1; })) << inbox.size() << " greetings on rank " << rank;
+  barrier();
+  inbox.clear();
 }
 
 void Rank::barrier() {

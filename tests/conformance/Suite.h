@@ -5,8 +5,10 @@
 #include "tests/conformance/Ranks.h"
 
 #include <chrono>
+#include <deque>
 #include <gtest/gtest.h>
 #include <map>
+#include <thread>
 
 namespace faro::test {
 
@@ -16,14 +18,30 @@ struct Candidate {
   RankKind kind;
   bool maps;                                      ///< whether `pointer` must give one: all ranks are on this machine
   std::map<std::string, std::string> environment; ///< set in the ranks' processes before the transport is loaded
+  bool severalNodes = false;                      ///< see nodeOf
 };
+
+/// The node of a rank of a candidate with several nodes: they differ in size and have strange numbers.
+constexpr uint32_t nodeOf(uint32_t rank) { return rank % 3 == 0 ? 5 : 2; }
+
 std::ostream &operator<<(std::ostream &out, const Candidate &candidate);
 
 const std::vector<Candidate> &candidates();
+/// Those whose ranks are all on one node.
+std::vector<Candidate> candidatesOfOneNode();
+std::vector<Candidate> candidatesOfSeveralNodes();
 
 struct Received {
   uint32_t rank, tag;
   std::string bytes;
+};
+
+/// A slice on its way to this rank, or there.
+struct Landing {
+  uint32_t rank;
+  uint64_t tag;
+  std::string bytes;
+  enum { Placed, Arrived, Lost } state = Placed;
 };
 
 constexpr int64_t Second = 1'000'000'000;
@@ -37,6 +55,8 @@ public:
   const faro_transport *operator->() const { return table; }
   /// Looks for messages until `done`, or for `seconds`. Sleeps where the transport can.
   bool until(const std::function<bool()> &done, double seconds = 20);
+  /// Exchanges a message with all others; `inbox` is empty again afterwards. Then all connections stand.
+  void greet();
   /// All ranks are here, and each has gone on with communication until the others were.
   void barrier();
   /// Everybody's key for `region`.
@@ -49,9 +69,18 @@ public:
   const uint32_t rank;
   const uint32_t size;
   std::vector<Received> inbox;
+  std::deque<Landing> landings; ///< in the order in which places were asked for
+  bool refuses = false;         ///< slices
+  std::vector<uint64_t> sent;   ///< tokens
 
 private:
+  /// Handlers run on the rank's own thread.
+  static Rank &self(void *user);
+  Landing &landing(uint32_t from, uint64_t tag, size_t bytes);
   static void onMessage(void *self, uint32_t rank, uint32_t tag, const void *data, size_t bytes);
+  static void *onPlace(void *self, uint32_t rank, uint64_t tag, size_t bytes);
+
+  const std::thread::id thread_ = std::this_thread::get_id();
 };
 
 /// The table, loaded into this process.
@@ -75,6 +104,12 @@ class Putting : public Conformance {
 };
 class Messages : public Conformance {
   uint32_t needs() const override { return FARO_CAN_MESSAGE; }
+};
+class Nodes : public Conformance {
+  uint32_t needs() const override { return FARO_CAN_MAP; }
+};
+class Slices : public Conformance {
+  uint32_t needs() const override { return FARO_CAN_DELIVER; }
 };
 class Sleeping : public Conformance {
   uint32_t needs() const override { return FARO_CAN_SLEEP; }
@@ -101,8 +136,9 @@ class Detection : public Conformance {
     EXPECT_STRNE((rank)->last_error(), "") << #call;                                                                   \
   } while (false)
 
-#define FARO_CONFORMANCE(suite)                                                                                        \
-  INSTANTIATE_TEST_SUITE_P(All, suite, ::testing::ValuesIn(candidates()),                                              \
+#define FARO_CONFORMANCE_OF(suite, who)                                                                                \
+  INSTANTIATE_TEST_SUITE_P(All, suite, ::testing::ValuesIn(who),                                                       \
                            [](const auto &info) { return std::string(info.param.label); })
+#define FARO_CONFORMANCE(suite) FARO_CONFORMANCE_OF(suite, candidates())
 
 } // namespace faro::test

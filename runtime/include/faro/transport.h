@@ -117,6 +117,7 @@ typedef struct faro_transport {
   faro_status (*key)(faro_region *region, const void **data, size_t *size);
   void (*release)(faro_region *region);
 
+  /* FARO_UNAVAILABLE for a rank of another node, where the transport reaches these by messages and slices only. */
   faro_status (*map)(faro_transport_context *context, uint32_t rank, const void *key, size_t size, faro_remote **out);
   /* Where the peer's region can be loaded from and stored to directly, or null where it cannot. */
   void *(*pointer)(faro_remote *remote);
@@ -145,7 +146,8 @@ typedef struct faro_transport {
   /* Ends a `sleep` of another thread, or the next one. Any thread. */
   void (*wake)(faro_transport_context *context);
 
-  /* FARO_OK while the peer is not known to have failed, else FARO_PEER_FAILED (last_error says how it was noticed). */
+  /* FARO_OK while the peer is not known to have failed, else FARO_PEER_FAILED (last_error says how it was noticed). A
+   * rank of another node that has exchanged nothing with this one may end unnoticed. */
   faro_status (*peer_state)(faro_transport_context *context, uint32_t rank);
 } faro_transport;
 
