@@ -1,4 +1,5 @@
 // The laws of balancers, over jobs and counts by chance.
+#include "tests/runtime/plan/SampledRouting.h"
 #include "tests/runtime/plan/Scenarios.h"
 
 #include <array>
@@ -10,7 +11,7 @@ using scenarios::Random;
 
 namespace {
 
-constexpr int Cases = 4000;
+constexpr uint32_t Cases = 4000;
 
 struct Named {
   const char *name;
@@ -19,8 +20,8 @@ struct Named {
 const Named All[] = {{"static", staticRails}, {"fusco", fuscoRails}, {"blend", cappedBlend}};
 
 /// Calls law(topology, rows) with many cases, each named by its seed.
-template <typename Law> void forAll(Law law) {
-  for (uint32_t seed = 0; seed < Cases; ++seed) {
+template <typename Law> void forAll(Law law, uint32_t cases = Cases) {
+  for (uint32_t seed = 0; seed < cases; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
     const Topology topology = scenarios::randomTopology(random, 1 + seed % 11, 8);
@@ -129,9 +130,12 @@ TEST(CappedBlend, meetsTheBoundUpToSlackAndRounding) {
 }
 
 TEST(CappedBlend, isNeverWorseThanStatic) {
-  forAll([](const Topology &topology, const NodeRows &rows) {
-    EXPECT_LE(loadsOf(topology, cappedBlend(topology, rows)).most(), staticLoads(topology, rows).most());
-  });
+  // Rounding makes it worse in one of ten thousand cases, unless it falls back.
+  forAll(
+      [](const Topology &topology, const NodeRows &rows) {
+        EXPECT_LE(loadsOf(topology, cappedBlend(topology, rows)).most(), staticLoads(topology, rows).most());
+      },
+      60'000);
 }
 
 TEST(CappedBlend, movesNothingWhereStaticIsWithinTheLimit) {
@@ -157,6 +161,22 @@ TEST(CappedBlend, neverMovesMoreThanAnEvenSplit) {
       }
     EXPECT_LE(cappedBlend(topology, rows).moved, even);
   });
+}
+
+TEST(CappedBlend, movesAFewHundredthsOfWhatAnEvenSplitWould) {
+  // 16 nodes of 8 ranks that each prefer other experts: every pair of nodes is uneven, but few ranks are overloaded.
+  const sampled::Shape shape{16, 8, 256, 8, 256};
+  const Topology topology = Topology::blocks(128, 16);
+  const NodeRows rows = sampled::nodeRows(shape, sampled::Kind::OwnZipf, 7);
+  uint64_t even = 0;
+  for (uint32_t rank = 0; rank < 128; ++rank)
+    for (uint32_t m = 0; m < 16; ++m)
+      if (const uint32_t n = rank / 8; n != m)
+        even += uint64_t(std::max(0.0, rows.of(rank, m) - double(volume(topology, rows, n, m)) / 8));
+  const Rails rails = cappedBlend(topology, rows);
+  EXPECT_GT(overLowerBound(topology, rows, staticRails(topology, rows)), 1.1);
+  EXPECT_GT(rails.moved, 0u);
+  EXPECT_LT(rails.moved, even / 8);
 }
 
 TEST(CappedBlend, relievesTheOneHeavySender) {
