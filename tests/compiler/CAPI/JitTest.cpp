@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <sys/wait.h>
+#include <tuple>
 #include <unistd.h>
 
 namespace {
@@ -102,6 +103,70 @@ TEST_F(JitTest, TablesSayWhatTheSpecSays) {
   ASSERT_EQ(program.routes.table_size, 4u);
   EXPECT_EQ(program.routes.table[2], 1u);
   EXPECT_TRUE(compiled.works());
+}
+
+/// Stages by operation; the schedules below have one of each.
+const faro_abi_stage &stageOf(const faro_abi_schedule &schedule, uint32_t op) {
+  for (uint32_t s = 0; s < schedule.stage_count; ++s)
+    if (schedule.stages[s].op == op)
+      return schedule.stages[s];
+  static const faro_abi_stage none{};
+  ADD_FAILURE() << schedule.name << " has no stage of operation " << op;
+  return none;
+}
+
+TEST_F(JitTest, AMeshOfAnyNodesGetsAScheduleForEachPath) {
+  Compiled compiled("!tokens = !faro.tokens<7168xbf16>\n"
+                    "!experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert], align = 8>>\n"
+                    "!routes = !faro.routes<topk = 2, experts = 4>\n"
+                    "func.func @send(%x: !tokens, %r: !routes) -> !experts {\n"
+                    "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
+                    "  return %y : !experts\n}\n"
+                    "func.func @bring(%y: !experts, %r: !routes) -> !tokens {\n"
+                    "  %x = faro.combine %y, %r partial(f32) : (!experts, !routes) -> !tokens\n"
+                    "  return %x : !tokens\n}\n",
+                    "");
+  ASSERT_EQ(compiled.status, 0) << (compiled.said.empty() ? "" : compiled.said[0]);
+  const faro_abi_module &module = *faro_compiled_module(compiled.result);
+  ASSERT_EQ(module.program_count, 2u);
+  EXPECT_EQ(module.schedule_size, sizeof(faro_abi_schedule));
+  EXPECT_EQ(module.ring_size, sizeof(faro_abi_ring));
+  const char *names[2][2] = {{"send", "send_across"}, {"bring", "bring_across"}};
+  for (uint32_t p = 0; p < 2; ++p) {
+    EXPECT_STREQ(module.programs[p].name, names[p][0]);
+    ASSERT_EQ(module.programs[p].schedule_count, 2u);
+    for (uint32_t s = 0; s < 2; ++s) {
+      const faro_abi_schedule &schedule = module.programs[p].schedules[s];
+      EXPECT_STREQ(schedule.name, names[p][s]);
+      EXPECT_EQ(schedule.path, s);
+      EXPECT_EQ(schedule.ring_count, s == 0 ? 0u : 2u);
+      const bool sums = p == 1 && s == 1;
+      EXPECT_EQ(schedule.partial, sums ? uint32_t(FARO_ABI_F32) : 0u);
+      EXPECT_EQ(schedule.partial_stride, sums ? 28672u : 0u);
+    }
+    const faro_abi_schedule &across = module.programs[p].schedules[1];
+    EXPECT_STREQ(across.rings[0].name, "tx");
+    EXPECT_STREQ(across.rings[1].name, "rx");
+    EXPECT_EQ(across.rings[0].slots, 8u);
+    EXPECT_EQ(across.rings[0].slot_bytes, 131072u);
+    const faro_abi_stage &wire = stageOf(across, FARO_ABI_STAGE_WIRE), &out = stageOf(across, FARO_ABI_STAGE_FAN_OUT);
+    const faro_abi_stage &fill = stageOf(across, p == 0 ? FARO_ABI_STAGE_GATHER : FARO_ABI_STAGE_REDUCE);
+    EXPECT_EQ(wire.resource, uint32_t(FARO_ABI_ON_NIC));
+    EXPECT_EQ(wire.kernel, FARO_ABI_NO_KERNEL);
+    EXPECT_EQ(std::tuple(fill.from, fill.into, fill.acquires, fill.releases), std::tuple(FARO_ABI_NO_RING, 0u, 1u, 0u));
+    EXPECT_EQ(std::tuple(wire.from, wire.into, wire.acquires, wire.releases), std::tuple(0u, 1u, 2u, 1u));
+    EXPECT_EQ(std::tuple(out.from, out.into, out.acquires, out.releases), std::tuple(1u, FARO_ABI_NO_RING, 0u, 2u));
+    EXPECT_EQ(fill.gather, p == 0 ? uint32_t(FARO_ABI_BY_REFERENCE) : uint32_t(FARO_ABI_BY_COPY));
+    ASSERT_EQ(wire.after_count, 1u);
+    EXPECT_EQ(&across.stages[wire.after[0]], &fill);
+  }
+  // One kernel for a share, wherever it is needed; another for what lands and for the last sum.
+  const faro_abi_schedule &across = module.programs[1].schedules[1];
+  const uint32_t share = stageOf(across, FARO_ABI_STAGE_SHARE).kernel;
+  EXPECT_EQ(stageOf(across, FARO_ABI_STAGE_REDUCE).kernel, share);
+  EXPECT_NE(stageOf(across, FARO_ABI_STAGE_PULL).kernel, share);
+  EXPECT_NE(stageOf(module.programs[1].schedules[0], FARO_ABI_STAGE_PULL).kernel, share);
+  EXPECT_STREQ(module.kernel_sets[0].kernels[share].name, "bring_share");
 }
 
 TEST_F(JitTest, SecondTimeComesFromTheCache) {
