@@ -73,12 +73,10 @@ SignalBoard::SignalBoard(std::shared_ptr<Communicator> c)
       me(communicator->topology().localIndex(communicator->rank())), acrossNodes(communicator->topology().nodes() > 1) {
   cpu_set_t cores;
   const bool known = sched_getaffinity(0, sizeof cores, &cores) == 0;
-  // Nodes that meet over the loopback interface share this machine's cores.
-  const std::string &master = communicator->options().masterAddress;
-  const bool oneMachine = master.starts_with("127.") || master == "localhost" || master == "::1";
   // A core for every rank: what is awaited is under way on another core, and a few microseconds of looking are cheaper
-  // than sleeping. Fewer: the core is needed by the rank that is awaited.
-  spinLimit = known && uint32_t(CPU_COUNT(&cores)) >= (oneMachine ? communicator->size() : ranks()) ? 4000 : 50;
+  // than sleeping. Fewer: the core is needed by the rank that is awaited. Across nodes every look asks the wire, which
+  // is system calls: 50 of them are as long as 4000 elsewhere, and nodes may share a machine that they cannot see.
+  spinLimit = known && !acrossNodes && uint32_t(CPU_COUNT(&cores)) >= ranks() ? 4000 : 50;
 }
 
 Expected<std::unique_ptr<SignalBoard>> SignalBoard::create(std::shared_ptr<Communicator> communicator,
