@@ -170,6 +170,11 @@ typedef struct faro_abi_program {
 } faro_abi_program;
 
 /*
+ * The rows of a kernel, in what follows, are the program's; but in a hierarchical combine FAN_OUT and PULL read partial
+ * rows (schedule.partial, partial_stride), and FAN_OUT, REDUCE and SHARE store such.
+ */
+
+/*
  * Push: for each token t of [begin, end), reads the row at src + t x src_stride once and stores it to the rows at
  * dst[offsets[t]] .. dst[offsets[t + 1] - 1] (addresses). row.stride bytes are stored for each: a padded row
  * (row.stride > row.bytes) has zeros in its padding. dst rows are aligned to 64 bytes when row.stride is a multiple of
