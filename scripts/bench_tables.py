@@ -200,7 +200,8 @@ def sections(runs, machine):
 def nodes_column(run):
     a = run.across
     link = f"{a['link_mbit'] / 1000:g} Gbit/s" if a["link_mbit"] else "no limit"
-    return f"{a['nodes']}×{a['ranks_per_node']} {link} {run.routing}"
+    routing = "real-like" if run.routing == "group-limited" else run.routing
+    return f"{a['nodes']}×{a['ranks_per_node']} {link} {routing}"
 
 
 def nodes_cell(run, name):

@@ -166,6 +166,7 @@ if [ $mpi = 1 ]; then
   export FARO_NODE_HOLDERS="${holders[*]}" OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   hosts=''
   for ((n = 0; n < nodes; n++)); do hosts+=,$subnet.$((n + 1)):${size[n]}; done
+  # All nodes share this machine's cores, which mpirun cannot see: who waits has to yield.
   # mpirun gives rank and size; the wrapper says the rest in torchrun's words.
   # shellcheck disable=SC2016
   wrapper='export RANK=$OMPI_COMM_WORLD_RANK LOCAL_RANK=$OMPI_COMM_WORLD_LOCAL_RANK LOCAL_WORLD_SIZE=$OMPI_COMM_WORLD_LOCAL_SIZE
@@ -173,7 +174,7 @@ if [ $mpi = 1 ]; then
   variables=()
   for v in WORLD_SIZE NNODES MASTER_ADDR MASTER_PORT FARO_JOB_SECRET UCX_NET_DEVICES FARO_LINK_MBIT; do variables+=(-x $v); done
   start 0 0 mpirun --host "${hosts#,}" --bind-to none --map-by slot --mca plm_rsh_agent "$(realpath "$0") --enter" \
-    --mca btl_tcp_if_include link0 --mca oob_tcp_if_include link0 --mca pml ob1 --mca btl vader,tcp,self --mca osc ^ucx \
+    --mca mpi_yield_when_idle 1 --mca btl_tcp_if_include link0 --mca oob_tcp_if_include link0 --mca pml ob1 --mca btl vader,tcp,self --mca osc ^ucx \
     "${variables[@]}" sh -c "$wrapper" sh "$@"
 else
   for ((n = 0; n < nodes; n++)); do
