@@ -24,12 +24,11 @@ static Status checkTable(const faro_transport *table, const std::string &path) {
   const bool always = table->last_error && table->open && table->close && table->address && table->connect &&
                       table->alloc && table->base && table->key && table->release && table->progress;
   const uint32_t can = table->capabilities;
-  const bool announced = (!(can & FARO_CAN_MAP) || (table->map && table->pointer && table->unmap)) &&
-                         (!(can & FARO_CAN_PUT) || (table->map && table->unmap && table->put && table->flush)) &&
-                         (!(can & FARO_CAN_MESSAGE) || table->send) &&
-                         (!(can & FARO_CAN_SLEEP) || (table->sleep && table->wake)) &&
-                         (!(can & FARO_CAN_DETECT) || table->peer_state) &&
-                         (!(can & FARO_CAN_DELIVER) || table->deliver);
+  const bool announced =
+      (!(can & FARO_CAN_MAP) || (table->map && table->pointer && table->unmap)) &&
+      (!(can & FARO_CAN_PUT) || (table->map && table->unmap && table->put && table->flush)) &&
+      (!(can & FARO_CAN_MESSAGE) || table->send) && (!(can & FARO_CAN_SLEEP) || (table->sleep && table->wake)) &&
+      (!(can & FARO_CAN_DETECT) || table->peer_state) && (!(can & FARO_CAN_DELIVER) || table->deliver);
   if (!always || !announced)
     return Status(FARO_INTERNAL,
                   fmt::format("{}: the transport '{}' announces capabilities {:#x} but leaves entries for them "

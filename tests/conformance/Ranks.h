@@ -46,6 +46,19 @@ private:
 
 enum class RankKind { Threads, Processes };
 
+/// The thread sanitizer has nothing to find in ranks that are processes, nor in a UCX built without it.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool ThreadsOnly = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr bool ThreadsOnly = true;
+#else
+constexpr bool ThreadsOnly = false;
+#endif
+#else
+constexpr bool ThreadsOnly = false;
+#endif
+
 /// How a rank's process ended.
 struct Ending {
   bool exitedWell = false; ///< with no failed expectation

@@ -9,19 +9,6 @@
 
 namespace faro::test {
 
-/// The thread sanitizer has nothing to find in transports whose ranks are processes, nor in a UCX built without it.
-#if defined(__SANITIZE_THREAD__)
-constexpr bool ThreadsOnly = true;
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-constexpr bool ThreadsOnly = true;
-#else
-constexpr bool ThreadsOnly = false;
-#endif
-#else
-constexpr bool ThreadsOnly = false;
-#endif
-
 const std::vector<Candidate> &candidates() {
   static const std::vector<Candidate> everybody = {
       {"local", "local", RankKind::Threads, true, {}},

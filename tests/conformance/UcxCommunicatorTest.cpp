@@ -1,9 +1,11 @@
 // Communicators over UCX, whose ranks are processes.
+#include "runtime/core/SymmetricMemory.h"
 #include "tests/conformance/Communicators.h"
 #include "tests/conformance/FreePort.h"
 #include "tests/conformance/Ranks.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <unistd.h>
 
@@ -12,16 +14,6 @@ namespace {
 
 using namespace test;
 using std::chrono::seconds;
-
-CommunicatorOptions optionsOf(uint32_t rank, uint32_t worldSize, uint16_t port) {
-  CommunicatorOptions options;
-  options.rank = options.localRank = rank;
-  options.worldSize = worldSize;
-  options.masterPort = port;
-  options.jobSecret = "test secret";
-  options.timeout = seconds(30);
-  return options;
-}
 
 void runProcesses(uint32_t ranks, const std::function<void(std::shared_ptr<Communicator>)> &body,
                   const std::vector<uint32_t> &toBeKilled = {}) {
@@ -47,6 +39,60 @@ TEST(UcxCommunicator, ThirtyTwoRanksMeetInSeconds) {
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   RecordProperty("seconds", std::to_string(took));
   EXPECT_LT(took, 30) << "on two idle cores it takes about one second";
+}
+
+TEST(UcxCommunicator, SixtyFourRanksOnEightNodesMeetAndTalkInSeconds) {
+  std::vector<uint32_t> nodes;
+  for (uint32_t rank = 0; rank < 64; ++rank)
+    nodes.push_back(rank / 8);
+  const auto start = Clock::now();
+  runJob(RankKind::Processes, nodes, [](Communicator &self) { expectConnected(self); });
+  const double took = std::chrono::duration<double>(Clock::now() - start).count();
+  RecordProperty("seconds", std::to_string(took));
+  EXPECT_LT(took, 40) << "on two idle cores it takes about one second";
+}
+
+TEST(UcxCommunicator, RanksOfOneMachineAreOnOneNodeUnlessTheyAreToldOtherwise) {
+  runProcesses(3, [](std::shared_ptr<Communicator> self) { EXPECT_EQ(self->topology(), Topology::oneNode(3)); });
+  runJob(RankKind::Processes, {4, 1, 4, 4}, [](Communicator &self) {
+    EXPECT_EQ(self.topology(), Topology(std::vector<uint32_t>{0, 1, 0, 0}));
+    expectConnected(self);
+  });
+}
+
+TEST(UcxCommunicator, ANodeThatOnlySomeRanksAreToldIsAnErrorOfAll) {
+  const uint16_t port = freePort();
+  runRanks(RankKind::Processes, 3, [&](uint32_t rank) {
+    auto options = optionsOf(rank, 3, port);
+    if (rank == 2)
+      options.node = 0;
+    expectStatus(Communicator::create(options).status(), FARO_INVALID_ARGUMENT, {"rank 2", "rank 0", "FARO_NODE"});
+  });
+}
+
+/// What containers on one machine look like that were told one node.
+TEST(UcxCommunicator, RanksOfANodeThatCannotShareMemoryAreToldSo) {
+  setenv("UCX_ALLOC_PRIO", "mmap", 1); // before UCX is loaded, which ranks do
+  runJob(RankKind::Processes, {0, 0}, [](Communicator &self) {
+    const auto shared = std::shared_ptr<Communicator>(std::shared_ptr<void>(), &self);
+    const auto memory = SymmetricMemory::create(shared, {100, 100}, gatherOverJob(shared), "window");
+    ASSERT_FALSE(memory);
+    expectStatus(memory.status(), FARO_UNAVAILABLE, {"window", "rank"});
+  });
+  unsetenv("UCX_ALLOC_PRIO");
+}
+
+TEST(UcxCommunicator, SharedMemoryAloneIsNoWireToAnotherNode) {
+  setenv("UCX_TLS", "posix,sysv", 1);
+  const uint16_t port = freePort();
+  runRanks(RankKind::Processes, 2, [&](uint32_t rank) {
+    auto options = optionsOf(rank, 2, port);
+    options.node = rank;
+    const auto self = Communicator::create(options);
+    ASSERT_FALSE(self);
+    EXPECT_NE(self.status().message().find("UCX_TLS=posix,sysv"), std::string::npos) << self.status().message();
+  });
+  unsetenv("UCX_TLS");
 }
 
 std::vector<std::string> sharedMemoryFiles() {
