@@ -172,7 +172,7 @@ if [ $mpi = 1 ]; then
   wrapper='export RANK=$OMPI_COMM_WORLD_RANK LOCAL_RANK=$OMPI_COMM_WORLD_LOCAL_RANK LOCAL_WORLD_SIZE=$OMPI_COMM_WORLD_LOCAL_SIZE
     node=$(hostname); export NODE_RANK=${node#node} GROUP_RANK=${node#node}; exec "$@"'
   variables=()
-  for v in WORLD_SIZE NNODES MASTER_ADDR MASTER_PORT FARO_JOB_SECRET UCX_NET_DEVICES FARO_LINK_MBIT; do variables+=(-x $v); done
+  for v in WORLD_SIZE NNODES MASTER_ADDR MASTER_PORT FARO_JOB_SECRET UCX_NET_DEVICES FARO_LINK_MBIT; do variables+=(-x "$v"); done
   start 0 0 mpirun --host "${hosts#,}" --bind-to none --map-by slot --mca plm_rsh_agent "$(realpath "$0") --enter" \
     --mca mpi_yield_when_idle 1 --mca btl_tcp_if_include link0 --mca oob_tcp_if_include link0 --mca pml ob1 --mca btl vader,tcp,self --mca osc ^ucx \
     "${variables[@]}" sh -c "$wrapper" sh "$@"
