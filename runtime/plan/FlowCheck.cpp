@@ -206,7 +206,7 @@ Status checkRail(const Topology &topology, uint32_t rank, const NodePlan &across
     FARO_RETURN_IF_ERROR(claimFlow(topology, rank, send.forwarder, send.rows, records, claims));
     FARO_RETURN_IF_ERROR(checkLoads(rank, across, send, claims));
     for (const Claim &claim : claims)
-      rows.returns[send.forwarder].push_back({claim.owner, records[claim.owner].shares + claim.row});
+      rows.returns[send.forwarder].insert({claim.owner, records[claim.owner].shares + claim.row});
   }
   return checkKnown(topology, rank, forwarders, records);
 }

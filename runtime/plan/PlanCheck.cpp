@@ -116,28 +116,33 @@ Status PlanCheck::arrived(uint32_t rail, uint32_t flowRow, std::span<const Place
     return fault(fmt::format("row {} came to rank {} from rank {}, which has {} rows for it", flowRow, rank, rail,
                              flow == rows.arrivals.end() ? 0 : flow->second.size()));
   const FlowRows::Arrival &expected = flow->second[flowRow];
-  const std::string name = fmt::format("rank {}, token {}, row {} of what rank {} sends rank {}", expected.owner,
-                                       expected.token, flowRow, rail, rank);
+  const auto name = [&] {
+    return fmt::format("rank {}, token {}, row {} of what rank {} sends rank {}", expected.owner, expected.token,
+                       flowRow, rail, rank);
+  };
   if (destinations.size() != expected.destinations.size())
-    return fault(fmt::format("{}: its header has {} destinations, expected {}", name, destinations.size(),
+    return fault(fmt::format("{}: its header has {} destinations, expected {}", name(), destinations.size(),
                              expected.destinations.size()));
   for (size_t i = 0; i < destinations.size(); ++i)
     if (const Place &is = destinations[i], &planned = expected.destinations[i];
         is.rank != planned.rank || is.row != planned.row)
       return fault(fmt::format("{}: its header has row {} of rank {} as destination {}, expected row {} of rank {}",
-                               name, is.row, is.rank, i, planned.row, planned.rank));
+                               name(), is.row, is.rank, i, planned.row, planned.rank));
   return Status::ok();
 }
 
-Status PlanCheck::returned(uint32_t forwarder, uint32_t flowRow, Place place) const {
+Status PlanCheck::returned(uint32_t forwarder, std::span<const Place> destinations, Returned &soFar) const {
+  const std::string name = fmt::format("a partial row that rank {} sends back to rank {}", forwarder, rank);
+  if (destinations.size() != 1)
+    return fault(fmt::format("{} has {} destinations, expected one", name, destinations.size()));
+  const Place &place = destinations[0];
   const auto flow = rows.returns.find(forwarder);
-  if (flow == rows.returns.end() || flowRow >= flow->second.size())
-    return fault(fmt::format("partial row {} came back to rank {} from rank {}, which has {} rows for it", flowRow,
-                             rank, forwarder, flow == rows.returns.end() ? 0 : flow->second.size()));
-  if (const Place &planned = flow->second[flowRow]; place.rank != planned.rank || place.row != planned.row)
-    return fault(fmt::format("partial row {} of what rank {} sends back to rank {} is for partial row {} of rank {}, "
-                             "expected row {} of rank {}",
-                             flowRow, forwarder, rank, place.row, place.rank, planned.row, planned.rank));
+  if (flow == rows.returns.end() || !flow->second.contains({place.rank, place.row}))
+    return fault(fmt::format("{} is for partial row {} of rank {}, but nothing of that row went that way", name,
+                             place.row, place.rank));
+  if (!soFar.insert({forwarder, place.rank, place.row}).second)
+    return fault(
+        fmt::format("{} is for partial row {} of rank {}, which has come already", name, place.row, place.rank));
   return Status::ok();
 }
 

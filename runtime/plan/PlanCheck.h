@@ -13,8 +13,11 @@
 #include "faro/communicator.h"
 #include "runtime/plan/NodePlan.h"
 
+#include <array>
 #include <map>
+#include <set>
 #include <span>
+#include <utility>
 
 namespace faro {
 
@@ -30,9 +33,12 @@ struct FlowRows {
     uint32_t owner, token;
     std::vector<Place> destinations;
   };
-  std::map<uint32_t, std::vector<Arrival>> arrivals; ///< by rail: what it sends this rank
-  std::map<uint32_t, std::vector<Place>> returns;    ///< by forwarder: owner and partial row of what it sends back
+  std::map<uint32_t, std::vector<Arrival>> arrivals;                   ///< by rail: what it sends this rank
+  std::map<uint32_t, std::set<std::pair<uint32_t, uint32_t>>> returns; ///< by forwarder: owners and partial rows
 };
+
+/// Partial rows that came back in one call: forwarder, owner, row.
+using Returned = std::set<std::array<uint32_t, 3>>;
 
 class PlanCheck {
 public:
@@ -47,9 +53,10 @@ public:
   /// owner planned, in their order.
   Status arrived(uint32_t rail, uint32_t flowRow, std::span<const Place> destinations) const;
 
-  /// Combine: row `flowRow` of what `forwarder` sends back to this rank. `place` is the owner and the row of its
-  /// partial window.
-  Status returned(uint32_t forwarder, uint32_t flowRow, Place place) const;
+  /// Combine: a row of what `forwarder` sends back to this rank. (Owners ask apart from each other, so rows come back
+  /// in any order.) Its one destination must be where an owner waits for a row of that flow, and none in `soFar`, which
+  /// it joins; a call starts with an empty one.
+  Status returned(uint32_t forwarder, std::span<const Place> destinations, Returned &soFar) const;
 
 private:
   uint32_t rank = 0;

@@ -43,7 +43,7 @@ public:
                                                       shape.mostPlaces, windowRows, run.batch.hash});
     if (!slice)
       return damaged(flow, n, slot, slice.status());
-    if (run.batch.check && run.program->op == FARO_ABI_DISPATCH)
+    if (run.batch.check)
       FARO_RETURN_IF_ERROR(checkPlaces(flow, n, *slice));
 
     RunScratch &scratch = *run.parts.scratch;
@@ -78,10 +78,13 @@ private:
     std::vector<uint32_t> offsets;
     FARO_RETURN_IF_ERROR(slice.forEachPlace(
         offsets, [&](uint32_t local, uint32_t row) { places.push_back({run.nodeRanks()[local], row}); }));
-    for (uint32_t row = 0; row < slice.rows(); ++row)
-      FARO_RETURN_IF_ERROR(run.batch.check->arrived(
-          flow.peer, n * run.rings->shape.rowsPerSlice + row,
-          std::span<const Place>(places).subspan(offsets[row], offsets[row + 1] - offsets[row])));
+    for (uint32_t row = 0; row < slice.rows(); ++row) {
+      const uint32_t flowRow = n * run.rings->shape.rowsPerSlice + row;
+      const auto ofRow = std::span<const Place>(places).subspan(offsets[row], offsets[row + 1] - offsets[row]);
+      FARO_RETURN_IF_ERROR(run.program->op == FARO_ABI_DISPATCH
+                               ? run.batch.check->arrived(flow.peer, flowRow, ofRow)
+                               : run.batch.check->returned(flow.peer, ofRow, returned));
+    }
     return Status::ok();
   }
 
@@ -90,6 +93,7 @@ private:
   faro_abi_push_fn kernel;
   uint64_t stride;
   std::vector<uint64_t> bases, windowRows; ///< by local index
+  Returned returned;                       ///< with FARO_CHECK=1
 };
 
 } // namespace

@@ -247,9 +247,13 @@ TEST(PlanCheck, headersAreHeldAgainstTheirOwnersPlan) {
 
   const auto rail = job.check(1);
   ASSERT_TRUE(rail);
-  EXPECT_TRUE(rail->returned(3, flowRow, {0, owner.partialRowOf(row)}));
-  expect(rail->returned(3, flowRow, {0, 0}), "is for partial row 0 of rank 0, expected row");
-  expect(rail->returned(2, flowRow, {0, 0}), "which has 0 rows for it");
+  const std::vector<Place> home = {{0, owner.partialRowOf(row)}}, elsewhere = {{0, 0}}, twice = {home[0], home[0]};
+  Returned soFar;
+  EXPECT_TRUE(rail->returned(3, home, soFar));
+  expect(rail->returned(3, home, soFar), "which has come already");
+  expect(rail->returned(3, elsewhere, soFar), "is for partial row 0 of rank 0, but nothing of that row went that way");
+  expect(rail->returned(3, twice, soFar), "has 2 destinations, expected one");
+  expect(rail->returned(2, home, soFar), "but nothing of that row went that way");
 }
 
 TEST(PlanHash, standsForProgramAndRouting) {
