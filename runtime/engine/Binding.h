@@ -26,8 +26,6 @@ struct FlowRun {
   InFlow *in = nullptr;
   std::vector<uint32_t> fired, done; ///< slices, by stage
   std::chrono::steady_clock::time_point lastChange;
-
-  FlowTokens &tokens() const { return out ? out->tokens : in->tokens; }
 };
 
 /// A stage that fires once a slice.

@@ -193,7 +193,7 @@ bool Run::tokensThere(const FlowRun &flow, uint32_t stage) const {
     if (each.acquires >> r & 1 && !rings.shape.rings[r].perFlow)
       slots = std::min(slots, rings.shape.rings[r].slots);
   const uint32_t sharers = std::max(making, 1u);
-  return rings.available(flow.tokens(), each.acquires, slots / sharers + (slots % sharers != 0));
+  return rings.available(flow.out->tokens, each.acquires, slots / sharers + (slots % sharers != 0));
 }
 
 /// Whether the flow's next slice can go through the stage.
@@ -219,7 +219,7 @@ Expected<bool> Run::ready(const FlowRun &flow, uint32_t s) {
 Status Run::fire(FlowRun &flow, uint32_t s) {
   const faro_abi_stage &stage = schedule.stages[s];
   if (stage.acquires)
-    context->rings->take(flow.tokens(), stage.acquires);
+    context->rings->take(flow.out->tokens, stage.acquires);
   const uint32_t n = flow.fired[s]++;
   FARO_RETURN_IF_ERROR(bindings.slices[s]->fire(flow, n));
   flow.lastChange = Clock::now();
@@ -236,7 +236,7 @@ Status Run::completed(FlowRun &flow, uint32_t s) {
   if (flow.out) {
     for (uint32_t r = 0; stage.releases >> r; ++r)
       if (stage.releases >> r & 1)
-        context->rings->giveBack(flow.tokens(), r, 1);
+        context->rings->giveBack(flow.out->tokens, r, 1);
     if (s == context->rings->shape.wire && last)
       --making;
     return Status::ok();

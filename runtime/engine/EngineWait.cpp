@@ -69,7 +69,7 @@ std::string Run::waitOf(const FlowRun &flow) const {
       if (onceBefore[s] >> before & 1 && !isDone(before))
         return say(s, flow.fired[s], fmt::format("stage {}", schedule.stages[before].name));
     for (uint32_t r = 0; r < rings.shape.ringCount; ++r)
-      if (schedule.stages[s].acquires >> r & 1 && !rings.available(flow.tokens(), 1u << r, ~0u))
+      if (schedule.stages[s].acquires >> r & 1 && !rings.available(flow.out->tokens, 1u << r, ~0u))
         return say(s, flow.fired[s],
                    fmt::format("a slot of ring {}{}", rings.shape.rings[r].name,
                                rings.shape.rings[r].givenBackAt == flow.end ? "" : " that the other end gives back"));

@@ -94,10 +94,6 @@ Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, b
     if (!(mask >> r & 1))
       continue;
     const RingShape &ring = rings.shape.rings[r];
-    if (ring.takenAt == FlowEnd::Receiver) {
-      rings.giveBack(flow.tokens, r, 1);
-      continue;
-    }
     ++flow.givenBack[r];
     const uint64_t batch = std::max<uint64_t>(1, ring.slots / 4);
     if (!last && flow.givenBack[r] - flow.reported[r] < batch)

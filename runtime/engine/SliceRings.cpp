@@ -28,18 +28,14 @@ SliceRings::SliceRings(const faro_abi_program &program, const faro_abi_schedule 
   slotContents.resize(shape.rings[schedule.stages[shape.wire].from].slots);
 }
 
-static void prepareTokens(FlowTokens &tokens, const SliceShape &shape) {
-  for (uint32_t r = 0; r < shape.ringCount; ++r)
-    if (!shape.rings[r].perFlow)
-      tokens.slots[r].resize(shape.rings[r].slots);
-}
-
 OutFlow &SliceRings::out(uint32_t peer) {
   auto &flow = outs[peer];
   if (!flow) {
     flow = std::make_unique<OutFlow>();
     flow->peer = peer;
-    prepareTokens(flow->tokens, shape);
+    for (uint32_t r = 0; r < shape.ringCount; ++r)
+      if (!shape.rings[r].perFlow)
+        flow->tokens.slots[r].resize(shape.rings[r].slots);
   }
   return *flow;
 }
@@ -55,7 +51,6 @@ InFlow &SliceRings::in(uint32_t peer) {
     flow = std::make_unique<InFlow>();
     flow->peer = peer;
     flow->bytes.resize(shape.rings[schedule.stages[shape.wire].into].slots);
-    prepareTokens(flow->tokens, shape);
   }
   return *flow;
 }

@@ -56,8 +56,8 @@ struct InFlow {
   static constexpr uint64_t Underway = 1;
   std::vector<uint64_t> bytes; ///< of the slice in each slot; 0: none; Underway: it has a place and is not there yet
   std::unique_ptr<SlotMemory> memory;
-  FlowTokens tokens;
-  /// Rings whose slots are taken at the other end and given back at this one: given back, and of these reported.
+  /// Slots of each ring that were given back at this end, and how many of these the other end, which took them, was
+  /// told of.
   std::array<uint64_t, FARO_ABI_MAX_RINGS> givenBack{}, reported{};
 };
 

@@ -17,16 +17,14 @@ enum class FlowEnd : uint8_t { Sender, Receiver };
 bool isOnceASlice(const faro_abi_stage &stage);
 FlowEnd endOf(const faro_abi_stage &stage);
 
-/// A ring as slices see it: a slice larger than a slot takes several adjacent ones, which are one here.
+/// A ring as slices see it: a slice larger than a slot takes several adjacent ones, which are one here. Slots are taken
+/// where slices leave, and tokens are counted there; when a slot is given back at the other end, a message says so.
 struct RingShape {
   const char *name = nullptr;
   uint64_t slotBytes = 0;
   uint32_t slots = 0;
   bool perFlow = false; ///< once for each flow that arrives; else once a rank
-  /// Where slots are taken and given back. Tokens are counted where they are taken; when a slot is given back at the
-  /// other end of the flow, a message says so.
-  bool taken = false, givenBack = false;
-  FlowEnd takenAt = FlowEnd::Sender, givenBackAt = FlowEnd::Sender;
+  FlowEnd givenBackAt = FlowEnd::Sender;
 };
 
 struct SliceShape {
@@ -40,9 +38,9 @@ struct SliceShape {
 
   uint32_t slices(uint64_t rows) const { return uint32_t((rows + rowsPerSlice - 1) / rowsPerSlice); }
 
-  /// For a hierarchical schedule. INVALID_ARGUMENT when a ring holds less than a row, or when the stages are no chain
-  /// that the engine can run (exactly one wire, which takes its slots; who gives a slot back is at or behind who takes
-  /// it); the message names the ring or stage.
+  /// For a hierarchical schedule that has passed the module's check: one gather or reduce, one wire, one fan_out, each
+  /// ring's slots taken by the stage that fills them. INVALID_ARGUMENT, naming the ring, when one holds less than a
+  /// row.
   static Expected<SliceShape> of(const faro_abi_program &program, const faro_abi_schedule &schedule);
 };
 
