@@ -77,12 +77,18 @@ Expected<std::shared_ptr<CommunicatorImpl>> CommunicatorImpl::create(Communicato
 }
 
 CommunicatorImpl::~CommunicatorImpl() {
-  if (failure_)
-    bootstrap_->leave(std::min<Nanoseconds>(timeout(), LeaveTogether), [this] {
+  if (failure_) {
+    const auto patience = std::min<Nanoseconds>(timeout(), LeaveTogether);
+    // What this rank said last arrives while everybody is still there, and connections that are being made for it
+    // stand: see settle.
+    if (context_ && transport_->capabilities & FARO_CAN_PUT)
+      transport_->flush(context_, patience.count());
+    bootstrap_->leave(patience, [this] {
       if (context_)
         transport_->progress(context_);
       return Status::ok();
     });
+  }
   if (context_)
     transport_->close(context_, Nanoseconds(std::chrono::seconds(1)).count());
 }
