@@ -1,5 +1,6 @@
 #include "tests/runtime/engine/Shuffle.h"
 
+#include "tests/conformance/FreePort.h"
 #include "tests/runtime/engine/HandMade.h"
 
 #include <fmt/format.h>
@@ -36,6 +37,7 @@ std::vector<std::shared_ptr<Communicator>> communicators(const std::vector<uint3
   }
   // Nodes that are no blocks: as processes would meet.
   std::vector<std::shared_ptr<Communicator>> ranks(count);
+  const uint16_t port = freePort();
   std::vector<std::thread> threads;
   for (uint32_t rank = 0; rank < count; ++rank)
     threads.emplace_back([&, rank] {
@@ -45,7 +47,7 @@ std::vector<std::shared_ptr<Communicator>> communicators(const std::vector<uint3
       options.node = nodeOfRank[rank];
       options.transport = "local";
       options.jobSecret = "of the engine's tests";
-      options.masterPort = uint16_t(20000 + getpid() % 20000);
+      options.masterPort = port;
       options.timeout = timeout;
       auto made = Communicator::create(options);
       EXPECT_TRUE(made) << made.status().message();
