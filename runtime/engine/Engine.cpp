@@ -81,6 +81,7 @@ Expected<bool> Run::turn() {
     context->parts.communicator->progress();
     FARO_RETURN_IF_ERROR(context->parts.exchange->failure());
     FARO_RETURN_IF_ERROR(settle());
+    FARO_RETURN_IF_ERROR(grantSlots());
   }
   FARO_RETURN_IF_ERROR(note(fireShort()));
   bool sliced = false;
@@ -182,10 +183,28 @@ Status Run::settle() {
   return Status::ok();
 }
 
+Status Run::grantSlots() {
+  if (std::exchange(granted, true))
+    return Status::ok();
+  for (const FlowRun &flow : flows)
+    if (flow.in && flow.slices > 0)
+      FARO_RETURN_IF_ERROR(context->parts.exchange->grant(*context->rings, *flow.in));
+  return Status::ok();
+}
+
+bool Run::tokensBack() const {
+  for (const FlowRun &flow : flows)
+    if (flow.out && flow.out->tokens.taken != flow.out->tokens.returned)
+      return false;
+  return true;
+}
+
 bool Run::tokensThere(const FlowRun &flow, uint32_t stage) const {
   const faro_abi_stage &each = schedule.stages[stage];
   if (!each.acquires)
     return true;
+  if (stage == context->rings->shape.wire && !flow.out->granted)
+    return false;
   // Flows share a ring's slots fairly: one whose peer is slow must not sit on all of them.
   const SliceRings &rings = *context->rings;
   uint32_t slots = ~0u;

@@ -41,7 +41,10 @@ private:
   using Clock = std::chrono::steady_clock;
 
   bool isDone(uint32_t stage) const { return done >> stage & 1; }
-  bool isOver() const { return stagesLeft == 0 && flowsLeft == 0; }
+  /// All stages are done and every slot that this rank took is free again: what it sent has been read. A transport may
+  /// hold what was sent until its sender makes it go on, so a rank that went away before would let others wait.
+  bool isOver() const { return stagesLeft == 0 && flowsLeft == 0 && tokensBack(); }
+  bool tokensBack() const;
   Expected<bool> turn();
 
   // Once stages.
@@ -57,7 +60,9 @@ private:
   Status completed(FlowRun &flow, uint32_t stage);
   Expected<bool> fireWires();
   Expected<bool> fireNext(FlowEnd end);
+  Status grantSlots();
   bool tokensThere(const FlowRun &flow, uint32_t stage) const;
+  bool granted = false; ///< the senders of this run's flows know that they may use my slots
 
   // For errors.
   Status reasonFor(const Status &status) const;

@@ -40,7 +40,8 @@ std::vector<uint32_t> Run::absent() const {
       for (const uint32_t rank : board.missing(schedule.stages[s].flag))
         ranks.push_back(rank);
   for (const FlowRun &flow : flows)
-    if (flow.done[context->rings->shape.wire] < flow.slices)
+    if (flow.done[context->rings->shape.wire] < flow.slices ||
+        (flow.out && flow.out->tokens.taken != flow.out->tokens.returned))
       ranks.push_back(flow.peer);
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
@@ -68,12 +69,16 @@ std::string Run::waitOf(const FlowRun &flow) const {
     for (uint32_t before = 0; before < s; ++before)
       if (onceBefore[s] >> before & 1 && !isDone(before))
         return say(s, flow.fired[s], fmt::format("stage {}", schedule.stages[before].name));
+    if (s == wire && !flow.out->granted)
+      return say(s, 0, "the other end to make slots for it");
     for (uint32_t r = 0; r < rings.shape.ringCount; ++r)
       if (schedule.stages[s].acquires >> r & 1 && !rings.available(flow.out->tokens, 1u << r, ~0u))
         return say(s, flow.fired[s],
                    fmt::format("a slot of ring {}{}", rings.shape.rings[r].name,
                                rings.shape.rings[r].givenBackAt == flow.end ? "" : " that the other end gives back"));
   }
+  if (flow.out && flow.out->tokens.taken != flow.out->tokens.returned)
+    return say(wire, flow.slices, "the other end to read what was sent and give its slots back");
   return say(sliceStages.front(), flow.fired[sliceStages.front()], "its rows");
 }
 
@@ -85,6 +90,7 @@ std::string Run::waits() const {
     bool over = true;
     for (const uint32_t s : sliceStages)
       over &= endOf(schedule.stages[s]) != flow.end || flow.done[s] == flow.slices;
+    over &= !flow.out || flow.out->tokens.taken == flow.out->tokens.returned;
     if (!over && left++ < Most)
       text += (text.empty() ? "" : "; ") + waitOf(flow);
   }

@@ -129,7 +129,14 @@ Status SessionImpl::connect() {
   counts.emplace(*communicator, *board, largest, sendAs(CountsMessage));
   originExchange.emplace(*communicator, *board, sendAs(OriginsMessage));
   // Nobody sends counts before all have a place for them.
-  return path == FARO_ABI_HIERARCHICAL ? communicator->barrier() : Status::ok();
+  if (path != FARO_ABI_HIERARCHICAL)
+    return Status::ok();
+  FARO_RETURN_IF_ERROR(communicator->barrier());
+  // Once with nothing in it. A connection to another node is made at the first word, with the help of both ends; after
+  // this it stands, and a rank that has its counts and computes for a while lets nobody wait for its own.
+  const std::vector<uint32_t> items(largest), rows(communicator->topology().nodes());
+  auto all = counts->exchange({0, 0, items, rows}, "the first exchange between the nodes");
+  return all ? communicator->barrier() : all.status();
 }
 
 void SessionImpl::message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) {
@@ -174,9 +181,6 @@ template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work w
   auto result = work();
   if (nanoseconds)
     *nanoseconds += uint64_t((std::chrono::steady_clock::now() - start) / Nanoseconds(1));
-  if (!call && statusOf(result).isOk())
-    if (Status left = sendOff(); !left)
-      result = left;
   if (const Status &status = statusOf(result); !status.isOk()) {
     broken = status;
     call.reset();
@@ -184,31 +188,6 @@ template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work w
       communicator->abort(status);
   }
   return result;
-}
-
-/// A transport may hold what was sent until somebody makes it go on. After a call nobody does: the caller may compute
-/// for as long as it likes, and ranks of other nodes would wait for it.
-Status SessionImpl::sendOff() {
-  if (path != FARO_ABI_HIERARCHICAL)
-    return Status::ok();
-  constexpr auto Slice = std::chrono::milliseconds(20);
-  const faro_transport &transport = communicator->transport();
-  const auto start = std::chrono::steady_clock::now();
-  while (true) {
-    const faro_status code = transport.flush(communicator->transportContext(), Nanoseconds(Slice).count());
-    if (code == FARO_OK)
-      return Status::ok();
-    // The cause, where somebody is known to be gone.
-    FARO_RETURN_IF_ERROR(communicator->check());
-    if (code != FARO_DEADLINE_EXCEEDED)
-      return {code, fmt::format("rank {}: sending to other nodes: {}", communicator->rank(), transport.last_error())};
-    if (std::chrono::steady_clock::now() - start > communicator->timeout())
-      return {
-          FARO_DEADLINE_EXCEEDED,
-          fmt::format("rank {}: what it sent to other nodes did not leave within {:.1f} s; a rank there is stuck, or "
-                      "the link is",
-                      communicator->rank(), std::chrono::duration<double>(communicator->timeout()).count())};
-  }
 }
 
 uint16_t SessionImpl::activityOf(const faro_abi_program &program, uint16_t call) const {

@@ -73,8 +73,6 @@ private:
   /// Bytes of a window of a plan's received rows, for the ranks of this node.
   std::vector<uint64_t> bytesOf(const Plan &plan, uint64_t bytesPerRow) const;
   std::span<const uint32_t> nodeRanks() const;
-  /// Everything that this rank has sent to other nodes is on its way without its help.
-  Status sendOff();
   template <typename Work> auto guarded(uint64_t *nanoseconds, Work work) -> decltype(work());
 
   // What other ranks send to the session itself; slices go to the slice exchange.

@@ -89,6 +89,14 @@ Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequenc
   return status;
 }
 
+Status SliceExchange::grant(SliceRings &rings, InFlow &flow) {
+  if (std::exchange(flow.granted, true))
+    return Status::ok();
+  const CreditMessage message{rings.schedule.stages[rings.shape.wire].into, 0};
+  return communicator->send(channel, flow.peer, Credits << 8 | rings.programIndex,
+                            std::as_bytes(std::span(&message, 1)));
+}
+
 Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, bool last) {
   for (uint32_t r = 0; mask >> r; ++r) {
     if (!(mask >> r & 1))
@@ -171,11 +179,16 @@ void SliceExchange::message(uint32_t rank, uint32_t tag, std::span<const std::by
 }
 
 void SliceExchange::creditsFrom(uint32_t rank, SliceRings &rings, std::span<const std::byte> bytes) {
-  CreditMessage credits;
+  CreditMessage credits{};
+  if (bytes.size() == sizeof credits)
+    std::memcpy(&credits, bytes.data(), sizeof credits);
+  if (bytes.size() == sizeof credits && credits.givenBack == 0) {
+    rings.out(rank).granted = true;
+    return;
+  }
   OutFlow *flow = rings.findOut(rank);
   if (bytes.size() != sizeof credits || !flow)
     return fail(fmt::format("rank {} gives back slots of {} that it never got", rank, rings.schedule.name));
-  std::memcpy(&credits, bytes.data(), sizeof credits);
   if (credits.ring >= rings.shape.ringCount || credits.givenBack > flow->tokens.taken[credits.ring] ||
       credits.givenBack < flow->tokens.returned[credits.ring])
     return fail(fmt::format("rank {} gives back {} slots of ring {} of {}, expected between {} and {}", rank,

@@ -28,6 +28,9 @@ public:
 
   /// Sends slice `sequence` of the flow, which must stay as it is until flow.sent is greater.
   Status deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, std::span<const faro_iov> pieces);
+  /// Tells the sender of a flow, once, that there are slots for it here. So the connection on which these are given
+  /// back stands before anything depends on it.
+  Status grant(SliceRings &rings, InFlow &flow);
   /// Slots of a flow that arrives here are free again. Tells the sender where it holds the tokens: not each time, but
   /// at the latest when a quarter of the slots is free, or at once when this slice is the `last` of a call.
   Status giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, bool last);

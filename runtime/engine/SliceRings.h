@@ -43,7 +43,8 @@ struct FlowTokens {
 /// Slices that this rank sends to `peer`.
 struct OutFlow {
   uint32_t peer = 0;
-  uint64_t sent = 0;               ///< slices whose bytes may change again: all before this one
+  bool granted = false; ///< the peer has slots for this flow, and a connection back to say when they are free
+  uint64_t sent = 0;    ///< slices whose bytes may change again: all before this one
   std::vector<uint64_t> sentEarly; ///< and these
   FlowTokens tokens;
 };
@@ -51,6 +52,7 @@ struct OutFlow {
 /// Slices that this rank gets from `peer`.
 struct InFlow {
   uint32_t peer = 0;
+  bool granted = false;  ///< the sender was told that it may send
   uint64_t arrived = 0;  ///< all slices before this one are there
   uint64_t consumed = 0; ///< and before this one were read; their slots may be overwritten
   static constexpr uint64_t Underway = 1;
