@@ -1,6 +1,7 @@
 #include "tests/conformance/Ranks.h"
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -31,10 +32,17 @@ Blackboard::Blackboard(uint32_t ranks) : ranks_(ranks), size_(sizeof(Shared) + r
 
 Blackboard::~Blackboard() { munmap(shared_, size_); }
 
-bool Blackboard::barrier(uint32_t count) {
+static timespec inMilliseconds(int64_t milliseconds) {
   timespec until{};
   clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += 30;
+  until.tv_nsec += milliseconds % 1000 * 1'000'000;
+  until.tv_sec += milliseconds / 1000 + until.tv_nsec / 1'000'000'000;
+  until.tv_nsec %= 1'000'000'000;
+  return until;
+}
+
+bool Blackboard::barrier(uint32_t count, const std::function<void()> &meanwhile) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   pthread_mutex_lock(&shared_->mutex);
   const uint64_t generation = shared_->generation;
   if (++shared_->waiting == count) {
@@ -42,9 +50,16 @@ bool Blackboard::barrier(uint32_t count) {
     ++shared_->generation;
     pthread_cond_broadcast(&shared_->changed);
   }
-  int error = 0;
-  while (shared_->generation == generation && !error)
-    error = pthread_cond_timedwait(&shared_->changed, &shared_->mutex, &until);
+  while (shared_->generation == generation && std::chrono::steady_clock::now() < deadline) {
+    if (meanwhile) {
+      pthread_mutex_unlock(&shared_->mutex);
+      meanwhile();
+      pthread_mutex_lock(&shared_->mutex);
+    }
+    const timespec until = inMilliseconds(meanwhile ? 1 : 100);
+    if (shared_->generation == generation)
+      pthread_cond_timedwait(&shared_->changed, &shared_->mutex, &until);
+  }
   const bool met = shared_->generation != generation;
   pthread_mutex_unlock(&shared_->mutex);
   return met;

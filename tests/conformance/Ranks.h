@@ -22,8 +22,9 @@ public:
   Blackboard(const Blackboard &) = delete;
   Blackboard &operator=(const Blackboard &) = delete;
 
-  /// Returns when `count` ranks are here. False after half a minute: a test that hangs must not stay.
-  bool barrier(uint32_t count);
+  /// Returns when `count` ranks are here, and calls `meanwhile` again and again until then. False after half a minute: a
+  /// test that hangs must not stay.
+  bool barrier(uint32_t count, const std::function<void()> &meanwhile = {});
   /// Everybody's bytes, by rank; all ranks must call it. Empty after half a minute.
   std::vector<std::string> exchange(uint32_t rank, const std::string &mine);
 

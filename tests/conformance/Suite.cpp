@@ -164,10 +164,12 @@ void Rank::greet() {
 }
 
 void Rank::barrier() {
-  // The blackboard's barrier blocks, and a rank that does not make progress can hold up what others sent to it.
-  for (uint32_t peer = 0; peer < size; ++peer)
-    table->progress(context);
-  EXPECT_TRUE(board.barrier(size)) << "a rank did not come to the barrier";
+  // A rank that makes no progress holds up what others sent to it, and what it sent itself.
+  const auto progress = [&] {
+    while (table->progress(context)) {
+    }
+  };
+  EXPECT_TRUE(board.barrier(size, progress)) << "a rank did not come to the barrier";
 }
 
 std::vector<std::string> Rank::keys(faro_region *region) {
