@@ -1,0 +1,118 @@
+// What waits for what, over nodes only: one constraint of dialect/README.md a split, which names the program.
+// RUN: faro-opt --xfer-verify-schedule --verify-diagnostics --split-input-file %s
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s19 dispatch(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %hand = xfer.hand %plan after(%in) on(core) kernel(@p)
+  %give = xfer.notify "handed" after(%hand) on(link)
+  %have = xfer.await "handed" after(%give) on(link)
+  %full = xfer.gather %plan after(%in, %have) into(%tx) acquires(%tx) on(core) by(copy) kernel(@p)
+  %there = xfer.wire after(%full) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  // expected-error@+1 {{stage 'fan_out' fires where slices arrive and cannot wait for stage 'gather', which fires where they leave; only the wire is known at both ends}}
+  %out = xfer.fan_out %plan after(%in, %there, %full) from(%rx) releases(%rx) on(core) kernel(@p)
+  %push = xfer.push %plan after(%in) on(core) kernel(@p)
+  %sent = xfer.notify "done" after(%push, %out) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s20 dispatch(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %hand = xfer.hand %plan after(%in) on(core) kernel(@p)
+  %give = xfer.notify "handed" after(%hand) on(link)
+  %have = xfer.await "handed" after(%give) on(link)
+  // expected-error@+1 {{stage 'gather' takes rows that peers handed over; expected a flag that is raised after stage 'hand' and awaited before this one}}
+  %full = xfer.gather %plan after(%in) into(%tx) acquires(%tx) on(core) by(copy) kernel(@p)
+  %there = xfer.wire after(%full) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  %out = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
+  %push = xfer.push %plan after(%in) on(core) kernel(@p)
+  %sent = xfer.notify "done" after(%push, %out) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s21 combine(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
+  %ask = xfer.ask %plan on(link)
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
+  %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
+  %own = xfer.share %plan after(%in) on(core) kernel(@p)
+  %give = xfer.notify "landed" after(%land) on(link)
+  %have = xfer.await "landed" after(%give) on(link)
+  // expected-error@+1 {{stage 'pull' adds partial rows that forwarders store; expected a flag that is raised after stage 'fan_out' and awaited before this one}}
+  %sum = xfer.pull %plan after(%own) on(core) kernel(@p)
+  %sent = xfer.notify "done" after(%sum, %part) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s21_share combine(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
+  %ask = xfer.ask %plan on(link)
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
+  %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
+  %own = xfer.share %plan after(%in) on(core) kernel(@p)
+  %give = xfer.notify "landed" after(%land) on(link)
+  %have = xfer.await "landed" after(%give) on(link)
+  // expected-error@+1 {{stage 'pull' adds the partial rows of stage 'share'; expected to come after it}}
+  %sum = xfer.pull %plan after(%have) on(core) kernel(@p)
+  %sent = xfer.notify "done" after(%sum, %part, %own) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s22 combine(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
+  %ask = xfer.ask %plan on(link)
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  // expected-error@+1 {{stage 'reduce' sums what other nodes ask for; expected stage 'ask' before it: if all ranks wait for each other's, nobody asks}}
+  %part = xfer.reduce %plan after(%in) into(%tx) acquires(%tx) on(core) kernel(@p)
+  %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
+  %own = xfer.share %plan after(%in) on(core) kernel(@p)
+  %give = xfer.notify "landed" after(%land) on(link)
+  %have = xfer.await "landed" after(%give) on(link)
+  %sum = xfer.pull %plan after(%own, %have) on(core) kernel(@p)
+  %sent = xfer.notify "done" after(%sum, %part) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
