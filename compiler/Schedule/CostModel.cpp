@@ -8,54 +8,45 @@
 namespace faro::compiler {
 namespace {
 
-// Where the figures come from. "assumed" ones have the right order of magnitude and are to be measured where it
-// matters; none of them changes what is correct, only how fast it is.
-//
-//   copyRate    tcp: measured, 14 KB rows gathered 7.7 and scattered 8.3 GB/s by one core while tcp ran on loopback.
-//               rdma: assumed, a GPU's or several cores' rate.
-//   copyStart   assumed, a kernel's start.
-//   post        tcp: assumed, a system call and its copy's start. rdma: assumed, a doorbell.
-//   wireRate    tcp: loopback, measured 3.4 to 9.3 GB/s with UCX 1.13 and without; rdma: a 400 Gbit/s NIC.
-//   wireStart   0.2 us a slice, assumed.
-//   latency     assumed: tcp 30 us, rdma 5 us.
-//   completion  tcp: a send is over when the bytes are in the socket's buffer. rdma: when the other side has answered.
-//   credit      a small message back: a latency.
-//   piece       tcp: assumed, one more entry of an IOV, which the kernel copies from anyway. rdma: 0, it cannot: the
-//               model's tokens are not memory that the NIC knows.
-//   slices      where to look for the best. tcp: gather + tcp + scatter of 128 MiB in 14 KB rows on loopback was best
-//   at
-//               112 KiB (measured); 8 slots of 128 KiB on either side are a second-level cache of 2 MiB. rdma: below
-//               256 KiB the cost of a slice shows, above 4 MiB the fill.
 constexpr double KiB = 1024, MiB = 1024 * KiB;
-constexpr WireModel Models[] = {
-    {.copyRate = 8,
-     .copyStart = 1000,
-     .post = 10000,
-     .wireRate = 5,
-     .wireStart = 200,
-     .latency = 30000,
-     .completion = 0,
-     .credit = 30000,
-     .piece = 250,
-     .leastSlice = uint64_t(64 * KiB),
-     .mostSlice = uint64_t(128 * KiB)},
-    {.copyRate = 200,
-     .copyStart = 2000,
-     .post = 2000,
-     .wireRate = 50,
-     .wireStart = 200,
-     .latency = 5000,
-     .completion = 5000,
-     .credit = 5000,
-     .piece = 0,
-     .leastSlice = uint64_t(256 * KiB),
-     .mostSlice = uint64_t(4 * MiB)},
+
+// "Assumed" figures have the right order of magnitude and are to be measured where it matters; none of them changes
+// what is correct, only how fast it is.
+
+/// Sockets, as between processes of one machine.
+constexpr WireModel Tcp = {
+    .copyRate = 8,     // measured: long rows gathered and scattered by one core while tcp ran on loopback
+    .copyStart = 1000, // assumed: a kernel's start
+    .post = 10000,     // assumed: a system call and its copy's start
+    .wireRate = 5,     // measured: loopback, between the slowest and the fastest that UCX and sockets alone reach
+    .wireStart = 200,  // assumed
+    .latency = 30000,  // assumed
+    .completion = 0,   // a send is over when the bytes are in the socket's buffer
+    .credit = 30000,   // a small message back: a latency
+    .piece = 250,      // assumed: one more entry of an IOV, which the kernel copies from anyway
+    .leastSlice = uint64_t(64 * KiB), // half of the most; the best that was measured for long rows lies between the two
+    .mostSlice = uint64_t(128 * KiB), // 8 slots of it on either side fill a second-level cache of 2 MiB
 };
+
+/// A NIC of 400 Gbit/s.
+constexpr WireModel Rdma = {
+    .copyRate = 200,                   // assumed: a GPU's or several cores' rate
+    .copyStart = 2000,                 // assumed: a kernel's start
+    .post = 2000,                      // assumed: a doorbell
+    .wireRate = 50,                    // the NIC's
+    .wireStart = 200,                  // assumed
+    .latency = 5000,                   // assumed
+    .completion = 5000,                // when the other side has answered
+    .credit = 5000,                    // a small message back: a latency
+    .piece = 0,                        // it cannot: the model's tokens are not memory that the NIC knows
+    .leastSlice = uint64_t(256 * KiB), // below it the cost of a slice shows
+    .mostSlice = uint64_t(4 * MiB),    // above it the fill does
+};
+
+constexpr std::array<const WireModel *, 2> Models = {&Tcp, &Rdma};
 constexpr std::array<const char *, 2> Names = {"tcp", "rdma"};
 
-/// The formula asks for 2 or 3. Stages that now and then take longer ask for more: simulated with exponential jitter of
-/// 2 us a stage at 50 GB/s and 512 KiB, 2, 3, 4, 8 slots take 1.73, 1.20, 1.04, 1.04 times as long as without; with
-/// 5 us only 8 stay below 1.1.
+/// The formula asks for 2 or 3. Stages that take much longer now and then ask for more, so that others go on meanwhile.
 constexpr uint32_t Slots = 8;
 
 /// A ring of a forwarder exists once for each flow that arrives, so it may not be large: rows that are get fewer slots.
@@ -84,7 +75,7 @@ std::optional<WireClass> wireClassFromName(std::string_view name) {
 }
 
 const char *wireClassName(WireClass wire) { return Names[size_t(wire)]; }
-const WireModel &wireModel(WireClass wire) { return Models[size_t(wire)]; }
+const WireModel &wireModel(WireClass wire) { return *Models[size_t(wire)]; }
 
 SliceTimes sliceTimes(const WireModel &wire, uint64_t rows, uint64_t rowBytes, bool byReference) {
   const double bytes = double(rows) * double(rowBytes);

@@ -47,22 +47,25 @@ TEST(MarkedGraph, AnActorThatWaitsForItselfIsADeadCycle) {
   EXPECT_EQ(graph.verify(), "not live: the cycle a -> a holds no token");
 }
 
-TEST(MarkedGraph, SlotsGivenBackTooEarlyAreNamed) {
+/// Two slots that a writer, actor 0, fills and a reader, actor 1, reads; `edges` alone order the two.
+MarkedGraph twoSlots(const char *slots, const char *writer, const char *reader, const std::vector<TokenEdge> &edges) {
   MarkedGraph graph;
-  const size_t gather = graph.addActor("gather"), wire = graph.addActor("wire"), out = graph.addActor("out");
-  graph.addEdge(gather, wire, 0, "after");
-  graph.addEdge(wire, out, 0, "after");
-  graph.addEdge(gather, gather, 2, "given back by gather itself");
-  graph.addPool({"tx", gather, {wire}, 2});
+  graph.addActor(writer);
+  graph.addActor(reader);
+  for (const TokenEdge &edge : edges)
+    graph.addEdge(edge.from, edge.to, edge.tokens, edge.why);
+  graph.addPool({slots, 0, {1}, 2});
+  return graph;
+}
+
+TEST(MarkedGraph, SlotsGivenBackTooEarlyAreNamed) {
+  const MarkedGraph graph =
+      twoSlots("tx", "gather", "wire", {{0, 1, 0, "after"}, {0, 0, 2, "given back by gather itself"}});
   EXPECT_EQ(graph.verify(), "not safe: slots 'tx': 'gather' may write a slot that 'wire' is not done with");
 }
 
 TEST(MarkedGraph, ASlotReadBeforeItIsWrittenIsNamed) {
-  MarkedGraph graph;
-  const size_t wire = graph.addActor("wire"), out = graph.addActor("out");
-  graph.addEdge(wire, out, 1, "the slice before");
-  graph.addEdge(out, wire, 1, "slots of rx");
-  graph.addPool({"rx", wire, {out}, 2});
+  const MarkedGraph graph = twoSlots("rx", "wire", "out", {{0, 1, 1, "the slice before"}, {1, 0, 1, "slots of rx"}});
   EXPECT_EQ(graph.verify(), "not safe: slots 'rx': 'out' reads a slot that 'wire' may not have written");
 }
 
