@@ -34,6 +34,13 @@ struct RowList {
   int count = 0;
 };
 
+/// Makes `next` good for weightedSum, which prefetches as many of its rows as `now` has: where it is shorter it gets
+/// rows of `now`, since a prefetch of what is in the cache costs nothing.
+inline void fillUp(RowList &next, const RowList &now) {
+  for (int i = next.count; i < now.count; ++i)
+    next.rows[i] = now.rows[i];
+}
+
 /// dst[c] = round(sum over i of weights[i] x rows[i][c]): f32, each product rounded, then added, in the order of the
 /// list, from +0. Finite values only. Meanwhile the first now.count rows of `next` are fetched into the L2 cache at the
 /// same offsets: k short streams are too short for the prefetchers of the hardware. `streaming`: whole lines past the

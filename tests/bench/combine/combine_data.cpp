@@ -7,8 +7,7 @@
 namespace faro::bench {
 
 CombineData::CombineData(const Problem &p)
-    : problem(p), bytes(p.rowBytes()), result(p.tokens() * bytes), exact(p.tokens() * bytes),
-      byNode(p.tokens() * bytes) {
+    : ShuffleData(p), result(p.tokens() * bytes), exact(p.tokens() * bytes), byNode(p.tokens() * bytes) {
   makeReferences();
 }
 

@@ -2,21 +2,16 @@
 #pragma once
 
 #include "faro/communicator.h"
-#include "tests/bench/control.h"
 #include "tests/bench/kernels.h"
-#include "tests/bench/memory.h"
-#include "tests/bench/method.h"
-#include "tests/bench/problem.h"
+#include "tests/bench/shuffle_data.h"
 
 namespace faro::bench {
 
-class CombineData : public Workspace {
+class CombineData : public ShuffleData {
 public:
   explicit CombineData(const Problem &problem);
 
-  const Problem &problem;
-  const size_t bytes; ///< of a row
-  Buffer result;      ///< tokens [T, H]
+  Buffer result; ///< tokens [T, H]
 
   char *resultRow(size_t t) { return result.data() + t * bytes; }
   /// The results of the experts, `stride` bytes apart.
@@ -49,15 +44,10 @@ template <typename Find> void CombineData::sumRows(size_t count, char *dst, bool
   for (size_t i = 0; i < count; ++i) {
     const RowList &now = lists[i % 2];
     RowList &next = lists[(i + 1) % 2];
-    int known = 0;
-    if (i + 1 < count) {
+    next.count = 0;
+    if (i + 1 < count)
       find(i + 1, next);
-      known = next.count;
-    }
-    // The kernel prefetches as many rows as it sums. Where the next list is shorter, it gets rows of this one: a
-    // prefetch of what is in the cache costs nothing.
-    for (int j = known; j < now.count; ++j)
-      next.rows[j] = now.rows[j];
+    fillUp(next, now);
     weightedSum(problem.options.element, dst + i * bytes, now, next, bytes, streaming);
   }
   storeFence();

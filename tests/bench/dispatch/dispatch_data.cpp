@@ -4,7 +4,7 @@
 
 namespace faro::bench {
 
-DispatchData::DispatchData(const Problem &p) : problem(p), bytes(p.rowBytes()), tokens(p.tokens() * bytes + 64) {
+DispatchData::DispatchData(const Problem &p) : ShuffleData(p), tokens(p.tokens() * bytes + 64) {
   for (size_t t = 0; t < p.tokens(); ++t)
     RowPattern(p.options.element, p.rank, int(t), 0).fill(token(t), bytes);
 }

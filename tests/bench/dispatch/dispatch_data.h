@@ -2,20 +2,15 @@
 #pragma once
 
 #include "faro/communicator.h"
-#include "tests/bench/control.h"
-#include "tests/bench/memory.h"
-#include "tests/bench/method.h"
-#include "tests/bench/problem.h"
+#include "tests/bench/shuffle_data.h"
 
 namespace faro::bench {
 
-class DispatchData : public Workspace {
+class DispatchData : public ShuffleData {
 public:
   explicit DispatchData(const Problem &problem);
 
-  const Problem &problem;
-  const size_t bytes; ///< of a row
-  Buffer tokens;      ///< [T, H], and one cache line: a limit reads up to the end of the last row's
+  Buffer tokens; ///< [T, H], and one cache line: a limit reads up to the end of the last row's
 
   char *token(size_t t) { return tokens.data() + t * bytes; }
 

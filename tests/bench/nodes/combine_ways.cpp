@@ -1,51 +1,24 @@
 #include "tests/bench/nodes/combine_ways.h"
 
 #include <algorithm>
-#include <fmt/format.h>
 
 namespace faro::bench {
 namespace {
 
-/// Tokens that are summed between two looks at the wire.
-constexpr size_t TokensAtATime = 4;
-
-std::string nameOf(Dedupe dedupe, Staging staging) {
-  const char *what = dedupe == Dedupe::None   ? "every item"
-                     : dedupe == Dedupe::Rank ? "one partial row per (token, rank)"
-                                              : "one partial row per (token, node)";
-  return fmt::format("{}: {}", staging == Staging::Passes ? "packed" : "in slices, not packed", what);
-}
-
-Kind kindOf(Dedupe dedupe, Staging staging) {
-  return dedupe == Dedupe::Node && staging == Staging::Slices ? Kind::Limit : Kind::Peer;
-}
-
-class CombineWay : public Method {
+class CombineWay final : public Way {
 public:
-  CombineWay(NodesCombine &b, Dedupe d, Staging s)
-      : Method(nameOf(d, s), kindOf(d, s)), bench(b), nodes(b.nodes), dedupe(d), staging(s) {}
+  CombineWay(NodesCombine &b, Dedupe d, Staging s) : Way(b.nodes, d, s, "partial row"), bench(b) { list(); }
 
-  bool plans() const override { return false; }
-  bool checks() const override { return true; }
   Check check() override { return dedupe == Dedupe::None ? bench.checkExact() : bench.checkRounded(); }
 
   void run() override {
-    prepare();
-    if (staging == Staging::Passes)
-      pack();
-    Exchange x;
-    // Backwards: what came in on an edge goes out on it.
-    x.rows = NodesBench::rowCounts(traffic->in);
-    x.expected = traffic->outRows;
-    x.sliceRows = bench.problem.options.sliceRows;
-    x.slice = [this](int to, size_t first, size_t count) { return slice(size_t(to), first, count); };
-    if (staging == Staging::Slices)
-      x.work = [this] { return sumSome(); };
-    x.come = [this](const SliceHeader &header, const char *data) { come(header, data); };
-    x.sent = [this](const SliceHeader &header, int to) { giveBack(header, to); };
-    exchange(nodes.wire, bench.problem.rank, x);
-    while (sumSome())
-      ;
+    summed = 0;
+    ready.clear();
+    missing = toCome;
+    for (uint32_t t = 0; t < missing.size(); ++t)
+      if (missing[t] == 0)
+        ready.push_back(t);
+    exchangeRows(/*workMeanwhile=*/staging == Staging::Slices);
     storeFence();
   }
 
@@ -56,24 +29,8 @@ private:
     float weight;
   };
 
-  size_t bytes() const { return bench.bytes; }
-  char *stagedOut(size_t to, size_t row) { return nodes.sent.data() + (traffic->inStart[to] + row) * bytes(); }
-  char *stagedBack(size_t from, size_t row) { return nodes.arrived.data() + (traffic->outStart[from] + row) * bytes(); }
-
   /// Planning of this way: what is added to what. Once, and not measured.
-  void prepare() {
-    summed = 0;
-    ready.clear();
-    if (!traffic)
-      list();
-    missing = toCome;
-    for (uint32_t t = 0; t < missing.size(); ++t)
-      if (missing[t] == 0)
-        ready.push_back(t);
-  }
-
   void list() {
-    traffic = &nodes.traffic(dedupe);
     const RowMap &map = nodes.map;
     const size_t tokens = bench.problem.tokens();
     toCome.assign(tokens, 0);
@@ -83,13 +40,13 @@ private:
     for (size_t t = 0; t < tokens; ++t)
       for (uint32_t c = map.localBegin[t]; c < map.localBegin[t + 1]; ++c)
         found[t].push_back({map.local[c].choice, {nodes.finalRow(map.local[c]), map.local[c].weight}});
-    for (size_t r = 0; r < traffic->out.size(); ++r)
-      for (size_t i = 0; i < traffic->out[r].rows(); ++i) {
-        const Edge &edge = traffic->out[r];
+    for (size_t r = 0; r < traffic.in.size(); ++r)
+      for (size_t i = 0; i < traffic.in[r].rows(); ++i) {
+        const Edge &edge = traffic.in[r];
         const Target &first = edge.targets[edge.begin[i]];
         const bool whole = dedupe == Dedupe::None;
         found[edge.token[i]].push_back(
-            {whole ? first.choice : uint32_t(MaxTopk + r), {stagedBack(r, i), whole ? first.weight : 1.0f}});
+            {whole ? first.choice : uint32_t(MaxTopk + r), {stagedIn(r, i), whole ? first.weight : 1.0f}});
         ++toCome[edge.token[i]];
       }
     for (auto &of : found) {
@@ -111,15 +68,14 @@ private:
   }
 
   /// What goes back for row i of an edge: without dedupe the row itself, else the sum of its rows on this node.
-  void makeRow(const Edge &edge, size_t i, char *to) {
+  void makeRow(const Edge &edge, size_t i, char *to) override {
     if (dedupe == Dedupe::None)
       return copyStreaming(to, nodes.finalRow(edge.targets[edge.begin[i]]), bytes());
     float weights[MaxTopk];
     const RowList now = rowsOf(edge, i, weights);
     float unused[MaxTopk];
     RowList next = rowsOf(edge, std::min(i + 1, edge.rows() - 1), unused);
-    for (int j = next.count; j < now.count; ++j)
-      next.rows[j] = now.rows[j];
+    fillUp(next, now);
     weightedSum(bench.problem.options.element, to, now, next, bytes(), staging == Staging::Passes);
   }
 
@@ -133,17 +89,8 @@ private:
     return list;
   }
 
-  void pack() {
-    for (size_t r = 0; r < traffic->in.size(); ++r)
-      for (size_t i = 0; i < traffic->in[r].rows(); ++i)
-        makeRow(traffic->in[r], i, stagedOut(r, i));
-    storeFence();
-  }
-
-  Segments slice(size_t to, size_t first, size_t count) {
-    if (staging == Staging::Passes)
-      return {{stagedOut(to, first), count * bytes()}};
-    const Edge &edge = traffic->in[to];
+  Segments slice(size_t to, size_t first, size_t count) override {
+    const Edge &edge = traffic.out[to];
     Segments segments;
     if (dedupe == Dedupe::None) {
       for (size_t i = first; i < first + count; ++i)
@@ -159,7 +106,7 @@ private:
     return {{nodes.slot(slot), count * bytes()}};
   }
 
-  void giveBack(const SliceHeader &header, int to) {
+  void gone(const SliceHeader &header, int to) override {
     const auto found = slotOf.find({uint32_t(to), header.first});
     if (found == slotOf.end())
       return;
@@ -167,33 +114,29 @@ private:
     slotOf.erase(found);
   }
 
-  void come(const SliceHeader &header, const char *data) {
-    copyStreaming(stagedBack(header.from, header.first), data, header.rows * bytes());
-    const Edge &edge = traffic->out[header.from];
+  void come(const SliceHeader &header, const char *data) override {
+    copyStreaming(stagedIn(header.from, header.first), data, header.rows * bytes());
+    const Edge &edge = traffic.in[header.from];
     for (size_t i = header.first; i < header.first + header.rows; ++i)
       if (--missing[edge.token[i]] == 0)
         ready.push_back(edge.token[i]);
   }
 
-  bool sumSome() {
+  /// Sums of tokens whose rows are all there.
+  bool work() override {
     const size_t end = std::min(ready.size(), summed + TokensAtATime);
     if (summed == end)
       return false;
     for (; summed < end; ++summed) {
       const RowList now = listOf(ready[summed]);
       RowList next = summed + 1 < ready.size() ? listOf(ready[summed + 1]) : now;
-      for (int j = next.count; j < now.count; ++j)
-        next.rows[j] = now.rows[j];
+      fillUp(next, now);
       weightedSum(bench.problem.options.element, bench.resultRow(ready[summed]), now, next, bytes(), true);
     }
     return true;
   }
 
   NodesCombine &bench;
-  NodesBench &nodes;
-  const Dedupe dedupe;
-  const Staging staging;
-  const Traffic *traffic = nullptr;
   std::vector<const char *> terms; // of all tokens
   std::vector<float> termWeights;  // beside terms
   std::vector<uint32_t> termBegin{0};

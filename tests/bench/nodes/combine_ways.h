@@ -2,14 +2,15 @@
 #pragma once
 
 #include "tests/bench/combine/combine_data.h"
-#include "tests/bench/nodes/dispatch_ways.h"
+#include "tests/bench/nodes/way.h"
 
 namespace faro::bench {
 
 class NodesCombine : public CombineData {
 public:
   using Data = CombineData;
-  NodesCombine(const Problem &p, Control &control, Wire &wire) : CombineData(p), nodes(p, control, wire) {
+  NodesCombine(const Problem &p, Control &control, Wire &wire)
+      : CombineData(p), nodes(p, control, wire, Direction::Combine) {
     fillExpertRows(nodes.rows.mine(), bytes);
     control.barrier(); // others read them
   }

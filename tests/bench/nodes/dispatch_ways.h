@@ -2,7 +2,7 @@
 #pragma once
 
 #include "tests/bench/dispatch/dispatch_data.h"
-#include "tests/bench/nodes/nodes_bench.h"
+#include "tests/bench/nodes/way.h"
 
 #include <cstring>
 
@@ -11,7 +11,8 @@ namespace faro::bench {
 class NodesDispatch : public DispatchData {
 public:
   using Data = DispatchData;
-  NodesDispatch(const Problem &p, Control &control, Wire &wire) : DispatchData(p), nodes(p, control, wire) {}
+  NodesDispatch(const Problem &p, Control &control, Wire &wire)
+      : DispatchData(p), nodes(p, control, wire, Direction::Dispatch) {}
   NodesBench nodes;
 
   /// Of this rank's experts, as an aligned layout asks for.
@@ -29,11 +30,6 @@ public:
     DispatchData::flush();
     nodes.flush();
   }
-};
-
-enum class Staging {
-  Passes, ///< three passes: all rows packed, all sent in slices, all placed
-  Slices, ///< a slice is sent from where its rows lie, and placed while others are on their way
 };
 
 std::unique_ptr<Method> dispatchWay(NodesDispatch &bench, Dedupe dedupe, Staging staging);

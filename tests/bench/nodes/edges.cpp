@@ -1,6 +1,7 @@
 #include "tests/bench/nodes/edges.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace faro::bench {
 
@@ -52,7 +53,7 @@ Edge RowMap::edge(int s, int d, Dedupe dedupe) const {
   return edge;
 }
 
-Traffic RowMap::traffic(Dedupe dedupe) const {
+Traffic RowMap::traffic(Dedupe dedupe, Direction direction) const {
   Traffic traffic;
   for (int r = 0; r < problem.ranks; ++r) {
     traffic.outStart.push_back(traffic.outRows);
@@ -61,6 +62,11 @@ Traffic RowMap::traffic(Dedupe dedupe) const {
     traffic.in.push_back(edge(r, problem.rank, dedupe));
     traffic.outRows += traffic.out.back().rows();
     traffic.inRows += traffic.in.back().rows();
+  }
+  if (direction == Direction::Combine) {
+    std::swap(traffic.out, traffic.in);
+    std::swap(traffic.outStart, traffic.inStart);
+    std::swap(traffic.outRows, traffic.inRows);
   }
   return traffic;
 }

@@ -28,8 +28,10 @@ struct Edge {
   size_t rows() const { return token.size(); }
 };
 
-/// What one rank sends to, and gets from, each rank in a dispatch; the combine goes the other way. Staging rows are
-/// numbered through by rank.
+/// The combine goes back: what came in on an edge goes out on it.
+enum class Direction { Dispatch, Combine };
+
+/// What one rank sends to, and gets from, each rank. Staging rows are numbered through by rank.
 struct Traffic {
   std::vector<Edge> out, in;
   std::vector<size_t> outStart, inStart;
@@ -41,7 +43,7 @@ class RowMap {
 public:
   explicit RowMap(const Problem &problem);
 
-  Traffic traffic(Dedupe dedupe) const;
+  Traffic traffic(Dedupe dedupe, Direction direction = Direction::Dispatch) const;
   /// Items of this rank's tokens whose rows lie on this node, as targets; token t has those from localBegin[t] on.
   std::vector<Target> local;
   std::vector<uint32_t> localBegin{0};

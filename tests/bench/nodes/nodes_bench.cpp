@@ -20,23 +20,25 @@ static size_t stagingRows(const Problem &p) {
   return std::max({p.options.items(), p.received.size(), p.tokens() * size_t(p.ranks)});
 }
 
-NodesBench::NodesBench(const Problem &p, Control &c, Wire &w)
-    : problem(p), control(c), wire(w), bytes(p.rowBytes()), map(p),
+NodesBench::NodesBench(const Problem &p, Control &c, Wire &w, Direction d)
+    : problem(p), control(c), wire(w), direction(d), bytes(p.rowBytes()), map(p),
       rows(c, ranksOfNode(p), p.received.size() * p.rowBytes()), sent(stagingRows(p) * bytes),
       arrived(stagingRows(p) * bytes), slots((size_t(p.ranks) + 1) * Wire::InFlight * slotBytes()) {}
 
 const Traffic &NodesBench::traffic(Dedupe dedupe) {
   auto &entry = known[size_t(dedupe)];
   if (!entry)
-    entry = std::make_unique<Traffic>(map.traffic(dedupe));
+    entry = std::make_unique<Traffic>(map.traffic(dedupe, direction));
   return *entry;
 }
 
-std::vector<size_t> NodesBench::rowCounts(const std::vector<Edge> &edges) {
-  std::vector<size_t> counts;
-  for (const Edge &edge : edges)
-    counts.push_back(edge.rows());
-  return counts;
+Exchange NodesBench::exchangeOf(const Traffic &traffic) const {
+  Exchange x;
+  for (const Edge &edge : traffic.out)
+    x.rows.push_back(edge.rows());
+  x.expected = traffic.inRows;
+  x.sliceRows = problem.options.sliceRows;
+  return x;
 }
 
 void NodesBench::wipe() {

@@ -2,6 +2,7 @@
 //
 //   this file, edges      who sends what, and where it lies
 //   wire, exchange        slices by UCX active messages, several on their way, other work in the pauses
+//   way                   rows packed first, or slices as they are; the other work meanwhile
 //   dispatch_ways         packed, or straight from the tokens to their places; each item, per rank or per node
 //   combine_ways          the way back, with partial rows
 //   raw_stream            the same deduped bytes and nothing else: the bound of a wire that nobody limits
@@ -25,11 +26,12 @@ std::vector<int> ranksOfOtherNodes(const Problem &problem);
 
 class NodesBench {
 public:
-  NodesBench(const Problem &problem, Control &control, Wire &wire);
+  NodesBench(const Problem &problem, Control &control, Wire &wire, Direction direction);
 
   const Problem &problem;
   Control &control;
   Wire &wire;
+  const Direction direction;
   const size_t bytes; ///< of a row
   RowMap map;
   SharedRows rows; ///< of the experts of each rank of this node
@@ -40,9 +42,10 @@ public:
   char *slot(int i) { return slots.data() + size_t(i) * slotBytes(); }
 
   char *finalRow(const Target &t) const { return rows.of(t.rank) + t.row * bytes; }
+  /// In this bench's direction.
   const Traffic &traffic(Dedupe dedupe);
-  /// Rows to each rank of an exchange in the direction of the dispatch, or back.
-  static std::vector<size_t> rowCounts(const std::vector<Edge> &edges);
+  /// Of so many rows; what becomes of them is the caller's to fill in.
+  Exchange exchangeOf(const Traffic &traffic) const;
 
   void wipe();
   void flush();

@@ -12,26 +12,19 @@ using namespace compiler;
 
 /// What this rank does.
 static Volumes volumesOf(Op op, const Problem &problem, const RowMap &map) {
-  const Traffic traffic = map.traffic(Dedupe::Node);
-  size_t fanned = 0;
-  for (const Edge &edge : traffic.in)
-    fanned += edge.targets.size();
+  const bool sums = op == Op::Combine;
+  const Traffic traffic = map.traffic(Dedupe::Node, sums ? Direction::Combine : Direction::Dispatch);
+  size_t items = 0; // of the rows that are summed before they are sent, or fanned out when they have come
+  for (const Edge &edge : sums ? traffic.out : traffic.in)
+    items += edge.targets.size();
   const size_t bytes = problem.rowBytes();
   Volumes v;
   v.rowBytes = bytes;
-  if (op == Op::Combine) {
-    v.sentRows = traffic.inRows;
-    v.receivedRows = traffic.outRows;
-    v.gatheredBytes = fanned * bytes;
-    v.fannedOutBytes = traffic.outRows * bytes;
-    v.localBytes = (map.local.size() + traffic.outRows + problem.tokens()) * bytes;
-  } else {
-    v.sentRows = traffic.outRows;
-    v.receivedRows = traffic.inRows;
-    v.gatheredBytes = traffic.outRows * bytes;
-    v.fannedOutBytes = fanned * bytes;
-    v.localBytes = map.local.size() * bytes;
-  }
+  v.sentRows = traffic.outRows;
+  v.receivedRows = traffic.inRows;
+  v.gatheredBytes = (sums ? items : traffic.outRows) * bytes;
+  v.fannedOutBytes = (sums ? traffic.inRows : items) * bytes;
+  v.localBytes = (map.local.size() + (sums ? traffic.inRows + problem.tokens() : 0)) * bytes;
   return v;
 }
 

@@ -6,7 +6,6 @@
 
 namespace faro::bench {
 
-/// `back`: in the direction of the combine.
-std::unique_ptr<Method> rawStream(NodesBench &nodes, bool back);
+std::unique_ptr<Method> rawStream(NodesBench &nodes);
 
 } // namespace faro::bench

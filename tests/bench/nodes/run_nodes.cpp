@@ -2,6 +2,7 @@
 
 #include "tests/bench/code_cache.h"
 #include "tests/bench/nodes/combine_ways.h"
+#include "tests/bench/nodes/dispatch_ways.h"
 #include "tests/bench/nodes/mpi_peers.h"
 #include "tests/bench/nodes/prediction.h"
 #include "tests/bench/nodes/raw_stream.h"
@@ -54,7 +55,7 @@ public:
 
   void addLimits(MakeWay makeWay) {
     add(makeWay(bench, Dedupe::Node, Staging::Slices), Dedupe::Node);
-    add(rawStream(bench.nodes, op == Op::Combine), Dedupe::Node);
+    add(rawStream(bench.nodes), Dedupe::Node);
   }
 
   void run() {
