@@ -3,17 +3,13 @@
 
 #include "faro/module.h"
 #include "faro/session.h"
+#include "runtime/engine/SessionWindows.h"
 #include "runtime/engine/SignalBoard.h"
 #include "runtime/engine/SliceRings.h"
-#include "runtime/plan/NodePlan.h"
-#include "runtime/plan/PlanCheck.h"
 
 namespace faro {
 
 class SliceExchange;
-
-/// Which of a rank's windows holds the rows that others pull; said with the flag that opens a combine.
-enum WindowName : uint8_t { ReceivedWindow = 1, OutputsWindow = 2 };
 
 /// Memory that runs use again and again. Whoever fills it uses it up before anybody else runs.
 struct RunScratch {
@@ -22,33 +18,22 @@ struct RunScratch {
   std::vector<uint32_t> offsets;
 };
 
-/// What a session lends to its runs. Windows span the ranks of one's own node. Before a run starts they must be large
-/// enough for the batch: `transit` NodePlan::transitRowsOfRank x transitRowBytes, `partials`
-/// NodePlan::partialRowsOfRank x the schedule's partial_stride.
+/// What a session lends to its runs. Before a run starts the windows that it uses must have room for the batch.
 struct RunParts {
   Communicator *communicator = nullptr;
   const Module *module = nullptr;
   SignalBoard *board = nullptr;
   SliceExchange *exchange = nullptr; ///< null when all ranks are on one node
-  const Window *received = nullptr, *outputs = nullptr;
-  const Window *transit = nullptr, *partials = nullptr; ///< null when all ranks are on one node
+  const SessionWindows *windows = nullptr;
   SessionStatistics *statistics = nullptr;
   RunScratch *scratch = nullptr;
-};
-
-/// One batch: what prepare found.
-struct Batch {
-  const Plan *plan = nullptr;
-  const NodePlan *across = nullptr; ///< null for a direct schedule
-  const PlanCheck *check = nullptr; ///< null unless plans are checked
-  uint64_t hash = 0;                ///< of the plan, the same on all ranks
 };
 
 struct RunContext {
   RunParts parts;
   const faro_abi_program *program = nullptr;
   const faro_abi_schedule *schedule = nullptr;
-  Batch batch;
+  const Batch *batch = nullptr;
   SignalTag mine;              ///< what this rank says with its flags
   SliceRings *rings = nullptr; ///< null for a direct schedule
   uint64_t call = 0;           ///< calls of this program before this one
@@ -73,8 +58,5 @@ struct RunContext {
 /// Output that a stage makes before it lets others go on: enough to be worth a kernel's start, little enough that the
 /// wire does not run dry meanwhile.
 constexpr uint64_t GrainBytes = 256 << 10;
-
-/// Bytes of a transit window a row: the row, then (behind all rows) how many descriptors it has, and these.
-uint64_t transitRowBytes(const faro_abi_program &dispatch);
 
 } // namespace faro

@@ -39,11 +39,11 @@ FlowRun makeFlow(const RunContext &run, FlowEnd end, uint32_t peer, uint32_t ind
 /// the same one first.
 std::vector<FlowRun> makeFlows(const RunContext &run) {
   std::vector<FlowRun> flows;
-  if (!run.batch.across)
+  if (!run.batch->across)
     return flows;
   const bool combines = run.program->op == FARO_ABI_COMBINE;
-  const auto &sends = run.batch.across->sends;
-  const auto &receives = run.batch.across->receives;
+  const auto &sends = run.batch->across->sends;
+  const auto &receives = run.batch->across->receives;
   for (uint32_t i = 0; i < sends.size(); ++i)
     flows.push_back(
         makeFlow(run, combines ? FlowEnd::Receiver : FlowEnd::Sender, sends[i].forwarder, i, sends[i].rows));
@@ -108,7 +108,7 @@ Expected<std::unique_ptr<Run>> start(const RunParts &parts, const faro_abi_progr
   run->parts = parts;
   run->program = &program;
   run->schedule = &schedule;
-  run->batch = batch;
+  run->batch = &batch;
   run->mine = mine;
   if (schedule.path == FARO_ABI_HIERARCHICAL) {
     run->rings = parts.exchange ? parts.exchange->ringsOf(schedule) : nullptr;
@@ -129,7 +129,7 @@ Expected<std::unique_ptr<Run>> start(const RunParts &parts, const faro_abi_progr
 
 Expected<std::unique_ptr<Run>> startDispatch(const RunParts &parts, const faro_abi_schedule &schedule,
                                              const Batch &batch, ConstRows x, uint16_t activity) {
-  return start(parts, *batch.plan->program, schedule, batch, {activity, 0}, {x, {}});
+  return start(parts, *batch.program, schedule, batch, {activity, 0}, {x, {}});
 }
 
 Expected<std::unique_ptr<Run>> startCombine(const RunParts &parts, const faro_abi_program &combine,

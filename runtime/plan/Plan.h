@@ -22,7 +22,6 @@ struct RowRun {
 class Plan {
 public:
   const faro_abi_program *program = nullptr; ///< the dispatch it was made for
-  const void *session = nullptr;             ///< who made it
   int64_t tokens = 0;
   int64_t receivedRows = 0; ///< of this rank, padding included
 

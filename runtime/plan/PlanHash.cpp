@@ -1,6 +1,7 @@
 #include "runtime/plan/PlanHash.h"
 
 #include <bit>
+#include <cstring>
 
 namespace faro {
 
@@ -57,6 +58,14 @@ uint64_t programHash(const faro_abi_program &program) {
   for (uint32_t e = 0; e < program.routes.table_size; ++e)
     hash.add(program.routes.table[e]);
   return hash.finish();
+}
+
+bool sameShuffle(const faro_abi_program &a, const faro_abi_program &b) {
+  return a.row.element == b.row.element && a.row.columns == b.row.columns && a.row.stride == b.row.stride &&
+         std::memcmp(&a.layout, &b.layout, sizeof a.layout) == 0 && a.routes.topk == b.routes.topk &&
+         a.routes.experts == b.routes.experts && a.routes.placement == b.routes.placement &&
+         (a.routes.table_size == 0 ||
+          std::memcmp(a.routes.table, b.routes.table, a.routes.table_size * sizeof(uint32_t)) == 0);
 }
 
 uint64_t routingHash(const faro_abi_program &program, TopkIdx idx) {

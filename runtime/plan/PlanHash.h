@@ -15,6 +15,8 @@ namespace faro {
 
 /// What a dispatch and its combine have in common: row, layout, routes.
 uint64_t programHash(const faro_abi_program &program);
+/// The same, compared in full.
+bool sameShuffle(const faro_abi_program &a, const faro_abi_program &b);
 
 /// This rank's part: the program and topk_idx, dropped choices included.
 uint64_t routingHash(const faro_abi_program &program, TopkIdx idx);

@@ -16,7 +16,7 @@ public:
 
   /// One message.
   Expected<bool> step() override {
-    const NodePlan &across = *run.batch.across;
+    const NodePlan &across = *run.batch->across;
     if (piece == across.pieces.size())
       return true;
     const Piece &each = across.pieces[piece];
@@ -24,7 +24,7 @@ public:
     items.clear();
     for (; row < each.rows && (rows.empty() || bytes() < AskBytes); ++row)
       add(each.firstRow + row);
-    const AskHeader header{run.call,  run.batch.hash,        run.mine.activity,
+    const AskHeader header{run.call,  run.batch->hash,       run.mine.activity,
                            each.rail, uint32_t(rows.size()), uint32_t(items.size())};
     message.resize(bytes());
     std::byte *to = message.data();
@@ -43,8 +43,8 @@ private:
   uint64_t bytes() const { return sizeof(AskHeader) + rows.size() * sizeof(AskRow) + items.size() * sizeof(AskItem); }
 
   void add(uint32_t remoteRow) {
-    const NodePlan &across = *run.batch.across;
-    const Plan &plan = *run.batch.plan;
+    const NodePlan &across = *run.batch->across;
+    const Plan &plan = *run.batch;
     const uint32_t begin = across.rowItems[remoteRow], end = across.rowItems[remoteRow + 1];
     rows.push_back({across.partialRowOf(remoteRow), end - begin});
     for (uint32_t i = begin; i < end; ++i) {

@@ -27,8 +27,8 @@ inline std::vector<uint64_t> expertRowBases(const RunContext &run, const faro_ab
   const uint32_t flag = awaitedFlag(*run.schedule, stage);
   std::vector<uint64_t> bases;
   for (const uint32_t rank : run.nodeRanks()) {
-    const Window &window =
-        run.parts.board->valueOf(flag, rank) == OutputsWindow ? *run.parts.outputs : *run.parts.received;
+    const Window &window = run.parts.board->valueOf(flag, rank) == OutputsWindow ? run.parts.windows->outputs
+                                                                                 : run.parts.windows->received;
     bases.push_back(reinterpret_cast<uint64_t>(window.of(rank)));
   }
   return bases;

@@ -18,10 +18,10 @@ public:
     stride = combines ? run.schedule->partial_stride : run.program->row.stride;
     uint64_t mine = 0;
     for (const uint32_t rank : run.nodeRanks()) {
-      const Window &window = combines ? *run.parts.partials : *run.parts.received;
+      const Window &window = combines ? run.parts.windows->partials : run.parts.windows->received;
       bases.push_back(reinterpret_cast<uint64_t>(window.of(rank)));
-      windowRows.push_back(combines ? run.batch.across->partialRowsOfRank[windowRows.size()]
-                                    : run.batch.plan->rowsOfRank[rank]);
+      windowRows.push_back(combines ? run.batch->across->partialRowsOfRank[windowRows.size()]
+                                    : run.batch->rowsOfRank[rank]);
       if (rank == run.rank())
         mine = windowRows.back() * stride;
     }
@@ -40,10 +40,10 @@ public:
     const uint32_t rows = std::min(shape.rowsPerSlice, flow.rows - n * shape.rowsPerSlice);
     const uint64_t bytes = flow.in->bytes[slot];
     auto slice = SliceReader::open({*memory, bytes}, {run.mine.activity, run.call, sequence, rows, shape.rowBytes,
-                                                      shape.mostPlaces, windowRows, run.batch.hash});
+                                                      shape.mostPlaces, windowRows, run.batch->hash});
     if (!slice)
       return damaged(flow, n, slot, slice.status());
-    if (run.batch.check)
+    if (run.batch->check)
       FARO_RETURN_IF_ERROR(checkPlaces(flow, n, *slice));
 
     RunScratch &scratch = *run.parts.scratch;
@@ -82,8 +82,8 @@ private:
       const uint32_t flowRow = n * run.rings->shape.rowsPerSlice + row;
       const auto ofRow = std::span<const Place>(places).subspan(offsets[row], offsets[row + 1] - offsets[row]);
       FARO_RETURN_IF_ERROR(run.program->op == FARO_ABI_DISPATCH
-                               ? run.batch.check->arrived(flow.peer, flowRow, ofRow)
-                               : run.batch.check->returned(flow.peer, ofRow, returned));
+                               ? run.batch->check->arrived(flow.peer, flowRow, ofRow)
+                               : run.batch->check->returned(flow.peer, ofRow, returned));
     }
     return Status::ok();
   }

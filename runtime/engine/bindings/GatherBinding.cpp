@@ -15,7 +15,7 @@ class GatherBinding final : public SliceBinding {
 public:
   GatherBinding(const RunContext &run, const faro_abi_stage &stage, ConstRows x)
       : run(run), stage(stage), x(x), kernel(run.kernel<faro_abi_push_fn>(stage.kernel)) {
-    for (const SendFlow &flow : run.batch.across->sends)
+    for (const SendFlow &flow : run.batch->across->sends)
       cursors.push_back({flow.firstLoad, 0});
   }
 
@@ -33,7 +33,7 @@ public:
     sources.clear();
     Cursor &cursor = cursors[flow.index];
     for (uint32_t left = rows; left > 0;) {
-      const Load &load = run.batch.across->loads[cursor.load];
+      const Load &load = run.batch->across->loads[cursor.load];
       const uint32_t count = std::min(left, load.rows - cursor.row);
       addRows(writer, load, cursor.row, count);
       left -= count;
@@ -43,7 +43,7 @@ public:
     }
     const bool byReference = stage.gather == FARO_ABI_BY_REFERENCE;
     const uint64_t stride = byReference ? run.program->row.bytes : rings.shape.rowStride;
-    std::byte *to = writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride), run.batch.hash);
+    std::byte *to = writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride), run.batch->hash);
     SlotContents &contents = rings.contents(slot);
     contents.rows = rows;
     contents.pieces.clear();
@@ -70,7 +70,7 @@ private:
   void addRows(SliceWriter &writer, const Load &load, uint32_t first, uint32_t count) {
     if (load.owner == run.rank()) {
       for (uint32_t remote = load.first + first; remote < load.first + first + count; ++remote) {
-        addSource(sources, static_cast<const std::byte *>(x.data) + run.batch.across->rowToken[remote] * x.stride,
+        addSource(sources, static_cast<const std::byte *>(x.data) + run.batch->across->rowToken[remote] * x.stride,
                   x.stride);
         forEachPlaceOf(run, remote, [&](uint32_t local, uint32_t row) { writer.add(local, row); });
         writer.endRow();

@@ -22,7 +22,7 @@ public:
       : run(run), x(x), kernel(run.kernel<faro_abi_push_fn>(stage.kernel)) {}
 
   Expected<bool> step() override {
-    const std::vector<Piece> &pieces = run.batch.across->pieces;
+    const std::vector<Piece> &pieces = run.batch->across->pieces;
     while (piece < pieces.size() && pieces[piece].rail == run.rank())
       ++piece;
     if (piece == pieces.size())
@@ -47,7 +47,7 @@ private:
     sources.clear();
     for (uint32_t i = first; i < first + rows; ++i) {
       const uint32_t remote = each.firstRow + i, transit = each.transitRow + i;
-      addSource(sources, static_cast<const std::byte *>(x.data) + run.batch.across->rowToken[remote] * x.stride,
+      addSource(sources, static_cast<const std::byte *>(x.data) + run.batch->across->rowToken[remote] * x.stride,
                 x.stride);
       addresses.push_back(reinterpret_cast<uint64_t>(to.row(transit)));
       SliceRun *runs = to.runs(transit);

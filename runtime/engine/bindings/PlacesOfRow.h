@@ -7,9 +7,9 @@ namespace faro {
 
 /// Calls place(local index, row) for each item of the remote row, in the order of k.
 template <typename PlaceFn> void forEachPlaceOf(const RunContext &run, uint32_t remoteRow, PlaceFn place) {
-  const NodePlan &across = *run.batch.across;
+  const NodePlan &across = *run.batch->across;
   for (uint32_t i = across.rowItems[remoteRow]; i < across.rowItems[remoteRow + 1]; ++i) {
-    const Place &each = run.batch.plan->places[across.items[i]];
+    const Place &each = run.batch->places[across.items[i]];
     place(run.topology().localIndex(each.rank), each.row);
   }
 }

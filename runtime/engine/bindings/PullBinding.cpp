@@ -11,20 +11,20 @@ class PullBinding final : public OnceBinding {
 public:
   PullBinding(const RunContext &run, const faro_abi_stage &stage, const Combined &combined)
       : run(run), stage(stage), weights(combined.weights), out(combined.out) {
-    const NodePlan *across = run.batch.across;
-    offsets = across ? across->partialOffsets.data() : run.batch.plan->offsets.data();
+    const auto &across = run.batch->across;
+    offsets = across ? across->partialOffsets.data() : run.batch->offsets.data();
     stride = across ? run.schedule->partial_stride : run.program->row.stride;
     const bool aligned = reinterpret_cast<uint64_t>(out.data) % 64 == 0 && out.stride % 64 == 0;
     kernel = run.kernelFor<faro_abi_pull_fn>(stage, uint64_t(out.rows) * run.program->row.stride, aligned);
   }
 
   Expected<bool> step() override {
-    const int64_t begin = token, tokens = run.batch.plan->tokens;
-    const uint64_t most = run.batch.across ? GrainBytes / stride + 1 : ~uint64_t(0);
+    const int64_t begin = token, tokens = run.batch->tokens;
+    const uint64_t most = run.batch->across ? GrainBytes / stride + 1 : ~uint64_t(0);
     while (token < tokens && offsets[token] - offsets[begin] < most)
       ++token;
     const uint32_t first = offsets[begin], last = offsets[token];
-    if (run.batch.across)
+    if (run.batch->across)
       listPartialRows(first, last);
     else
       listResultRows(first, last);
@@ -41,16 +41,16 @@ public:
 private:
   void listPartialRows(uint32_t first, uint32_t last) {
     RunScratch &scratch = *run.parts.scratch;
-    const uint64_t base = reinterpret_cast<uint64_t>(run.parts.partials->mine());
+    const uint64_t base = reinterpret_cast<uint64_t>(run.parts.windows->partials.mine());
     scratch.addresses.resize(last - first);
     for (uint32_t i = first; i < last; ++i)
-      scratch.addresses[i - first] = base + run.batch.across->partialRows[i] * stride;
+      scratch.addresses[i - first] = base + run.batch->across->partialRows[i] * stride;
     scratch.weights.assign(last - first, 1.0f);
   }
 
   void listResultRows(uint32_t first, uint32_t last) {
     RunScratch &scratch = *run.parts.scratch;
-    const Plan &plan = *run.batch.plan;
+    const Plan &plan = *run.batch;
     const std::vector<uint64_t> bases = expertRowBases(run, stage); // on one node, the local index is the rank
     scratch.addresses.resize(last - first);
     scratch.weights.resize(last - first);

@@ -8,18 +8,18 @@ namespace {
 class PushBinding final : public OnceBinding {
 public:
   PushBinding(const RunContext &run, const faro_abi_stage &stage, ConstRows x) : run(run), x(x) {
-    const Plan &plan = *run.batch.plan;
-    const NodePlan *across = run.batch.across;
+    const Plan &plan = *run.batch;
+    const auto &across = run.batch->across;
     offsets = across ? across->localOffsets.data() : plan.offsets.data();
     stride = run.program->row.stride;
     kernel = run.kernelFor<faro_abi_push_fn>(stage, plan.places.size() * stride, stride % 64 == 0);
     for (const uint32_t rank : run.nodeRanks())
-      bases.push_back(reinterpret_cast<uint64_t>(run.parts.received->of(rank)));
+      bases.push_back(reinterpret_cast<uint64_t>(run.parts.windows->received.of(rank)));
   }
 
   Expected<bool> step() override {
-    const Plan &plan = *run.batch.plan;
-    const NodePlan *across = run.batch.across;
+    const Plan &plan = *run.batch;
+    const auto &across = run.batch->across;
     const int64_t begin = token;
     // On one node nobody waits in between.
     const uint64_t most = across ? GrainBytes / stride + 1 : ~uint64_t(0);

@@ -29,14 +29,14 @@ class ReduceBinding final : public SliceBinding {
 public:
   ReduceBinding(const RunContext &run, const faro_abi_stage &stage)
       : run(run), stage(stage), kernel(run.kernel<faro_abi_pull_fn>(stage.kernel)) {
-    const auto &receives = run.batch.across->receives;
+    const auto &receives = run.batch->across->receives;
     asked.resize(receives.size());
     for (uint32_t i = 0; i < receives.size(); ++i) {
       flowOfRail[receives[i].rail] = i;
       asked[i].rows.reserve(receives[i].rows);
     }
     for (const uint32_t rank : run.nodeRanks())
-      windowRows.push_back(run.batch.plan->rowsOfRank[rank]);
+      windowRows.push_back(run.batch->rowsOfRank[rank]);
   }
 
   Expected<bool> ready(const FlowRun &flow, uint32_t n) override {
@@ -74,7 +74,7 @@ public:
     }
     addAddressesToFetch(scratch.addresses);
     const uint64_t stride = rings.shape.rowStride;
-    std::byte *to = writer.finish(run.mine.activity, run.call, sequence, uint32_t(stride), run.batch.hash);
+    std::byte *to = writer.finish(run.mine.activity, run.call, sequence, uint32_t(stride), run.batch->hash);
     kernel(to, int64_t(stride), scratch.offsets.data(), scratch.addresses.data(), scratch.weights.data(), 0, rows);
     SlotContents &contents = rings.contents(slot);
     contents.rows = rows;
@@ -111,7 +111,7 @@ private:
     if (header.call != run.call || header.activity != run.mine.activity)
       return refuse(ask.rank, fmt::format("it is for call {} (activity {:#x}), expected {} ({:#x})", header.call,
                                           header.activity, run.call, run.mine.activity));
-    if (header.plan != run.batch.hash)
+    if (header.plan != run.batch->hash)
       return {FARO_INVALID_ARGUMENT,
               fmt::format("rank {} and rank {} make the same call with plans of different batches; all ranks must give "
                           "the plan of the same prepare",
@@ -119,7 +119,7 @@ private:
     if (flow == flowOfRail.end() || !run.topology().sameNode(header.rail, ask.rank))
       return refuse(ask.rank, fmt::format("nothing goes back by rank {}", header.rail));
     Asked &to = asked[flow->second];
-    const uint64_t expected = run.batch.across->receives[flow->second].rows;
+    const uint64_t expected = run.batch->across->receives[flow->second].rows;
     if (to.rows.size() + header.rows > expected)
       return refuse(ask.rank, fmt::format("it makes {} rows for rank {}, expected {}", to.rows.size() + header.rows,
                                           header.rail, expected));

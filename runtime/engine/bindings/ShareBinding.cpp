@@ -13,8 +13,8 @@ public:
       : run(run), stage(stage), weights(weights), kernel(run.kernel<faro_abi_pull_fn>(stage.kernel)) {}
 
   Expected<bool> step() override {
-    const NodePlan &across = *run.batch.across;
-    const Plan &plan = *run.batch.plan;
+    const NodePlan &across = *run.batch->across;
+    const Plan &plan = *run.batch;
     if (bases.empty())
       bases = expertRowBases(run, stage);
     const uint64_t rowStride = run.program->row.stride, stride = run.schedule->partial_stride;
@@ -38,7 +38,7 @@ public:
     }
     addAddressesToFetch(scratch.addresses);
     if (share > begin)
-      kernel(run.parts.partials->mine() + begin * stride, int64_t(stride), scratch.offsets.data(),
+      kernel(run.parts.windows->partials.mine() + begin * stride, int64_t(stride), scratch.offsets.data(),
              scratch.addresses.data(), scratch.weights.data(), 0, share - begin);
     return share == across.shares;
   }

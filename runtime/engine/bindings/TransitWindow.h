@@ -11,7 +11,7 @@ namespace faro {
 class TransitWindow {
 public:
   TransitWindow(const RunContext &run, uint32_t rail)
-      : base(run.parts.transit->of(rail)), rowBytes(roundUp(run.program->row.stride)),
+      : base(run.parts.windows->transit.of(rail)), rowBytes(roundUp(run.program->row.stride)),
         stride_(transitRowBytes(*run.program)) {}
 
   std::byte *row(uint32_t index) const { return base + index * stride_; }

@@ -1,0 +1,137 @@
+// What dispatch, combine and sources do with a batch.
+#include "runtime/engine/SessionImpl.h"
+#include "runtime/plan/PlanHash.h"
+
+#include <cstring>
+#include <fmt/format.h>
+
+namespace faro {
+
+uint16_t SessionImpl::activityOf(const faro_abi_program &program, CallKind kind) const {
+  return uint16_t(kind << 8 | ((&program - module->abi().programs) & 0xff));
+}
+
+RunParts SessionImpl::parts() {
+  RunParts parts;
+  parts.communicator = communicator.get();
+  parts.module = module.get();
+  parts.board = &exchanges->board();
+  parts.exchange = exchanges->slices();
+  parts.windows = &windows;
+  parts.statistics = &stats;
+  parts.scratch = &scratch;
+  return parts;
+}
+
+//===--------------------------------------------------------- dispatch ---===//
+
+Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
+  ++stats.dispatches;
+  auto batch = enter(plan, "dispatch");
+  if (!batch)
+    return batch.status();
+  const faro_abi_program &program = *plan->program;
+  if (x.rows != plan->tokens || (x.rows > 0 && (!x.data || x.stride < int64_t(program.row.bytes))))
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: dispatch of {} rows, {} bytes apart; expected the plan's {} tokens, at least {} "
+                    "bytes apart",
+                    communicator->rank(), x.rows, x.stride, plan->tokens, program.row.bytes));
+  FARO_RETURN_IF_ERROR(windows.ensureReceived(**batch));
+  windows.receivedOf = (*batch)->hash;
+  auto run = startDispatch(parts(), *scheduleOf(program, path()), **batch, x, activityOf(program, Dispatch));
+  if (!run)
+    return run.status();
+  return begin({std::move(*batch), std::move(*run), &stats.dispatchNs});
+}
+
+//===---------------------------------------------------------- combine ---===//
+
+/// Which window the others shall read. Rows elsewhere are copied into the window of expert outputs, which all ranks of
+/// the node have or none: so a rank that needs it says so first, unless it is there already.
+Expected<WindowName> SessionImpl::locateRows(const Batch &batch, ConstRows y, uint16_t activity) {
+  const faro_abi_row &row = batch.program->row;
+  const bool inOrder = y.stride == int64_t(row.stride);
+  const bool inReceived = inOrder && y.data == windows.received.mine();
+  const bool inOutputs = inOrder && y.data == windows.outputs.mine();
+  const bool staged = batch.receivedRows > 0 && !inReceived && !inOutputs;
+  // Rows that lie in these windows for another batch are not what this combine is to sum.
+  const uint64_t holds = inReceived ? windows.receivedOf : inOutputs ? windows.outputsOf : 0;
+  if (batch.receivedRows > 0 && holds && holds != batch.hash)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("rank {}: combine of rows that belong to another batch than its plan: {}",
+                              communicator->rank(),
+                              inReceived ? "the last dispatch was of another plan"
+                                         : "the memory of expertRows was asked for with another plan"));
+  if (!windows.outputsFit(batch)) {
+    auto anyStaged = exchanges->meetAny(activity, staged, "combine");
+    if (!anyStaged)
+      return anyStaged.status();
+    if (*anyStaged)
+      FARO_RETURN_IF_ERROR(windows.ensureOutputs(batch));
+  }
+  if (!staged)
+    return inOutputs ? OutputsWindow : ReceivedWindow;
+  for (int64_t r = 0; r < batch.receivedRows; ++r)
+    std::memcpy(windows.outputs.mine() + r * int64_t(row.stride), static_cast<const std::byte *>(y.data) + r * y.stride,
+                row.bytes);
+  windows.outputsOf = batch.hash;
+  stats.stagedBytes += uint64_t(batch.receivedRows) * row.bytes;
+  return OutputsWindow;
+}
+
+Status SessionImpl::beginCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
+                                 const float *weights, Rows out) {
+  ++stats.combines;
+  auto batch = enter(plan, "combine");
+  if (!batch)
+    return batch.status();
+  const uint32_t rank = communicator->rank();
+  const int64_t rowBytes = int64_t(program.row.bytes);
+  if (program.op != FARO_ABI_COMBINE || !experts.contains(&program) || !sameShuffle(program, *plan->program))
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("rank {}: {} does not combine what {} dispatched: rows, layout and routes "
+                        "must be the same",
+                        rank, program.name, plan->program->name)};
+  if (y.rows != plan->receivedRows || (y.rows > 0 && (!y.data || y.stride < rowBytes)))
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("rank {}: combine of {} expert rows, {} bytes apart; expected the {} rows "
+                        "of the dispatch, padding included, at least {} bytes apart",
+                        rank, y.rows, y.stride, plan->receivedRows, rowBytes)};
+  if (out.rows != plan->tokens || (out.rows > 0 && (!out.data || !weights || out.stride < rowBytes)))
+    return {FARO_INVALID_ARGUMENT, fmt::format("rank {}: combine into {} rows, {} bytes apart; expected the plan's {} "
+                                               "tokens, at least {} bytes apart, and weights",
+                                               rank, out.rows, out.stride, plan->tokens, rowBytes)};
+  const faro_abi_schedule &schedule = *scheduleOf(program, path());
+  const uint16_t activity = activityOf(program, Combine);
+  auto window = locateRows(**batch, y, activity);
+  if (!window)
+    return window.status();
+  if ((*batch)->across)
+    FARO_RETURN_IF_ERROR(windows.ensurePartials(*(*batch)->across, schedule.partial_stride));
+  auto run = startCombine(parts(), program, schedule, **batch, weights, out, {activity, *window});
+  if (!run)
+    return run.status();
+  return begin({std::move(*batch), std::move(*run), &stats.combineNs});
+}
+
+//===----------------------------------------------------------- sources ---===//
+
+/// The ranks of a node meet twice: when all have cleared their windows, and when everything has been written.
+Expected<std::vector<Source>> SessionImpl::runSources(const Batch &batch) {
+  FARO_RETURN_IF_ERROR(windows.ensureOrigins(batch));
+  const uint16_t activity = activityOf(*batch.program, Sources);
+  auto *mine = reinterpret_cast<Origin *>(windows.origins.mine());
+  for (int64_t row = 0; row < batch.receivedRows; ++row)
+    mine[row].rank = -1;
+  FARO_RETURN_IF_ERROR(exchanges->meet(activity, "sources"));
+  FARO_RETURN_IF_ERROR(exchanges->origins().exchange(batch, windows.origins));
+  FARO_RETURN_IF_ERROR(exchanges->meet(activity, "sources"));
+  std::vector<Source> result(size_t(batch.receivedRows), Source{-1, -1, -1});
+  for (size_t row = 0; row < result.size(); ++row)
+    if (mine[row].rank >= 0)
+      result[row] = {mine[row].rank, mine[row].token, mine[row].choice};
+  return result;
+}
+
+} // namespace faro

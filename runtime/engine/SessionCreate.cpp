@@ -1,0 +1,72 @@
+// What all ranks must agree on before there is a session.
+#include "runtime/engine/SessionImpl.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
+
+namespace faro {
+
+/// All ranks must run the same module: a rank with another one would read other meanings into the same flags. And what
+/// is decided alike without talking must be decided in the same way.
+static Status agree(Communicator &communicator, const Module &module) {
+  const char *name = std::getenv("FARO_BALANCER");
+  constexpr size_t HashBytes = sizeof module.abi().spec_sha256;
+  Bytes mine(HashBytes);
+  std::memcpy(mine.data(), module.abi().spec_sha256, HashBytes);
+  const std::string settings = fmt::format("FARO_BALANCER={}, FARO_CHECK={}", name ? name : "", checksPlans() ? 1 : 0);
+  const auto words = std::as_bytes(std::span(settings));
+  mine.insert(mine.end(), words.begin(), words.end());
+  auto all = communicator.allgather(mine, "spec of the module");
+  if (!all)
+    return all.status();
+  for (uint32_t rank = 0; rank < communicator.size(); ++rank) {
+    const Bytes &theirs = (*all)[rank];
+    if (theirs.size() < HashBytes || !std::equal(mine.begin(), mine.begin() + HashBytes, theirs.begin()))
+      return {FARO_INVALID_ARGUMENT, fmt::format("rank {} has a module made from another spec than rank {}'s ({})",
+                                                 rank, communicator.rank(), module.name())};
+    if (theirs != mine)
+      return {
+          FARO_INVALID_ARGUMENT,
+          fmt::format("rank {} runs with {}, rank {} with {}; they must be the same on all ranks", rank,
+                      std::string(reinterpret_cast<const char *>(theirs.data()) + HashBytes, theirs.size() - HashBytes),
+                      communicator.rank(), settings)};
+  }
+  return Status::ok();
+}
+
+Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<Communicator> communicator,
+                                                   std::shared_ptr<const Module> module) {
+  return SessionImpl::create(std::move(communicator), std::move(module));
+}
+
+Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communicator> communicator,
+                                                       std::shared_ptr<const Module> module) {
+  FARO_RETURN_IF_ERROR(agree(*communicator, *module));
+  // From here every rank finds the same, so nobody needs to be told.
+  FARO_RETURN_IF_ERROR(checkMesh(*module, communicator->topology()));
+  auto balancer = balancerFromEnvironment();
+  if (!balancer)
+    return balancer.status();
+  ExpertMaps experts;
+  uint32_t mostExperts = 0;
+  for (uint32_t p = 0; p < module->abi().program_count; ++p) {
+    const faro_abi_program &program = module->abi().programs[p];
+    auto map = makeExpertMap(program.routes, communicator->size());
+    if (!map)
+      return Status(map.status().code(),
+                    fmt::format("{}: program {}: {}", module->name(), program.name, map.status().message()));
+    mostExperts = std::max(mostExperts, map->experts());
+    experts.emplace(&program, std::move(*map));
+  }
+  auto exchanges = SessionExchanges::create(communicator, module, mostExperts);
+  if (!exchanges) {
+    communicator->abort(exchanges.status());
+    return exchanges.status();
+  }
+  return std::unique_ptr<Session>(new SessionImpl(std::move(communicator), std::move(module), findBalancer(*balancer),
+                                                  std::move(experts), std::move(*exchanges)));
+}
+
+} // namespace faro

@@ -1,0 +1,63 @@
+#include "runtime/engine/SessionWindows.h"
+
+#include "runtime/engine/OriginExchange.h"
+
+namespace faro {
+
+static std::span<const uint32_t> nodeOf(const Communicator &communicator) {
+  const Topology &topology = communicator.topology();
+  return topology.ranksOf(topology.nodeOf(communicator.rank()));
+}
+
+SessionWindows::SessionWindows(const std::shared_ptr<Communicator> &communicator, const NodeGather &gather)
+    : received(communicator, gather, "window of received rows"),
+      outputs(communicator, gather, "window of expert outputs"), origins(communicator, gather, "window of row origins"),
+      transit(communicator, gather, "window of rows in transit"),
+      partials(communicator, gather, "window of partial sums"), node(nodeOf(*communicator)) {}
+
+std::vector<uint64_t> SessionWindows::bytesOf(const Batch &batch, uint64_t bytesPerRow) const {
+  std::vector<uint64_t> bytes;
+  for (const uint32_t rank : node)
+    bytes.push_back(batch.rowsOfRank[rank] * bytesPerRow);
+  return bytes;
+}
+
+static std::vector<uint64_t> timesBytes(const std::vector<uint32_t> &rows, uint64_t bytesPerRow) {
+  std::vector<uint64_t> bytes;
+  for (const uint32_t count : rows)
+    bytes.push_back(count * bytesPerRow);
+  return bytes;
+}
+
+Status SessionWindows::ensureReceived(const Batch &batch) {
+  const uint64_t before = received.growths();
+  FARO_RETURN_IF_ERROR(received.ensure(bytesOf(batch, batch.program->row.stride)));
+  if (received.growths() != before)
+    receivedOf = 0;
+  return batch.across ? transit.ensure(timesBytes(batch.across->transitRowsOfRank, transitRowBytes(*batch.program)))
+                      : Status::ok();
+}
+
+bool SessionWindows::outputsFit(const Batch &batch) const {
+  return outputs.fits(bytesOf(batch, batch.program->row.stride));
+}
+
+Status SessionWindows::ensureOutputs(const Batch &batch) {
+  return outputs.ensure(bytesOf(batch, batch.program->row.stride));
+}
+
+Status SessionWindows::ensureOrigins(const Batch &batch) { return origins.ensure(bytesOf(batch, sizeof(Origin))); }
+
+Status SessionWindows::ensurePartials(const NodePlan &across, uint64_t partialStride) {
+  return partials.ensure(timesBytes(across.partialRowsOfRank, partialStride));
+}
+
+uint64_t SessionWindows::growths() const {
+  return received.growths() + outputs.growths() + origins.growths() + transit.growths() + partials.growths();
+}
+
+uint64_t SessionWindows::bytes() const {
+  return received.bytes() + outputs.bytes() + origins.bytes() + transit.bytes() + partials.bytes();
+}
+
+} // namespace faro
