@@ -2,7 +2,6 @@
 // bit by bit. Whatever differs between two runs (who forwards, slices, timing), the bits do not.
 #include "tests/differential/Threads.h"
 
-#include <array>
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <thread>
@@ -33,11 +32,7 @@ TEST_P(AcrossNodes, partialsOfF32) {
 }
 
 TEST_P(AcrossNodes, largeRowsTakeTheStreamingKernels) {
-  Shape shape;
-  shape.ranks = 4;
-  shape.experts = 8;
-  shape.topk = 4;
-  shape.largestBatch = 100;
+  Shape shape{.ranks = 4, .topk = 4, .experts = 8, .largestBatch = 100};
   for (uint64_t columns : {7168u, 2881u}) {
     shape.columns = columns;
     for (const char *element : {"bf16", "f32"}) {
@@ -48,22 +43,12 @@ TEST_P(AcrossNodes, largeRowsTakeTheStreamingKernels) {
 }
 
 TEST_P(AcrossNodes, fewerExpertsThanRanks) {
-  Shape shape;
-  shape.ranks = 8;
-  shape.experts = 3;
-  shape.topk = 2;
-  shape.columns = 32;
-  runShape(onNodes(shape, GetParam()), 2);
+  runShape(onNodes({.ranks = 8, .topk = 2, .experts = 3, .columns = 32}, GetParam()), 2);
 }
 
 /// Ranks that come late, each in its own batch: what the others send ahead waits, and nothing is overwritten.
 TEST_P(AcrossNodes, aLateRankChangesNothing) {
-  Shape shape;
-  shape.ranks = 5;
-  shape.experts = 16;
-  shape.topk = 4;
-  shape.columns = 1024;
-  shape.largestBatch = 97;
+  const Shape shape{.ranks = 5, .topk = 4, .experts = 16, .columns = 1024, .largestBatch = 97};
   runShape(onNodes(shape, GetParam()), 5, {.before = [](uint32_t rank, int batch) {
              if (int(rank) == batch)
                std::this_thread::sleep_for(std::chrono::milliseconds(40));
@@ -74,21 +59,13 @@ INSTANTIATE_TEST_SUITE_P(, AcrossNodes, testing::Values(2, 3, 4, 8),
                          [](const auto &info) { return "upTo" + std::to_string(info.param); });
 
 TEST(AcrossNodesAtLarge, primesOfEverything) {
-  Shape shape;
-  shape.ranks = 7;
-  shape.experts = 31;
-  shape.topk = 5;
-  shape.columns = 257;
-  shape.largestBatch = 53;
+  const Shape shape{.ranks = 7, .topk = 5, .experts = 31, .columns = 257, .largestBatch = 53};
   for (uint32_t nodes : {2u, 3u, 5u, 7u})
     runShape(onNodes(shape, nodes), 2);
 }
 
 TEST(AcrossNodesAtLarge, topOneAndTopSixtyFour) {
-  Shape shape;
-  shape.ranks = 6;
-  shape.experts = 64;
-  shape.columns = 40;
+  Shape shape{.ranks = 6, .experts = 64, .columns = 40};
   for (uint32_t topk : {1u, 64u}) {
     shape.topk = topk;
     shape.largestBatch = topk == 1 ? 97 : 9;
@@ -98,12 +75,7 @@ TEST(AcrossNodesAtLarge, topOneAndTopSixtyFour) {
 }
 
 TEST(AcrossNodesAtLarge, sixtyFourRanks) {
-  Shape shape;
-  shape.ranks = 64;
-  shape.experts = 64;
-  shape.topk = 8;
-  shape.columns = 3;
-  shape.largestBatch = 5;
+  const Shape shape{.ranks = 64, .topk = 8, .experts = 64, .columns = 3, .largestBatch = 5};
   for (uint32_t nodes : {8u, 9u})
     runShape(onNodes(shape, nodes), 1);
 }
@@ -125,20 +97,13 @@ TEST(AcrossNodesAtLarge, allBalancersGiveTheSameBits) {
 }
 
 TEST(AcrossNodesAtLarge, ABalancerThatDoesNotExistIsRefused) {
-  Shape shape;
-  shape.ranks = 2;
-  shape.nodes = 2;
-  auto module = compiled(shape);
+  auto module = compiled({.ranks = 2, .nodes = 2});
   ASSERT_TRUE(module);
   ASSERT_EQ(::setenv("FARO_BALANCER", "fair", 1), 0);
-  auto ranks = Communicator::createLocal(2, std::chrono::seconds(20), 2);
-  ASSERT_TRUE(ranks);
   std::vector<Status> status(2);
-  std::vector<std::thread> threads;
-  for (uint32_t rank = 0; rank < 2; ++rank)
-    threads.emplace_back([&, rank] { status[rank] = Session::create((*ranks)[rank], module).status(); });
-  for (std::thread &thread : threads)
-    thread.join();
+  runRanks(2, 2, std::chrono::seconds(20), [&](uint32_t rank, std::shared_ptr<Communicator> &mine) {
+    status[rank] = Session::create(mine, module).status();
+  });
   ::unsetenv("FARO_BALANCER");
   for (const Status &each : status)
     EXPECT_NE(each.message().find("fair"), std::string::npos) << each.message();

@@ -15,11 +15,7 @@ TEST(LocalShuffles, agreeWithTheReferenceOnRandomShapes) {
 }
 
 TEST(LocalShuffles, largeRowsTakeTheStreamingKernels) {
-  Shape shape;
-  shape.ranks = 2;
-  shape.experts = 8;
-  shape.topk = 4;
-  shape.largestBatch = 200;
+  Shape shape{.ranks = 2, .topk = 4, .experts = 8, .largestBatch = 200};
   for (uint64_t columns : {7168u, 7167u, 2880u}) {
     shape.columns = columns;
     for (const char *element : {"bf16", "f16", "f32"}) {
@@ -30,106 +26,72 @@ TEST(LocalShuffles, largeRowsTakeTheStreamingKernels) {
 }
 
 TEST(LocalShuffles, sixtyFourRanksAndTopSixtyFour) {
-  Shape shape;
-  shape.ranks = 64;
-  shape.experts = 64;
-  shape.topk = 64;
-  shape.columns = 3;
-  shape.largestBatch = 5;
-  runShape(shape, 1);
+  runShape({.ranks = 64, .topk = 64, .experts = 64, .columns = 3, .largestBatch = 5}, 1);
 }
 
-TEST(LocalShuffles, fewerExpertsThanRanks) {
-  Shape shape;
-  shape.ranks = 8;
-  shape.experts = 3;
-  shape.topk = 2;
-  shape.columns = 32;
-  runShape(shape, 2);
-}
+TEST(LocalShuffles, fewerExpertsThanRanks) { runShape({.ranks = 8, .topk = 2, .experts = 3, .columns = 32}, 2); }
 
 /// Calls in halves: nothing is over before all have posted, a second call is refused while one is under way.
 TEST(LocalShuffles, postedCallsAreOverWhenAllHaveCome) {
-  Shape shape;
-  shape.ranks = 3;
-  shape.experts = 3;
-  shape.topk = 1;
-  shape.columns = 16;
-  auto module = compiled(shape);
+  auto module = compiled({.ranks = 3, .topk = 1, .experts = 3, .columns = 16});
   ASSERT_TRUE(module);
-  auto ranks = Communicator::createLocal(shape.ranks, std::chrono::seconds(60));
-  ASSERT_TRUE(ranks);
   std::atomic<bool> lastHasPosted = false;
-  std::vector<std::thread> threads;
-  for (uint32_t rank = 0; rank < shape.ranks; ++rank)
-    threads.emplace_back([&, rank] {
-      auto session = Session::create((*ranks)[rank], module);
-      ASSERT_TRUE(session) << session.status().message();
-      const std::vector<int64_t> idx = {(rank + 1) % 3, (rank + 2) % 3};
-      const std::vector<uint16_t> x(32, uint16_t(0x3f80 + rank));
-      auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {idx.data(), 2});
-      ASSERT_TRUE(plan);
-      ASSERT_TRUE((*session)->reserve(*plan));
-      if (rank == 2) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        lastHasPosted = true;
-      }
+  runRanks(3, 1, std::chrono::seconds(60), [&](uint32_t rank, std::shared_ptr<Communicator> &mine) {
+    auto session = Session::create(mine, module);
+    ASSERT_TRUE(session) << session.status().message();
+    const std::vector<int64_t> idx = {(rank + 1) % 3, (rank + 2) % 3};
+    const std::vector<uint16_t> x(32, uint16_t(0x3f80 + rank));
+    auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {idx.data(), 2});
+    ASSERT_TRUE(plan);
+    ASSERT_TRUE((*session)->reserve(*plan));
+    if (rank == 2) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      lastHasPosted = true;
+    }
+    ASSERT_TRUE((*session)->postDispatch(*plan, {x.data(), 2, 32}));
+    while (true) {
+      auto over = (*session)->test();
+      ASSERT_TRUE(over);
+      EXPECT_TRUE(!*over || lastHasPosted);
+      if (*over)
+        break;
+      std::this_thread::yield();
+    }
+    const Received received = (*session)->received(**plan);
+    ASSERT_EQ(received.rows.rows, 2);
+    for (int row = 0; row < 2; ++row) { // expert e gets a row from each of the two other ranks
+      const uint32_t from = row == 0 ? (rank == 0 ? 1 : 0) : (rank == 2 ? 1 : 2);
+      uint16_t value;
+      std::memcpy(&value, static_cast<const std::byte *>(received.rows.data) + row * received.rows.stride, 2);
+      EXPECT_EQ(value, 0x3f80 + from);
+    }
+    ASSERT_TRUE((*session)->wait()) << "nothing under way";
+    ASSERT_TRUE(mine->barrier());
+    if (rank == 0) {
       ASSERT_TRUE((*session)->postDispatch(*plan, {x.data(), 2, 32}));
-      while (true) {
-        auto over = (*session)->test();
-        ASSERT_TRUE(over);
-        EXPECT_TRUE(!*over || lastHasPosted);
-        if (*over)
-          break;
-        std::this_thread::yield();
-      }
-      const Received received = (*session)->received(**plan);
-      ASSERT_EQ(received.rows.rows, 2);
-      for (int row = 0; row < 2; ++row) { // expert e gets a row from each of the two other ranks
-        const uint32_t from = row == 0 ? (rank == 0 ? 1 : 0) : (rank == 2 ? 1 : 2);
-        uint16_t value;
-        std::memcpy(&value, static_cast<const std::byte *>(received.rows.data) + row * received.rows.stride, 2);
-        EXPECT_EQ(value, 0x3f80 + from);
-      }
-      ASSERT_TRUE((*session)->wait()) << "nothing under way";
-      ASSERT_TRUE((*ranks)[rank]->barrier());
-      if (rank == 0) {
-        ASSERT_TRUE((*session)->postDispatch(*plan, {x.data(), 2, 32}));
-        EXPECT_EQ((*session)->reserve(*plan).code(), FARO_INVALID_ARGUMENT);
-      }
-    });
-  for (std::thread &thread : threads)
-    thread.join();
+      EXPECT_EQ((*session)->reserve(*plan).code(), FARO_INVALID_ARGUMENT);
+    }
+  });
 }
 
 /// A rank that fails ends everybody's call with its message, at once.
 TEST(LocalShuffles, anErrorOnOneRankReachesAll) {
-  Shape shape;
-  shape.ranks = 4;
-  shape.experts = 4;
-  shape.topk = 1;
-  auto module = compiled(shape);
+  auto module = compiled({.ranks = 4, .topk = 1, .experts = 4});
   ASSERT_TRUE(module);
-  auto ranks = Communicator::createLocal(shape.ranks, std::chrono::seconds(60));
-  ASSERT_TRUE(ranks);
-  std::vector<Status> status(shape.ranks);
-  std::vector<std::thread> threads;
+  std::vector<Status> status(4);
   const auto start = std::chrono::steady_clock::now();
-  for (uint32_t rank = 0; rank < shape.ranks; ++rank)
-    threads.emplace_back([&, rank] {
-      auto session = Session::create((*ranks)[rank], module);
-      if (!session) { // rank 2 may be so quick that the others learn of it here
-        status[rank] = session.status();
-        return;
-      }
-      const int64_t idx[] = {0, rank == 2 ? 4 : 1};
-      auto program = module->only(FARO_ABI_DISPATCH);
-      auto plan = (*session)->prepare(**program, {idx, 2});
-      status[rank] = plan.status();
-      EXPECT_FALSE((*session)->prepare(**program, {idx, 1})) << "a broken session goes on";
-    });
-  for (std::thread &thread : threads)
-    thread.join();
+  runRanks(4, 1, std::chrono::seconds(60), [&](uint32_t rank, std::shared_ptr<Communicator> &mine) {
+    auto session = Session::create(mine, module);
+    if (!session) { // rank 2 may be so quick that the others learn of it here
+      status[rank] = session.status();
+      return;
+    }
+    const int64_t idx[] = {0, rank == 2 ? 4 : 1};
+    auto program = module->only(FARO_ABI_DISPATCH);
+    auto plan = (*session)->prepare(**program, {idx, 2});
+    status[rank] = plan.status();
+    EXPECT_FALSE((*session)->prepare(**program, {idx, 1})) << "a broken session goes on";
+  });
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   EXPECT_EQ(status[2].code(), FARO_INVALID_ARGUMENT);
   for (uint32_t rank : {0u, 1u, 3u}) {

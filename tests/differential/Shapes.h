@@ -19,8 +19,8 @@ struct Shape {
   uint32_t align = 1;
   std::string element = "bf16";                ///< bf16, f16, f32
   std::string order = "expert, source, token"; ///< of the layout
-  std::string placement;                       ///< "", "round_robin", or "table [...]"
-  std::string partial;                         ///< "": the row's element; or "f32"
+  std::string placement = {};                  ///< "", "round_robin", or "table [...]"
+  std::string partial = {};                    ///< "": the row's element; or "f32"
   RoutingKind routing = RoutingKind::Uniform;
   uint64_t largestBatch = 40; ///< tokens a rank; each draws its own number
   uint32_t seed = 1;

@@ -1,4 +1,4 @@
-// All ranks of a shape as threads of this process, over the transport `local`, compared with the reference.
+// Ranks as threads of this process, over the transport `local`; all ranks of a shape compared with the reference.
 #pragma once
 
 #include "tests/differential/Job.h"
@@ -6,6 +6,11 @@
 #include <functional>
 
 namespace faro::differential {
+
+/// Runs `body` as each rank, in blocks of neighbours on so many nodes, and returns when all are over. A rank leaves
+/// when all are over, or with its body where that moves `mine` out.
+void runRanks(uint32_t ranks, uint32_t nodes, Nanoseconds timeout,
+              const std::function<void(uint32_t rank, std::shared_ptr<Communicator> &mine)> &body);
 
 /// The shape's program; a test failure and null when it does not compile.
 std::shared_ptr<const Module> compiled(const Shape &shape);
