@@ -109,17 +109,21 @@ Peer *Peers::hear(uint32_t rank) {
   return &peer;
 }
 
-void Peers::answer() {
+bool Peers::answer() {
+  bool some = false;
   // Backwards: one that is not connected yet stays, and takes the place of one that is gone.
   for (size_t i = unknown_.size(); i-- > 0;) {
     Peer &peer = *unknown_[i];
     if (!peer.isConnected())
       continue;
-    if (const auto reached = reach(peer.rank); !reached && peer.refusal)
+    const auto reached = reach(peer.rank);
+    if (!reached && peer.refusal)
       peer.refusal = reached.status();
+    some |= bool(reached);
     unknown_[i] = unknown_.back();
     unknown_.pop_back();
   }
+  return some;
 }
 
 void Peers::startClose() {

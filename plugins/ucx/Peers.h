@@ -50,8 +50,8 @@ public:
   Status state(uint32_t rank) const;
   /// The peer, with an endpoint that is not known to have failed.
   Expected<Peer *> reach(uint32_t rank);
-  /// Connects back to those that have spoken to us, so that we notice when they die.
-  void answer();
+  /// Connects back to those that have spoken to us, so that we notice when they die. True: to some.
+  bool answer();
   /// A rank has spoken, on whichever worker. Null: there is no such rank.
   Peer *hear(uint32_t rank);
 

@@ -76,7 +76,11 @@ void Transport::close(Clock::time_point deadline) {
   peers_.forget();
 }
 
-Status Transport::connect(uint32_t rank, std::span<const std::byte> address) { return peers_.connect(rank, address); }
+Status Transport::connect(uint32_t rank, std::span<const std::byte> address) {
+  FARO_RETURN_IF_ERROR(peers_.connect(rank, address));
+  dirty_ |= peers_[rank].endpoint != nullptr;
+  return Status::ok();
+}
 
 Expected<std::unique_ptr<RemoteKey>> Transport::map(uint32_t rank, std::span<const std::byte> key) {
   FARO_RETURN_IF_ERROR(peers_.state(rank));
@@ -181,7 +185,7 @@ uint32_t Transport::progress() {
   unsigned events = 0;
   for (const auto &worker : workers_)
     events += worker->progress();
-  peers_.answer();
+  dirty_ |= peers_.answer();
   slices_.report();
   return events + (messages_.delivered() + slices_.handled() - before);
 }

@@ -59,7 +59,7 @@ private:
   Peers peers_;
   Messages messages_;
   Slices slices_;
-  bool dirty_ = false; // something was started since the last flush
+  bool dirty_ = false; // something was started since the last flush, be it a connection
   Workers workers_;    // last, so gone first: no callback comes after it
 };
 

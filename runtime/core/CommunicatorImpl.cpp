@@ -17,6 +17,8 @@ namespace faro {
 constexpr auto ReasonMayTake = std::chrono::milliseconds(300);
 /// After a failure, how long what is under way may take to come to its end.
 constexpr auto GivingUpTakes = std::chrono::seconds(1);
+/// How long connections are waited for before looking whether the job still stands.
+constexpr auto ConnectionsPatience = std::chrono::milliseconds(50);
 /// How long a rank that is done waits for the others, so that nobody loses a peer in the middle of its last call.
 constexpr auto LeaveTogether = std::chrono::seconds(10);
 
@@ -132,9 +134,16 @@ Status CommunicatorImpl::connect(const std::vector<Bytes> &introductions) {
 Status CommunicatorImpl::settle() {
   // A flush has to travel, so it ends when the connections stand. UCX 1.13 does not survive a peer that leaves while
   // its side of a connection is still being made (an assertion in wireup_ep.c), as the ranks of a very short job would.
-  if (transport_->capabilities & FARO_CAN_PUT)
-    if (faro_status code = transport_->flush(context_, timeout().count()))
+  if (transport_->capabilities & FARO_CAN_PUT) {
+    const auto deadline = Clock::now() + timeout();
+    faro_status code = FARO_DEADLINE_EXCEEDED;
+    while (code == FARO_DEADLINE_EXCEEDED && Clock::now() < deadline) {
+      FARO_RETURN_IF_ERROR(check());
+      code = transport_->flush(context_, Nanoseconds(ConnectionsPatience).count());
+    }
+    if (code)
       return transportError(*transport_, code, fmt::format("rank {} waited for its connections", rank()));
+  }
   return barrier();
 }
 

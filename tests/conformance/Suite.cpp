@@ -164,6 +164,9 @@ void Rank::greet() {
 }
 
 void Rank::barrier() {
+  // Whoever closes next must not break connections that others are still making.
+  if (table->capabilities & FARO_CAN_PUT)
+    EXPECT_EQ(table->flush(context, 10 * Second), FARO_OK) << table->last_error();
   // A rank that makes no progress holds up what others sent to it, and what it sent itself.
   const auto progress = [&] {
     while (table->progress(context)) {
