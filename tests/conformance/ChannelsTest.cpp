@@ -207,7 +207,7 @@ TEST_P(ChannelsOf, ASliceWithoutAPlaceIsAnErrorThatNamesItsSender) {
     const auto channel = self.open(receiver);
     ASSERT_TRUE(channel);
     receiver.refuses = true;
-    ASSERT_TRUE(self.barrier());
+    (void)self.barrier(); // the slice may come to a rank that is about to leave it
     const std::string text(1000, 'x');
     const faro_iov piece{text.data(), text.size()};
     if (self.rank() == 0)
@@ -245,6 +245,12 @@ TEST_P(ChannelsOf, CloseComesToAnEndWhenAPeerDies) {
         Recorder receiver;
         const auto channel = self.open(receiver);
         ASSERT_TRUE(channel);
+        ASSERT_TRUE(self.barrier());
+        // Connections stand first: UCX 1.13 has assertions that a peer must not die while one is being made.
+        for (uint32_t peer = 0; peer < self.size(); ++peer)
+          if (peer != self.rank())
+            EXPECT_TRUE(self.send(*channel, peer, 0, bytesOf("hello")));
+        EXPECT_TRUE(until(self, [&] { return receiver.messages.size() == self.size() - 1; }));
         ASSERT_TRUE(self.barrier());
         const std::string text(5'000'000, 'x');
         const faro_iov piece{text.data(), text.size()};
