@@ -17,15 +17,18 @@ public:
 
 /// One flow in one run.
 struct FlowRun {
-  FlowEnd end = FlowEnd::Sender;
-  uint32_t peer = 0;
-  uint32_t index = 0; ///< of the flow in the plan
+  OutFlow *out = nullptr; ///< one of the two: a flow that leaves here,
+  InFlow *in = nullptr;   ///< or one that arrives
+  uint32_t index = 0;     ///< of the flow in the plan
   uint32_t rows = 0, slices = 0;
-  uint64_t begun = 0; ///< sequence of the run's first slice
-  OutFlow *out = nullptr;
-  InFlow *in = nullptr;
+  uint64_t begun = 0;                ///< sequence of the run's first slice
   std::vector<uint32_t> fired, done; ///< slices, by stage
   std::chrono::steady_clock::time_point lastChange;
+
+  FlowEnd end() const { return out ? FlowEnd::Sender : FlowEnd::Receiver; }
+  uint32_t peer() const { return out ? out->peer : in->peer; }
+  /// Every slot that this rank took for it is free again.
+  bool slotsFree() const { return !out || out->tokens.taken == out->tokens.returned; }
 };
 
 /// A stage that fires once a slice.

@@ -43,8 +43,7 @@ private:
   bool isDone(uint32_t stage) const { return done >> stage & 1; }
   /// All stages are done and every slot that this rank took is free again: what it sent has been read. A transport may
   /// hold what was sent until its sender makes it go on, so a rank that went away before would let others wait.
-  bool isOver() const { return stagesLeft == 0 && flowsLeft == 0 && tokensBack(); }
-  bool tokensBack() const;
+  bool isOver() const;
   Expected<bool> turn();
 
   // Once stages.
@@ -57,12 +56,12 @@ private:
   Status settle();
   Expected<bool> ready(const FlowRun &flow, uint32_t stage);
   Status fire(FlowRun &flow, uint32_t stage);
+  Expected<bool> fireIfReady(FlowRun &flow, uint32_t stage);
   Status completed(FlowRun &flow, uint32_t stage);
   Expected<bool> fireWires();
   Expected<bool> fireNext(FlowEnd end);
   Status grantSlots();
   bool tokensThere(const FlowRun &flow, uint32_t stage) const;
-  bool granted = false; ///< the senders of this run's flows know that they may use my slots
 
   // For errors.
   Status reasonFor(const Status &status) const;
@@ -77,13 +76,12 @@ private:
   SignalBoard &board;
   Bindings bindings;
   std::vector<FlowRun> flows;
-  std::vector<uint32_t> sliceStages;      ///< once a slice, in order
-  std::vector<uint64_t> onceBefore;       ///< by stage: once stages that it waits for at this rank
-  std::vector<uint32_t> flowsLeftOf;      ///< by stage: flows of which not all slices are done
-  uint32_t stagesLeft = 0, flowsLeft = 0; ///< stages x flows
-  uint32_t making = 0;                    ///< flows that still take slots of rings that flows share
-  uint32_t nextFlow[2] = {};              ///< whose turn it is, by end
-  uint64_t done = 0;                      ///< a bit a once stage
+  std::vector<uint32_t> sliceStages; ///< once a slice, in order
+  std::vector<uint64_t> onceBefore;  ///< by stage: once stages that it waits for at this rank
+  std::vector<uint32_t> flowsLeftOf; ///< by stage: flows of which not all slices are done
+  uint32_t making = 0;               ///< flows that still take slots of rings that flows share
+  uint32_t nextFlow[2] = {};         ///< whose turn it is, by end
+  uint64_t onceStages = 0, done = 0; ///< a bit a stage
   uint64_t changes = 0;
   std::optional<SignalBoard::Waiter> watch; ///< of `test`, since
   uint64_t watched = 0;                     ///< so many changes

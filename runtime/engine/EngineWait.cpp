@@ -40,9 +40,8 @@ std::vector<uint32_t> Run::absent() const {
       for (const uint32_t rank : board.missing(schedule.stages[s].flag))
         ranks.push_back(rank);
   for (const FlowRun &flow : flows)
-    if (flow.done[context->rings->shape.wire] < flow.slices ||
-        (flow.out && flow.out->tokens.taken != flow.out->tokens.returned))
-      ranks.push_back(flow.peer);
+    if (flow.done[context->rings->shape.wire] < flow.slices || !flow.slotsFree())
+      ranks.push_back(flow.peer());
   std::sort(ranks.begin(), ranks.end());
   ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
   return ranks;
@@ -55,7 +54,7 @@ std::string Run::waitOf(const FlowRun &flow) const {
   const double since = std::chrono::duration<double>(Clock::now() - flow.lastChange).count();
   const auto say = [&](uint32_t stage, uint32_t n, const std::string &what) {
     return fmt::format("{} of slice {} of {} {} rank {} waits for {}, for {:.1f} s", schedule.stages[stage].name, n,
-                       flow.slices, flow.out ? "to" : "from", flow.peer, what, since);
+                       flow.slices, flow.out ? "to" : "from", flow.peer(), what, since);
   };
   if (flow.in) {
     if (flow.done[wire] < flow.slices)
@@ -64,7 +63,7 @@ std::string Run::waitOf(const FlowRun &flow) const {
     return say(wire, flow.done[wire], "its bytes to leave");
   }
   for (const uint32_t s : sliceStages) {
-    if (endOf(schedule.stages[s]) != flow.end || flow.fired[s] == flow.slices)
+    if (endOf(schedule.stages[s]) != flow.end() || flow.fired[s] == flow.slices)
       continue;
     for (uint32_t before = 0; before < s; ++before)
       if (onceBefore[s] >> before & 1 && !isDone(before))
@@ -75,9 +74,9 @@ std::string Run::waitOf(const FlowRun &flow) const {
       if (schedule.stages[s].acquires >> r & 1 && !rings.available(flow.out->tokens, 1u << r, ~0u))
         return say(s, flow.fired[s],
                    fmt::format("a slot of ring {}{}", rings.shape.rings[r].name,
-                               rings.shape.rings[r].givenBackAt == flow.end ? "" : " that the other end gives back"));
+                               rings.shape.rings[r].givenBackAt == flow.end() ? "" : " that the other end gives back"));
   }
-  if (flow.out && flow.out->tokens.taken != flow.out->tokens.returned)
+  if (!flow.slotsFree())
     return say(wire, flow.slices, "the other end to read what was sent and give its slots back");
   return say(sliceStages.front(), flow.fired[sliceStages.front()], "its rows");
 }
@@ -87,10 +86,9 @@ std::string Run::waits() const {
   std::string text;
   uint32_t left = 0;
   for (const FlowRun &flow : flows) {
-    bool over = true;
+    bool over = flow.slotsFree();
     for (const uint32_t s : sliceStages)
-      over &= endOf(schedule.stages[s]) != flow.end || flow.done[s] == flow.slices;
-    over &= !flow.out || flow.out->tokens.taken == flow.out->tokens.returned;
+      over &= endOf(schedule.stages[s]) != flow.end() || flow.done[s] == flow.slices;
     if (!over && left++ < Most)
       text += (text.empty() ? "" : "; ") + waitOf(flow);
   }

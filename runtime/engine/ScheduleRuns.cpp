@@ -19,8 +19,6 @@ struct Arguments {
 
 FlowRun makeFlow(const RunContext &run, FlowEnd end, uint32_t peer, uint32_t index, uint32_t rows) {
   FlowRun flow;
-  flow.end = end;
-  flow.peer = peer;
   flow.index = index;
   flow.rows = rows;
   flow.slices = run.rings->shape.slices(rows);
@@ -52,11 +50,11 @@ std::vector<FlowRun> makeFlows(const RunContext &run) {
         makeFlow(run, combines ? FlowEnd::Sender : FlowEnd::Receiver, receives[i].rail, i, receives[i].rows));
   const Topology &topology = run.topology();
   const auto distance = [&](const FlowRun &flow) {
-    return (topology.nodeOf(flow.peer) + topology.nodes() - run.node()) % topology.nodes();
+    return (topology.nodeOf(flow.peer()) + topology.nodes() - run.node()) % topology.nodes();
   };
   // No two flows of one direction have a peer in common.
   std::sort(flows.begin(), flows.end(), [&](const FlowRun &a, const FlowRun &b) {
-    return std::tuple(distance(a), a.peer, a.end) < std::tuple(distance(b), b.peer, b.end);
+    return std::tuple(distance(a), a.peer(), a.end()) < std::tuple(distance(b), b.peer(), b.end());
   });
   return flows;
 }

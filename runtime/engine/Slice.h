@@ -1,7 +1,6 @@
 // A slice on the wire: rows of one flow, and where each of them goes on the node where they arrive.
 //
-//   SliceHeader | runEnd[rows] | SliceRun[runs] | up to 64 bytes of nothing | row 0 | row 1 | ...    rows `stride`
-//   apart
+//   SliceHeader | runEnd[rows] | SliceRun[runs] | up to 64 bytes of nothing | row 0 | row 1 | ...  (`stride` apart)
 //
 // Row i goes to runs [runEnd[i - 1], runEnd[i]). A run is adjacent rows of one rank's window, so a token whose items
 // lie together there has one descriptor. Whoever forwards needs nothing else: no second exchange, no table.
@@ -88,9 +87,8 @@ public:
   uint32_t stride() const { return header->stride; }
   const std::byte *firstRow() const { return rowBytes; }
 
-  /// The places of all rows, one after the other: place j of row i is the row of index `rows[j]` at local index
-  /// `locals[j]`, for j of [offsets[i], offsets[i + 1]). Calls place(local, row) for each. DATA_LOSS for a place
-  /// outside of its window.
+  /// Calls place(local index, row) for the places of all rows, one after the other. Those of row i are number
+  /// offsets[i] .. offsets[i + 1]. DATA_LOSS for a place outside of its window.
   template <typename PlaceFn> Status forEachPlace(std::vector<uint32_t> &offsets, PlaceFn place) const;
 
 private:

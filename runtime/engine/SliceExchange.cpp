@@ -45,13 +45,12 @@ Expected<std::unique_ptr<SliceExchange>> SliceExchange::create(std::shared_ptr<C
     auto shape = SliceShape::of(abi.programs[p], *schedule);
     if (!shape)
       return Status(shape.status().code(), fmt::format("{}: {}", module->name(), shape.status().message()));
-    exchange->programs.back() = std::make_unique<SliceRings>(abi.programs[p], *schedule, p, *shape);
+    exchange->programs.back() = std::make_unique<SliceRings>(*schedule, p, *shape);
   }
   auto channel = communicator->open(*exchange);
   if (!channel)
     return channel.status();
   exchange->channel = *channel;
-  exchange->open = true;
   // Slices must not come before their receiver is there.
   FARO_RETURN_IF_ERROR(communicator->barrier());
   return exchange;
@@ -60,9 +59,9 @@ Expected<std::unique_ptr<SliceExchange>> SliceExchange::create(std::shared_ptr<C
 SliceExchange::~SliceExchange() { stop(); }
 
 void SliceExchange::stop() {
-  if (open)
-    communicator->close(channel);
-  open = false;
+  if (channel)
+    communicator->close(*channel);
+  channel.reset();
 }
 
 SliceRings *SliceExchange::ringsOf(const faro_abi_schedule &schedule) {
@@ -83,7 +82,7 @@ Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequenc
   freeTokens.pop_back();
   sending[token] = {&flow, sequence};
   const uint64_t tag = uint64_t(rings.programIndex) << SequenceBits | (sequence & SequenceMask);
-  const Status status = communicator->deliver(channel, flow.peer, tag, pieces, token);
+  const Status status = communicator->deliver(*channel, flow.peer, tag, pieces, token);
   if (!status) // there will be no `sent`
     freeTokens.push_back(token);
   return status;
@@ -93,7 +92,7 @@ Status SliceExchange::grant(SliceRings &rings, InFlow &flow) {
   if (std::exchange(flow.granted, true))
     return Status::ok();
   const CreditMessage message{rings.schedule.stages[rings.shape.wire].into, 0};
-  return communicator->send(channel, flow.peer, Credits << 8 | rings.programIndex,
+  return communicator->send(*channel, flow.peer, Credits << 8 | rings.programIndex,
                             std::as_bytes(std::span(&message, 1)));
 }
 
@@ -107,7 +106,7 @@ Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, b
     if (!last && flow.givenBack[r] - flow.reported[r] < batch)
       continue;
     const CreditMessage message{r, flow.givenBack[r]};
-    const Status told = communicator->send(channel, flow.peer, Credits << 8 | rings.programIndex,
+    const Status told = communicator->send(*channel, flow.peer, Credits << 8 | rings.programIndex,
                                            std::as_bytes(std::span(&message, 1)));
     // After its last call a rank may be gone: it needs no slots any more. One that fails earlier is missed elsewhere.
     if (!told && told.code() != FARO_PEER_FAILED)
@@ -118,10 +117,10 @@ Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, b
 }
 
 Status SliceExchange::ask(const SliceRings &rings, uint32_t rank, std::span<const std::byte> bytes) {
-  return communicator->send(channel, rank, AskMessage << 8 | rings.programIndex, bytes);
+  return communicator->send(*channel, rank, AskMessage << 8 | rings.programIndex, bytes);
 }
 
-Status SliceExchange::wake(uint32_t rank) { return communicator->send(channel, rank, Wake << 8, {}); }
+Status SliceExchange::wake(uint32_t rank) { return communicator->send(*channel, rank, Wake << 8, {}); }
 
 void SliceExchange::sent(uint64_t token) {
   if (token >= sending.size() || !sending[token].flow)
@@ -129,7 +128,6 @@ void SliceExchange::sent(uint64_t token) {
   const Sending done = sending[token];
   sending[token].flow = nullptr;
   freeTokens.push_back(uint32_t(token));
-  ++events_;
   OutFlow &flow = *done.flow;
   if (done.sequence != flow.sent) {
     flow.sentEarly.push_back(done.sequence);
@@ -163,7 +161,6 @@ SliceRings *SliceExchange::ringsFor(uint32_t rank, uint64_t program) {
 }
 
 void SliceExchange::message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) {
-  ++events_;
   const uint32_t kind = tag >> 8;
   if (kind == Wake)
     return;
@@ -223,7 +220,6 @@ std::byte *SliceExchange::place(uint32_t rank, uint64_t tag, size_t size) {
 }
 
 void SliceExchange::arrived(uint32_t rank, uint64_t tag, size_t size) {
-  ++events_;
   SliceRings *rings = ringsFor(rank, tag >> SequenceBits);
   if (!rings)
     return;

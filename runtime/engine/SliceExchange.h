@@ -2,8 +2,7 @@
 // them, and what peers say beside slices (slots given back, asks of combines). Runs come and go; this stays, so that
 // slices of a call that a peer has begun earlier find their slots, and memory is made once.
 //
-//   Run ──deliver, giveBack, ask──► SliceExchange ──► Communicator ──► peers' SliceExchange ──► their Run, when it
-//   looks
+//   Run ──deliver, giveBack, ask──► SliceExchange ──► Communicator ──► peers' SliceExchange ──► their Run, in turn
 //
 // Nothing here waits. What comes is checked and noted as it comes; what is wrong with it is `failure`, for the run to
 // find.
@@ -13,6 +12,7 @@
 #include "runtime/engine/SliceRings.h"
 
 #include <deque>
+#include <optional>
 
 namespace faro {
 
@@ -49,8 +49,6 @@ public:
 
   /// What came that should not have.
   const Status &failure() const { return failure_; }
-  /// Grows with everything that came.
-  uint64_t events() const { return events_; }
   /// Nothing reads from or writes to memory of this session any more. What comes later is dropped.
   void stop();
 
@@ -72,14 +70,12 @@ private:
 
   std::shared_ptr<Communicator> communicator;
   std::shared_ptr<const Module> module;
-  uint16_t channel = 0;
-  bool open = false;
+  std::optional<uint16_t> channel;                   ///< none after stop()
   std::vector<std::unique_ptr<SliceRings>> programs; ///< by index in the module; null without a hierarchical schedule
   std::vector<std::deque<Ask>> asked;                ///< by index in the module
   std::vector<Sending> sending;                      ///< by token
   std::vector<uint32_t> freeTokens;
   Status failure_;
-  uint64_t events_ = 0;
 };
 
 } // namespace faro

@@ -18,14 +18,13 @@ Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring) 
 
 SlotMemory::~SlotMemory() { munmap(base, bytes); }
 
-SliceRings::SliceRings(const faro_abi_program &program, const faro_abi_schedule &schedule, uint32_t programIndex,
-                       const SliceShape &shape)
-    : program(program), schedule(schedule), programIndex(programIndex), shape(shape) {
+SliceRings::SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape)
+    : schedule(schedule), programIndex(programIndex), shape(shape) {
   for (uint32_t r = 0; r < shape.ringCount; ++r)
     if (!shape.rings[r].perFlow)
       for (uint32_t slot = shape.rings[r].slots; slot-- > 0;)
         free[r].push_back(slot);
-  slotContents.resize(shape.rings[schedule.stages[shape.wire].from].slots);
+  piecesOfSlot.resize(shape.rings[schedule.stages[shape.wire].from].slots);
 }
 
 OutFlow &SliceRings::out(uint32_t peer) {

@@ -63,18 +63,10 @@ struct InFlow {
   std::array<uint64_t, FARO_ABI_MAX_RINGS> givenBack{}, reported{};
 };
 
-/// What a slot holds that is about to be sent.
-struct SlotContents {
-  std::vector<faro_iov> pieces;
-  uint32_t rows = 0;
-};
-
 class SliceRings {
 public:
-  SliceRings(const faro_abi_program &program, const faro_abi_schedule &schedule, uint32_t programIndex,
-             const SliceShape &shape);
+  SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape);
 
-  const faro_abi_program &program;
   const faro_abi_schedule &schedule;
   const uint32_t programIndex;
   const SliceShape shape;
@@ -97,8 +89,8 @@ public:
     return tokens.slots[ring][sequence % shape.rings[ring].slots];
   }
   Expected<std::byte *> sharedMemory(uint32_t ring, uint32_t slot);
-  /// Of the ring that the wire sends from.
-  SlotContents &contents(uint32_t slot) { return slotContents[slot]; }
+  /// What is to be sent of a slot of the ring that the wire sends from.
+  std::vector<faro_iov> &pieces(uint32_t slot) { return piecesOfSlot[slot]; }
   /// Where slice `sequence` of the flow arrives.
   Expected<std::byte *> arrivalMemory(InFlow &flow, uint64_t sequence);
 
@@ -107,7 +99,7 @@ private:
   std::map<uint32_t, std::unique_ptr<InFlow>> ins;
   std::array<std::unique_ptr<SlotMemory>, FARO_ABI_MAX_RINGS> memory; ///< of shared rings
   std::array<std::vector<uint32_t>, FARO_ABI_MAX_RINGS> free;         ///< slots of shared rings
-  std::vector<SlotContents> slotContents;
+  std::vector<std::vector<faro_iov>> piecesOfSlot;
 };
 
 } // namespace faro

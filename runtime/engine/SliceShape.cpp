@@ -2,7 +2,6 @@
 
 #include "runtime/engine/Slice.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <limits>
 

@@ -5,6 +5,7 @@
 #include "faro/module.h"
 #include "faro/status.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -37,6 +38,10 @@ struct SliceShape {
   std::array<RingShape, FARO_ABI_MAX_RINGS> rings;
 
   uint32_t slices(uint64_t rows) const { return uint32_t((rows + rowsPerSlice - 1) / rowsPerSlice); }
+  /// Of slice `n` of a flow.
+  uint32_t rowsOfSlice(uint32_t n, uint32_t rowsOfFlow) const {
+    return std::min(rowsPerSlice, rowsOfFlow - n * rowsPerSlice);
+  }
 
   /// For a hierarchical schedule that has passed the module's check: one gather or reduce, one wire, one fan_out, each
   /// ring's slots taken by the stage that fills them. INVALID_ARGUMENT, naming the ring, when one holds less than a

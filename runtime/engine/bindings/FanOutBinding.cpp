@@ -4,7 +4,6 @@
 #include "runtime/engine/SliceExchange.h"
 #include "runtime/engine/bindings/Bindings.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace faro {
@@ -37,7 +36,7 @@ public:
     auto memory = run.rings->arrivalMemory(*flow.in, sequence);
     if (!memory)
       return memory.status();
-    const uint32_t rows = std::min(shape.rowsPerSlice, flow.rows - n * shape.rowsPerSlice);
+    const uint32_t rows = shape.rowsOfSlice(n, flow.rows);
     const uint64_t bytes = flow.in->bytes[slot];
     auto slice = SliceReader::open({*memory, bytes}, {run.mine.activity, run.call, sequence, rows, shape.rowBytes,
                                                       shape.mostPlaces, windowRows, run.batch->hash});
@@ -69,7 +68,7 @@ private:
     return {why.code(),
             fmt::format("rank {}: stage {} of {} cannot use slice {} of {} from rank {}, in slot {} of ring "
                         "{}: {}",
-                        run.rank(), stage.name, run.schedule->name, n, flow.slices, flow.peer, slot,
+                        run.rank(), stage.name, run.schedule->name, n, flow.slices, flow.peer(), slot,
                         run.rings->shape.rings[stage.from].name, why.message())};
   }
 
@@ -82,8 +81,8 @@ private:
       const uint32_t flowRow = n * run.rings->shape.rowsPerSlice + row;
       const auto ofRow = std::span<const Place>(places).subspan(offsets[row], offsets[row + 1] - offsets[row]);
       FARO_RETURN_IF_ERROR(run.program->op == FARO_ABI_DISPATCH
-                               ? run.batch->check->arrived(flow.peer, flowRow, ofRow)
-                               : run.batch->check->returned(flow.peer, ofRow, returned));
+                               ? run.batch->check->arrived(flow.peer(), flowRow, ofRow)
+                               : run.batch->check->returned(flow.peer(), ofRow, returned));
     }
     return Status::ok();
   }

@@ -23,7 +23,7 @@ public:
 
   Status fire(FlowRun &flow, uint32_t n) override {
     SliceRings &rings = *run.rings;
-    const uint32_t rows = std::min(rings.shape.rowsPerSlice, flow.rows - n * rings.shape.rowsPerSlice);
+    const uint32_t rows = rings.shape.rowsOfSlice(n, flow.rows);
     const uint32_t slot = rings.sharedSlot(flow.out->tokens, stage.into, flow.begun + n);
     auto memory = rings.sharedMemory(stage.into, slot);
     if (!memory)
@@ -44,14 +44,12 @@ public:
     const bool byReference = stage.gather == FARO_ABI_BY_REFERENCE;
     const uint64_t stride = byReference ? run.program->row.bytes : rings.shape.rowStride;
     std::byte *to = writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride), run.batch->hash);
-    SlotContents &contents = rings.contents(slot);
-    contents.rows = rows;
-    contents.pieces.clear();
+    std::vector<faro_iov> &pieces = rings.pieces(slot);
     if (byReference) {
-      contents.pieces.push_back({*memory, writer.headBytes()});
-      refer(contents.pieces);
+      pieces.assign(1, {*memory, writer.headBytes()});
+      refer(pieces);
     } else {
-      contents.pieces.push_back({*memory, writer.headBytes() + rows * stride});
+      pieces.assign(1, {*memory, writer.headBytes() + rows * stride});
       std::vector<uint64_t> &addresses = run.parts.scratch->addresses;
       addresses.resize(rows);
       for (uint32_t i = 0; i < rows; ++i)

@@ -6,7 +6,6 @@
 #include "runtime/engine/bindings/Bindings.h"
 #include "runtime/engine/bindings/ExpertRows.h"
 
-#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 #include <map>
@@ -41,7 +40,8 @@ public:
 
   Expected<bool> ready(const FlowRun &flow, uint32_t n) override {
     FARO_RETURN_IF_ERROR(takeAsks());
-    return asked[flow.index].rows.size() >= uint64_t(n) * run.rings->shape.rowsPerSlice + rowsOf(flow, n);
+    const SliceShape &shape = run.rings->shape;
+    return asked[flow.index].rows.size() >= uint64_t(n) * shape.rowsPerSlice + shape.rowsOfSlice(n, flow.rows);
   }
 
   Status fire(FlowRun &flow, uint32_t n) override {
@@ -55,7 +55,7 @@ public:
       bases = expertRowBases(run, stage);
 
     const Asked &from = asked[flow.index];
-    const uint32_t rows = rowsOf(flow, n), first = n * rings.shape.rowsPerSlice;
+    const uint32_t rows = rings.shape.rowsOfSlice(n, flow.rows), first = n * rings.shape.rowsPerSlice;
     const uint32_t firstItem = first == 0 ? 0 : from.rows[first - 1].itemsEnd;
     SliceWriter writer(*memory, rows);
     RunScratch &scratch = *run.parts.scratch;
@@ -76,18 +76,11 @@ public:
     const uint64_t stride = rings.shape.rowStride;
     std::byte *to = writer.finish(run.mine.activity, run.call, sequence, uint32_t(stride), run.batch->hash);
     kernel(to, int64_t(stride), scratch.offsets.data(), scratch.addresses.data(), scratch.weights.data(), 0, rows);
-    SlotContents &contents = rings.contents(slot);
-    contents.rows = rows;
-    contents.pieces.assign(1, {*memory, writer.headBytes() + rows * stride});
+    rings.pieces(slot).assign(1, {*memory, writer.headBytes() + rows * stride});
     return Status::ok();
   }
 
 private:
-  uint32_t rowsOf(const FlowRun &flow, uint32_t n) const {
-    const uint32_t most = run.rings->shape.rowsPerSlice;
-    return std::min(most, flow.rows - n * most);
-  }
-
   /// Asks of this call. One of the next call stays: its sender has all that it needs of this one.
   Status takeAsks() {
     auto &waiting = run.parts.exchange->asks(*run.rings);

@@ -14,13 +14,14 @@ public:
 
   Status fire(FlowRun &flow, uint32_t n) override {
     const uint64_t sequence = flow.begun + n;
-    const SlotContents &contents = run.rings->contents(run.rings->sharedSlot(flow.out->tokens, stage.from, sequence));
+    SliceRings &rings = *run.rings;
+    const auto &pieces = rings.pieces(rings.sharedSlot(flow.out->tokens, stage.from, sequence));
     SessionStatistics &statistics = *run.parts.statistics;
     ++statistics.slices;
-    statistics.wireRows += contents.rows;
-    for (const faro_iov &piece : contents.pieces)
+    statistics.wireRows += rings.shape.rowsOfSlice(n, flow.rows);
+    for (const faro_iov &piece : pieces)
       statistics.wireBytes += piece.size;
-    return run.parts.exchange->deliver(*run.rings, *flow.out, sequence, contents.pieces);
+    return run.parts.exchange->deliver(rings, *flow.out, sequence, pieces);
   }
 
 private:

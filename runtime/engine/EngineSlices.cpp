@@ -1,0 +1,147 @@
+// How slices go through their stages: flow by flow, as soon as slots and what comes before allow.
+#include "runtime/engine/Engine.h"
+#include "runtime/engine/SliceExchange.h"
+
+#include <algorithm>
+
+namespace faro {
+
+/// Notes what the wire has done since: slices that are sent, slices that arrived.
+Status Run::settle() {
+  const uint32_t wire = context->rings->shape.wire;
+  for (FlowRun &flow : flows) {
+    if (flow.done[wire] == flow.slices)
+      continue;
+    const uint64_t there = flow.out ? flow.out->sent - flow.begun : flow.in->arrived - flow.begun;
+    const uint32_t now = uint32_t(std::min<uint64_t>(there, flow.slices));
+    if (flow.done[wire] == now)
+      continue;
+    ++changes;
+    flow.lastChange = Clock::now();
+    if (flow.in)
+      flow.done[wire] = now;
+    else
+      while (flow.done[wire] < now)
+        FARO_RETURN_IF_ERROR(completed(flow, wire));
+  }
+  return Status::ok();
+}
+
+Status Run::grantSlots() {
+  for (const FlowRun &flow : flows)
+    if (flow.in && flow.slices > 0)
+      FARO_RETURN_IF_ERROR(context->parts.exchange->grant(*context->rings, *flow.in));
+  return Status::ok();
+}
+
+bool Run::tokensThere(const FlowRun &flow, uint32_t stage) const {
+  const faro_abi_stage &each = schedule.stages[stage];
+  if (!each.acquires)
+    return true;
+  if (stage == context->rings->shape.wire && !flow.out->granted)
+    return false;
+  // Flows share a ring's slots fairly: one whose peer is slow must not sit on all of them.
+  const SliceRings &rings = *context->rings;
+  uint32_t slots = ~0u;
+  for (uint32_t r = 0; r < rings.shape.ringCount; ++r)
+    if (each.acquires >> r & 1 && !rings.shape.rings[r].perFlow)
+      slots = std::min(slots, rings.shape.rings[r].slots);
+  const uint32_t sharers = std::max(making, 1u);
+  return rings.available(flow.out->tokens, each.acquires, slots / sharers + (slots % sharers != 0));
+}
+
+/// Whether the flow's next slice can go through the stage.
+Expected<bool> Run::ready(const FlowRun &flow, uint32_t s) {
+  const uint32_t n = flow.fired[s];
+  if (n == flow.slices || (done & onceBefore[s]) != onceBefore[s])
+    return false;
+  const faro_abi_stage &stage = schedule.stages[s];
+  const uint32_t wire = context->rings->shape.wire;
+  if (flow.end() == FlowEnd::Receiver && flow.done[wire] <= n)
+    return false;
+  for (uint32_t i = 0; i < stage.after_count; ++i) {
+    const faro_abi_stage &before = schedule.stages[stage.after[i]];
+    // What happens at the flow's other end has happened when the slice is here.
+    if (isOnceASlice(before) && endOf(before) == flow.end() && flow.done[stage.after[i]] <= n)
+      return false;
+  }
+  if (!tokensThere(flow, s))
+    return false;
+  return bindings.slices[s]->ready(flow, n);
+}
+
+Status Run::fire(FlowRun &flow, uint32_t s) {
+  const faro_abi_stage &stage = schedule.stages[s];
+  if (stage.acquires)
+    context->rings->take(flow.out->tokens, stage.acquires);
+  const uint32_t n = flow.fired[s]++;
+  FARO_RETURN_IF_ERROR(bindings.slices[s]->fire(flow, n));
+  flow.lastChange = Clock::now();
+  return s == context->rings->shape.wire ? Status::ok() : completed(flow, s);
+}
+
+Status Run::completed(FlowRun &flow, uint32_t s) {
+  const faro_abi_stage &stage = schedule.stages[s];
+  const bool last = ++flow.done[s] == flow.slices;
+  flowsLeftOf[s] -= last;
+  if (flow.out) {
+    for (uint32_t r = 0; stage.releases >> r; ++r)
+      if (stage.releases >> r & 1)
+        context->rings->giveBack(flow.out->tokens, r, 1);
+    if (s == context->rings->shape.wire && last)
+      --making;
+    return Status::ok();
+  }
+  return stage.releases ? context->parts.exchange->giveBack(*context->rings, *flow.in, stage.releases, last)
+                        : Status::ok();
+}
+
+/// False when it cannot go through the stage now.
+Expected<bool> Run::fireIfReady(FlowRun &flow, uint32_t s) {
+  auto can = ready(flow, s);
+  if (can && *can)
+    FARO_RETURN_IF_ERROR(fire(flow, s));
+  return can;
+}
+
+/// Everything that is ready to be sent.
+Expected<bool> Run::fireWires() {
+  bool moved = false;
+  for (FlowRun &flow : flows) {
+    for (bool more = flow.out != nullptr; more;) {
+      auto fired = fireIfReady(flow, context->rings->shape.wire);
+      if (!fired)
+        return fired;
+      more = *fired;
+      moved |= more;
+    }
+  }
+  return moved;
+}
+
+/// One slice of the next flow that can go on. What was made is sent at once.
+Expected<bool> Run::fireNext(FlowEnd end) {
+  uint32_t &next = nextFlow[end == FlowEnd::Receiver];
+  const uint32_t wire = context->rings->shape.wire, count = uint32_t(flows.size());
+  for (uint32_t i = 0; i < count; ++i) {
+    FlowRun &flow = flows[(next + i) % count];
+    if (flow.end() != end)
+      continue;
+    for (const uint32_t s : sliceStages) {
+      if (s == wire || endOf(schedule.stages[s]) != end)
+        continue;
+      auto fired = fireIfReady(flow, s);
+      if (!fired)
+        return fired;
+      if (!*fired)
+        continue;
+      next = (next + i + 1) % count;
+      if (end == FlowEnd::Sender)
+        FARO_RETURN_IF_ERROR(fireIfReady(flow, wire).status());
+      return true;
+    }
+  }
+  return false;
+}
+
+} // namespace faro
