@@ -19,7 +19,7 @@ class BadInput(RunTest):
         self.tensors = [batch.tensors(r) for r in range(2)]
 
     def program(self):
-        return self.library(self.spec)
+        return self.compile_library(self.spec)
 
     def refused_input(self, *words, ranks=2, files=None, program=None, extra=()):
         source = self.write_input(files or self.tensors)
@@ -121,7 +121,7 @@ class BadInput(RunTest):
         self.assertFalse((self.folder / "out").exists())
 
     def test_ranks_that_do_not_fit_the_mesh(self):
-        program = self.library(Spec(mesh=("1", "4")), "four")
+        program = self.compile_library(Spec(mesh=("1", "4")), "four")
         self.check_refused(self.run_faro(program, "--ranks", 3, "--tokens", 2), "mesh", "1 nodes x 4", "3 ranks")
         self.check_refused(self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 2), "mesh", "1 nodes x 4",
                            "2 nodes x 2 ranks", "--ranks 4 --nodes 1")
@@ -142,7 +142,7 @@ class BadInput(RunTest):
 
     def test_a_full_disk(self):
         # A limit on the size of files stands for it: the write fails half-way.
-        program, source = self.library(Spec("f32", 4096, 2, 4)), self.folder / "none"
+        program, source = self.compile_library(Spec("f32", 4096, 2, 4)), self.folder / "none"
         process = self.start(program, "--ranks", 2, "--tokens", 200, "--output", self.folder / "out",
                              preexec_fn=lambda: limit_file_size(1 << 20))
         result = self.finish(process, 0)

@@ -113,7 +113,7 @@ class RunTest(unittest.TestCase):
         path.write_text(spec if isinstance(spec, str) else spec.text())
         return path
 
-    def library(self, spec, name="moe"):
+    def compile_library(self, spec, name="moe"):
         """A compiled module of the spec."""
         path = self.folder / (name + ".so")
         subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "-o", str(path)], check=True, timeout=120 * PATIENCE,

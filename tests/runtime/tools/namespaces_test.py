@@ -44,7 +44,7 @@ class Namespaces(RunTest):
     def setUp(self):
         super().setUp()
         self.spec = Spec("bf16", 64, 3, 12)
-        self.program = self.library(self.spec)
+        self.program = self.compile_library(self.spec)
         self.interfaces = os.listdir("/sys/class/net")
         self.shared = os.listdir("/dev/shm")
 

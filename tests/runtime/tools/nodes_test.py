@@ -34,7 +34,7 @@ class AcrossNodes(RunTest):
     def test_a_row_crosses_once_for_each_node(self):
         spec = Spec("bf16", 48, 6, 12)
         batch = random_batch(random.Random(1), spec, [20, 0, 13, 8, 17])
-        program, source = self.library(spec), self.write_input([batch.tensors(r) for r in range(5)])
+        program, source = self.compile_library(spec), self.write_input([batch.tensors(r) for r in range(5)])
         for nodes, transport in itertools.product((2, 3, 5), ("local", "ucx")):
             with self.subTest(nodes=nodes, transport=transport):
                 figures = self.folder / "figures.json"
@@ -57,7 +57,7 @@ class AcrossNodes(RunTest):
 
     def test_one_node_says_nothing_of_wires(self):
         figures = self.folder / "figures.json"
-        result = self.run_faro(self.library(Spec()), "--ranks", 2, "--tokens", 3, "--json", figures)
+        result = self.run_faro(self.compile_library(Spec()), "--ranks", 2, "--tokens", 3, "--json", figures)
         self.assertEqual(result.status, 0, result)
         self.assertNotIn("between nodes", result.out)
         figures = json.loads(figures.read_text())
@@ -68,7 +68,7 @@ class AcrossNodes(RunTest):
         for element in ("bf16", "f16", "f32"):
             spec = Spec(element, 37, 5, 9, partial="f32")
             batch = random_batch(rng, spec, [9, 4, 11, 0], special=0.02)
-            program, source = self.library(spec, element), self.write_input([batch.tensors(r) for r in range(4)])
+            program, source = self.compile_library(spec, element), self.write_input([batch.tensors(r) for r in range(4)])
             for nodes, transport in ((2, "local"), (4, "ucx"), (3, "ucx"), (1, "ucx")):
                 with self.subTest(element=element, nodes=nodes):
                     out = self.folder / ("out-%s-%d" % (element, nodes))
@@ -81,7 +81,7 @@ class AcrossNodes(RunTest):
         # All of the first node's rows come from one of its ranks: where the policies differ.
         spec = Spec("bf16", 32, 4, 12)
         batch = random_batch(random.Random(3), spec, [60, 0, 1, 3, 30, 2], dropped=0.2)
-        program, source = self.library(spec), self.write_input([batch.tensors(r) for r in range(6)])
+        program, source = self.compile_library(spec), self.write_input([batch.tensors(r) for r in range(6)])
         for transport in ("local", "ucx"):
             outputs, moved = {}, {}
             for balancer in ("static", "fusco", "blend"):
@@ -112,17 +112,17 @@ class AcrossNodes(RunTest):
                 tokens = [rng.choice([0, 1, 5, 29, 61]) for _ in range(ranks)]
                 batch = random_batch(rng, spec, tokens, dropped=rng.choice([0, 0.1, 0.7]), special=rng.choice([0, 0.05]))
                 source = self.write_input([batch.tensors(r) for r in range(ranks)], "in%d" % number)
-                result = self.run_faro(self.library(spec), "--ranks", ranks, "--nodes", nodes, "--transport", "ucx", "--input",
+                result = self.run_faro(self.compile_library(spec), "--ranks", ranks, "--nodes", nodes, "--transport", "ucx", "--input",
                                        source, "--verify", "--experts-fn", "scale", "--repeat", 2)
                 self.assertEqual(result.status, 0, result)
                 self.assertIn("0 differences", result.out)
 
     def test_an_unknown_balancer_is_refused(self):
-        result = self.run_faro(self.library(Spec()), "--ranks", 2, "--nodes", 2, environment={"FARO_BALANCER": "fair"})
+        result = self.run_faro(self.compile_library(Spec()), "--ranks", 2, "--nodes", 2, environment={"FARO_BALANCER": "fair"})
         self.check_refused(result, "FARO_BALANCER", "fair", "static")
 
     def test_a_static_mesh_is_held_to(self):
-        program = self.library(Spec(mesh=("2", "2")), "two")
+        program = self.compile_library(Spec(mesh=("2", "2")), "two")
         self.assertEqual(self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 5, "--verify").status, 0)
         for ranks, nodes, words in ((4, 1, "1 node x 4 ranks"), (4, 4, "4 nodes x 1 rank"), (5, 2, "2 nodes of 3 and 2 ranks"),
                                     (6, 3, "3 nodes x 2 ranks")):
@@ -289,7 +289,7 @@ class Launched(RunTest):
 
     def test_any_topology(self):
         spec = Spec("bf16", 24, 3, 10)
-        program, rng = self.library(spec), random.Random(4)
+        program, rng = self.compile_library(spec), random.Random(4)
         # Blocks, by turns, of different sizes, and numbers that are no numbering.
         for number, node_of in enumerate(([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 1, 0], [5, 2, 5, 9, 2], [1, 0])):
             for variable in ("GROUP_RANK", "NODE_RANK") if number == 1 else ("GROUP_RANK",):
@@ -313,7 +313,7 @@ class Launched(RunTest):
     def test_mpirun(self):
         command = ["mpirun", "--allow-run-as-root", "--oversubscribe"]
         for node in range(2):
-            command += ([":"] if node else []) + ["-n", "2", "-x", "FARO_NODE=%d" % node, FARO_RUN, str(self.library(Spec())),
+            command += ([":"] if node else []) + ["-n", "2", "-x", "FARO_NODE=%d" % node, FARO_RUN, str(self.compile_library(Spec())),
                                                   "--tokens", "5", "--verify"]
         result = subprocess.run(command, capture_output=True, text=True, timeout=60 * PATIENCE, env=self.environment)
         self.assertEqual(result.returncode, 0, result.stderr)
@@ -322,7 +322,7 @@ class Launched(RunTest):
 
     def test_survivors_name_the_rank_that_died(self):
         """No supervisor: each rank says what it knows and ends by itself."""
-        program = self.library(Spec("bf16", 64, 2, 8))
+        program = self.compile_library(Spec("bf16", 64, 2, 8))
         for victim in (0, 3):
             with self.subTest(victim=victim):
                 processes = self.begin([0, 0, 1, 1], program, "--tokens", 50, "--repeat", 1000000)
@@ -337,7 +337,7 @@ class Launched(RunTest):
                         self.assertIn("rank %d" % victim, result.err)
 
     def test_nodes_are_the_launchers(self):
-        for result in self.launch([0, 0], self.library(Spec()), "--nodes", 2):
+        for result in self.launch([0, 0], self.compile_library(Spec()), "--nodes", 2):
             self.assertEqual(result.status, 2, result)
             self.assertIn("--nodes", result.err)
 

@@ -35,7 +35,7 @@ class Processes(RunTest):
     def setUp(self):
         super().setUp()
         self.before = shared_memory()
-        self.program = self.library(Spec("bf16", 64, 2, 8))
+        self.program = self.compile_library(Spec("bf16", 64, 2, 8))
 
     def start_long(self, *more, ranks=3):
         """A run that takes long enough to be disturbed. Returns it with its ranks' processes, which are at work."""
@@ -136,7 +136,7 @@ class Launched(RunTest):
         return [self.finish(process, began) for process in processes]
 
     def test_torchrun(self):
-        results = self.launch(3, self.library(Spec()), "--tokens", 5, "--verify", "--output", self.folder / "out", "--json",
+        results = self.launch(3, self.compile_library(Spec()), "--tokens", 5, "--verify", "--output", self.folder / "out", "--json",
                               self.folder / "figures.json")
         for result in results:
             self.assertEqual(result.status, 0, result)
@@ -147,7 +147,7 @@ class Launched(RunTest):
         self.assertTrue(json.loads((self.folder / "figures.json").read_text())["ok"])
 
     def test_bad_input_is_said_once(self):
-        results = self.launch(3, self.library(Spec()), "--input", self.folder / "none", "--output", self.folder / "out")
+        results = self.launch(3, self.compile_library(Spec()), "--input", self.folder / "none", "--output", self.folder / "out")
         self.assertEqual([r.status for r in results], [1, 1, 1])
         self.assertEqual(len(results[0].messages), 1, results[0])
         self.assertIn("no such folder", results[0].err)
@@ -157,7 +157,7 @@ class Launched(RunTest):
     @unittest.skipUnless(shutil.which("mpirun"), "needs Open MPI's mpirun")
     def test_mpirun(self):
         result = subprocess.run(
-            ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", FARO_RUN, str(self.library(Spec())), "--tokens", "5",
+            ["mpirun", "--allow-run-as-root", "--oversubscribe", "-n", "2", FARO_RUN, str(self.compile_library(Spec())), "--tokens", "5",
              "--verify"], capture_output=True, text=True, timeout=60 * PATIENCE, env=self.environment)
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(result.stdout.count("verified: 2 ranks, 20 rows"), 1, result.stdout)
@@ -165,7 +165,7 @@ class Launched(RunTest):
 
 class Reports(RunTest):
     def test_table_json_and_trace_tell_the_same(self):
-        program = self.library(Spec("bf16", 64, 2, 8))
+        program = self.compile_library(Spec("bf16", 64, 2, 8))
         figures, trace = self.folder / "figures.json", self.folder / "trace.json"
         for transport in ("ucx", "local"):
             with self.subTest(transport):
@@ -186,7 +186,7 @@ class Reports(RunTest):
                 self.assertTrue(all(e["dur"] > 0 and e["ts"] >= 0 for e in events))
 
     def test_no_compiler_is_loaded_for_a_library(self):
-        program = self.library(Spec())
+        program = self.compile_library(Spec())
         needed = subprocess.run(["ldd", FARO_RUN], capture_output=True, text=True, check=True).stdout
         self.assertNotRegex(needed, "LLVM|MLIR|faro_compiler|ucp")
         for transport in ("ucx", "local"):

@@ -48,7 +48,7 @@ class Results(RunTest):
 
     def test_one_rank(self):
         spec = Spec("bf16", 7, 3, 5, align=4)
-        self.check(random_batch(random.Random(1), spec, [11]), self.library(spec), extra=["--verify"])
+        self.check(random_batch(random.Random(1), spec, [11]), self.compile_library(spec), extra=["--verify"])
 
     def test_many_shapes(self):
         rng = random.Random(2)
@@ -64,17 +64,17 @@ class Results(RunTest):
         ]
         for number, (spec, tokens) in enumerate(shapes):
             with self.subTest(spec=spec.text()):
-                program = self.library(spec, "moe%d" % number)
+                program = self.compile_library(spec, "moe%d" % number)
                 self.check(random_batch(rng, spec, tokens), program, scale=number % 2 == 0,
                            transport="local" if number % 3 == 2 else "ucx", extra=["--verify"])
 
     def test_no_tokens_anywhere(self):
         spec = Spec("bf16", 4, 2, 4, align=4)
-        self.check(random_batch(random.Random(3), spec, [0, 0, 0]), self.library(spec), extra=["--verify"])
+        self.check(random_batch(random.Random(3), spec, [0, 0, 0]), self.compile_library(spec), extra=["--verify"])
 
     def test_everything_dropped(self):
         spec = Spec("f32", 4, 2, 4)
-        self.check(random_batch(random.Random(4), spec, [3, 2], dropped=1), self.library(spec), extra=["--verify"])
+        self.check(random_batch(random.Random(4), spec, [3, 2], dropped=1), self.compile_library(spec), extra=["--verify"])
 
     def test_everything_to_one_expert_named_many_times(self):
         spec = Spec("bf16", 9, 5, 6)
@@ -82,39 +82,39 @@ class Results(RunTest):
         for idx in batch.topk_idx:
             for choices in idx:
                 choices[:] = [4] * 5
-        self.check(batch, self.library(spec), extra=["--verify"])
+        self.check(batch, self.compile_library(spec), extra=["--verify"])
 
     def test_nans_and_infinities_travel(self):
         for element in ("bf16", "f16", "f32"):
             with self.subTest(element):
                 spec = Spec(element, 33, 3, 4)
                 batch = random_batch(random.Random(6), spec, [9, 8], special=0.2)
-                self.check(batch, self.library(spec, element), extra=["--verify"])
+                self.check(batch, self.compile_library(spec, element), extra=["--verify"])
 
     def test_nan_payloads_are_moved_as_they_are(self):
         spec = Spec("bf16", 4, 1, 2, combine=False)
         rows = [[struct.pack("<4H", 0x7F81, 0xFFFF, 0x8000, 0x0001)], [struct.pack("<4H", 0xFF80, 0x7FC1, 0, 0x7F7F)]]
         batch = Batch(spec, rows, [[[1]], [[0]]], [[[1.0]], [[1.0]]])
-        self.check(batch, self.library(spec), extra=["--verify"])
+        self.check(batch, self.compile_library(spec), extra=["--verify"])
 
     def test_the_weight_of_a_dropped_choice_is_ignored(self):
         spec = Spec("f32", 3, 2, 2)
         batch = Batch(spec, [[struct.pack("<3f", 1, 2, 3)]], [[[-1, 1]]], [[[math.nan, 0.5]]])
-        self.check(batch, self.library(spec), extra=["--verify"])
+        self.check(batch, self.compile_library(spec), extra=["--verify"])
 
     def test_products_are_rounded_before_they_are_added(self):
         # (1 + 2^-23) x (1 - 2^-23) = 1 - 2^-46 rounds to 1; a fused multiply-add would leave -2^-46.
         spec = Spec("f32", 1, 2, 2)
         rows = [[struct.pack("<f", f32(1 + 2**-23))]]
         batch = Batch(spec, rows, [[[0, 1]]], [[[-1.0, 1.0]]])
-        self.check(batch, self.library(spec), scale=False, extra=["--verify"])
+        self.check(batch, self.compile_library(spec), scale=False, extra=["--verify"])
         batch = Batch(spec, [[struct.pack("<f", f32(1 - 2**-23))]], [[[0, 1]]], [[[-1.0, f32(1 + 2**-23)]]])
-        self.check(batch, self.library(spec), scale=False, extra=["--verify"])
+        self.check(batch, self.compile_library(spec), scale=False, extra=["--verify"])
 
     def test_a_dispatch_alone_needs_no_weights(self):
         spec = Spec("bf16", 4, 2, 4, combine=False)
         batch = random_batch(random.Random(7), spec, [3, 4])
-        program = self.library(spec)
+        program = self.compile_library(spec)
         self.check(batch, program, extra=["--verify"])
         bare = [batch.tensors(r) for r in range(2)]
         for tensors in bare:
@@ -129,7 +129,7 @@ class Results(RunTest):
     def test_jit_and_library_give_the_same_bytes(self):
         spec = Spec("bf16", 37, 3, 7, align=4)
         batch = random_batch(random.Random(8), spec, [6, 5, 7])
-        library = self.library(spec)
+        library = self.compile_library(spec)
         files = []
         for program in (library, self.folder / "moe.mlir"):
             self.check(batch, program, extra=["--verify"])
@@ -138,7 +138,7 @@ class Results(RunTest):
 
     def test_a_program_is_known_by_its_bytes(self):
         spec = Spec()
-        library = self.library(spec)
+        library = self.compile_library(spec)
         misnamed = self.folder / "library.mlir"
         library.rename(misnamed)
         self.assertEqual(self.run_faro(misnamed, "--ranks", 2, "--tokens", 3).status, 0)
@@ -152,7 +152,7 @@ class Results(RunTest):
             raw = encode(batch.tensors(rank))
             (size,) = struct.unpack("<Q", raw[:8])
             files.append(struct.pack("<Q", size + rank + 1) + raw[8 : 8 + size] + b" " * (rank + 1) + raw[8 + size :])
-        program, out = self.library(spec), self.folder / "odd"
+        program, out = self.compile_library(spec), self.folder / "odd"
         source = self.write_input(files, "odd-in")
         result = self.run_faro(program, "--ranks", 2, "--nodes", min(self.nodes, 2), "--input", source, "--output", out)
         self.assertEqual(result.status, 0, result)
@@ -160,7 +160,7 @@ class Results(RunTest):
             self.check_file(batch, rank, decode(out / ("rank%d.safetensors" % rank)), False)
 
     def test_made_up_input_is_verified(self):
-        program = self.library(Spec("bf16", 96, 4, 12, align=8))
+        program = self.compile_library(Spec("bf16", 96, 4, 12, align=8))
         for routing in ("uniform", "zipf:1.2", "single-node", "bimodal"):
             for transport in ("ucx", "local"):
                 with self.subTest(routing=routing, transport=transport):
