@@ -22,12 +22,6 @@ Status hear(Communicator &self) {
   return status;
 }
 
-void expectStatus(const Status &status, faro_status code, const std::vector<std::string> &words) {
-  EXPECT_EQ(status.code(), code) << status.message();
-  for (const std::string &word : words)
-    EXPECT_NE(status.message().find(word), std::string::npos) << "'" << word << "' in: " << status.message();
-}
-
 CommunicatorOptions optionsOf(uint32_t rank, uint32_t worldSize, uint16_t port) {
   CommunicatorOptions options;
   options.rank = options.localRank = rank;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "faro/communicator.h"
+#include "tests/conformance/ExpectStatus.h"
 #include "tests/conformance/Ranks.h"
 
 #include <gtest/gtest.h>
@@ -12,8 +13,6 @@ using Clock = std::chrono::steady_clock;
 
 /// Until the rank hears that something is wrong, or for ten seconds.
 Status hear(Communicator &self);
-
-void expectStatus(const Status &status, faro_status code, const std::vector<std::string> &words);
 
 /// What a process on this machine, rank `rank` of so many, needs to meet the others.
 CommunicatorOptions optionsOf(uint32_t rank, uint32_t worldSize, uint16_t port);
