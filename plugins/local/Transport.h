@@ -1,0 +1,52 @@
+// One rank's transport: puts into its peers' inboxes and takes from its own.
+//
+//   Job ◄─ Transport ─map─► RemoteRegion
+//    ▲        └─────alloc─► Region          regions hold the job themselves, and may outlive the transport
+#pragma once
+
+#include "plugins/local/Region.h"
+
+#include <set>
+
+namespace faro::local {
+
+class Transport {
+public:
+  static Expected<std::unique_ptr<Transport>> create(const faro_transport_config &config);
+  /// Leaves the job.
+  ~Transport();
+  Transport(const Transport &) = delete;
+  Transport &operator=(const Transport &) = delete;
+
+  const Address &address() const { return address_; }
+  Status connect(uint32_t rank, std::span<const std::byte> address);
+  Expected<std::unique_ptr<Region>> alloc(size_t size) { return Region::create(job_, config_.rank, size); }
+  Expected<std::unique_ptr<RemoteRegion>> map(uint32_t rank, std::span<const std::byte> key);
+  Status send(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes);
+  Status deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token);
+  uint32_t progress();
+  void sleep(std::chrono::nanoseconds timeout);
+  void wake(); ///< any thread
+  Status peerState(uint32_t rank) const;
+
+private:
+  Transport(const faro_transport_config &config, std::shared_ptr<Job> job);
+  Status checkPeer(uint32_t rank) const;
+  Status checkConnected(uint32_t rank) const;
+  /// OK, or how the peer has failed.
+  Status stateOf(uint32_t rank) const;
+  Status push(uint32_t rank, Item &&item);
+
+  void receive(const Message &message);
+  void receive(const Slice &slice);
+  void receive(const Receipt &receipt);
+
+  const faro_transport_config config_; // its job and node_of are the caller's, and gone
+  const std::shared_ptr<Job> job_;
+  const Address address_;
+  std::vector<uint32_t> nodeOf_; // by rank
+  std::vector<bool> connected_;
+  std::set<uint32_t> refused_; // peers whose slices had no place
+};
+
+} // namespace faro::local
