@@ -2,9 +2,8 @@
 #include "runtime/core/ModuleCheck.h"
 
 #include "faro/module.h"
-#include "runtime/core/Digest.h"
+#include "tests/runtime/HandMadeTables.h"
 
-#include <cstring>
 #include <functional>
 #include <gtest/gtest.h>
 
@@ -16,7 +15,6 @@ void kernel() {}
 
 /// A correct module that a test then breaks in one place.
 struct Tables {
-  const char *text = "spec";
   faro_abi_kernel kernels[1] = {{"push", kernel}};
   faro_abi_kernel_set set{"x86-64", FARO_ABI_CPU_X86_64, 1, kernels};
   uint32_t after1[1] = {0}, after2[1] = {1};
@@ -27,30 +25,10 @@ struct Tables {
                               {"push", FARO_ABI_STAGE_PUSH, FARO_ABI_ON_CORE, 0, 0, FARO_ABI_NO_KERNEL, 0,
                                FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 1, after2}};
   faro_abi_schedule schedule{"dispatch", FARO_ABI_DIRECT, 0, 0, 3, 0, stages, nullptr};
-  faro_abi_program program{"dispatch",
-                           FARO_ABI_DISPATCH,
-                           1,
-                           {FARO_ABI_BF16, 0, 8, 16, 16},
-                           {{0, 1, 2, 3}, 1},
-                           {2, 4, FARO_ABI_PLACEMENT_BLOCK, 0, nullptr},
-                           1 << 21,
-                           &schedule};
-  faro_abi_module module{};
+  faro_abi_program program = test::dispatchOf("dispatch", 8, 16, &schedule);
+  faro_abi_module module = test::moduleHead("test", "spec");
 
   Tables() {
-    module.magic = FARO_ABI_MAGIC;
-    module.version = FARO_ABI_VERSION;
-    module.module_size = sizeof(faro_abi_module);
-    module.program_size = sizeof(faro_abi_program);
-    module.schedule_size = sizeof(faro_abi_schedule);
-    module.ring_size = sizeof(faro_abi_ring);
-    module.stage_size = sizeof(faro_abi_stage);
-    module.kernel_set_size = sizeof(faro_abi_kernel_set);
-    module.producer = "test";
-    module.spec_text = text;
-    module.spec_size = 4;
-    const Digest digest = sha256(std::as_bytes(std::span(text, 4)));
-    std::memcpy(module.spec_sha256, digest.data(), digest.size());
     module.program_count = module.kernel_set_count = 1;
     module.programs = &program;
     module.kernel_sets = &set;

@@ -1,6 +1,8 @@
 // Schedules over nodes are checked before the engine relies on them: each way in which they may be wrong is refused.
 #include "runtime/core/ScheduleCheck.h"
 
+#include "tests/runtime/HandMadeTables.h"
+
 #include <algorithm>
 #include <functional>
 #include <gtest/gtest.h>
@@ -37,14 +39,7 @@ struct Schedule {
   faro_abi_stage &stage(uint32_t op) { return *std::ranges::find(stages, op, &faro_abi_stage::op); }
   std::vector<uint32_t> &afterOf(uint32_t op) { return after[size_t(&stage(op) - stages.data())]; }
 
-  faro_abi_program program{"shuffle",
-                           FARO_ABI_DISPATCH,
-                           1,
-                           {FARO_ABI_BF16, 0, 100, 200, 256},
-                           {{0, 1, 2, 3}, 1},
-                           {2, 4, FARO_ABI_PLACEMENT_BLOCK, 0, nullptr},
-                           1 << 21,
-                           nullptr};
+  faro_abi_program program = test::dispatchOf("shuffle", 100, 256, nullptr);
   faro_abi_schedule schedule{"across", FARO_ABI_HIERARCHICAL, 0, 0, 0, 0, nullptr, nullptr};
   std::vector<faro_abi_stage> stages;
   std::vector<std::vector<uint32_t>> after;

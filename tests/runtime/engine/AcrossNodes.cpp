@@ -77,38 +77,29 @@ TEST(AcrossNodes, rowsThatLeaveByAnotherRail) {
     inputs.push_back(makeInput(rank, rank % 3 == 0 ? 120 : 3, 7));
   const auto module = moduleOf({});
   std::vector<uint64_t> moved(6);
-  onRanks(communicators({0, 0, 0, 1, 1, 1}, std::chrono::seconds(30)),
-          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
-            auto session = Session::create(communicator, module);
-            ASSERT_TRUE(session) << session.status().message();
-            EXPECT_EQ(shuffle(**session, *module, rank, inputs, 2), "") << "rank " << rank;
-            moved[rank] = (*session)->statistics().movedRows;
-          });
+  onSessions({0, 0, 0, 1, 1, 1}, module, [&](uint32_t rank, Session &session) {
+    EXPECT_EQ(shuffle(session, *module, rank, inputs, 2), "") << "rank " << rank;
+    moved[rank] = session.statistics().movedRows;
+  });
   EXPECT_GT(moved[0], 0u);
   EXPECT_GT(moved[3], 0u);
 }
 
 TEST(AcrossNodes, differentBatchesOnOneSession) {
   const auto module = moduleOf({});
-  onRanks(communicators({0, 0, 1, 1, 1}, std::chrono::seconds(30)),
-          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
-            auto session = Session::create(communicator, module);
-            ASSERT_TRUE(session) << session.status().message();
-            for (uint32_t seed = 0; seed < 12; ++seed)
-              ASSERT_EQ(shuffle(**session, *module, rank, inputsOf(5, seed * 17 % 60, seed), 1), "") << "rank " << rank;
-          });
+  onSessions({0, 0, 1, 1, 1}, module, [&](uint32_t rank, Session &session) {
+    for (uint32_t seed = 0; seed < 12; ++seed)
+      ASSERT_EQ(shuffle(session, *module, rank, inputsOf(5, seed * 17 % 60, seed), 1), "") << "rank " << rank;
+  });
 }
 
 TEST(AcrossNodes, whatIsSentArrives) {
   const auto module = moduleOf({});
   std::vector<SessionStatistics> stats(4);
-  onRanks(communicators({0, 0, 1, 1}, std::chrono::seconds(30)),
-          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
-            auto session = Session::create(communicator, module);
-            ASSERT_TRUE(session) << session.status().message();
-            EXPECT_EQ(shuffle(**session, *module, rank, inputsOf(4, 64), 1), "");
-            stats[rank] = (*session)->statistics();
-          });
+  onSessions({0, 0, 1, 1}, module, [&](uint32_t rank, Session &session) {
+    EXPECT_EQ(shuffle(session, *module, rank, inputsOf(4, 64), 1), "");
+    stats[rank] = session.statistics();
+  });
   SessionStatistics sum;
   for (const SessionStatistics &each : stats) {
     sum.slices += each.slices;
@@ -131,21 +122,18 @@ TEST(AcrossNodes, oneSlowRank) {
   std::vector<Input> inputs;
   for (uint32_t rank = 0; rank < 4; ++rank)
     inputs.push_back(makeInput(rank, rank == 0 ? 30 : 0, 11, [](uint32_t expert) { return expert % 4 == 3; }));
-  onRanks(communicators({0, 0, 1, 1}, std::chrono::seconds(30)),
-          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
-            auto session = Session::create(communicator, module);
-            ASSERT_TRUE(session) << session.status().message();
-            const Input &mine = inputs[rank];
-            auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {mine.topkIdx.data(), mine.count()});
-            ASSERT_TRUE(plan) << plan.status().message();
-            for (int call = 0; call < 6; ++call) {
-              if (rank >= 2)
-                std::this_thread::sleep_for(std::chrono::milliseconds(10));
-              auto got = (*session)->dispatch(*plan, {mine.tokens.data(), mine.count(), int64_t(RowBytes)});
-              ASSERT_TRUE(got) << "rank " << rank << ": " << got.status().message();
-            }
-            ASSERT_EQ(shuffle(**session, *module, rank, inputs, 1), "");
-          });
+  onSessions({0, 0, 1, 1}, module, [&](uint32_t rank, Session &session) {
+    const Input &mine = inputs[rank];
+    auto plan = session.prepare(**module->only(FARO_ABI_DISPATCH), mine.routing());
+    ASSERT_TRUE(plan) << plan.status().message();
+    for (int call = 0; call < 6; ++call) {
+      if (rank >= 2)
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      auto got = session.dispatch(*plan, mine.rows());
+      ASSERT_TRUE(got) << "rank " << rank << ": " << got.status().message();
+    }
+    ASSERT_EQ(shuffle(session, *module, rank, inputs, 1), "");
+  });
 }
 
 //===------------------------------------------------- edited schedules ---===//
@@ -199,43 +187,38 @@ TEST(AcrossNodes, aWaitForARankThatDoesNotComeSaysWhatItWaitsFor) {
   const auto module = moduleOf({});
   std::vector<Input> inputs = inputsOf(2, 60);
   std::atomic<bool> over = false;
-  onRanks(communicators({0, 1}, std::chrono::milliseconds(500)),
-          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
-            auto session = Session::create(communicator, module);
-            ASSERT_TRUE(session) << session.status().message();
-            const Input &mine = inputs[rank];
-            auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {mine.topkIdx.data(), mine.count()});
-            ASSERT_TRUE(plan) << plan.status().message();
-            while (rank == 1 && !over)
-              std::this_thread::sleep_for(std::chrono::milliseconds(5));
-            if (rank == 1)
-              return;
-            auto got = (*session)->dispatch(*plan, {mine.tokens.data(), mine.count(), int64_t(RowBytes)});
-            over = true;
-            ASSERT_FALSE(got);
-            EXPECT_EQ(got.status().code(), FARO_DEADLINE_EXCEEDED);
-            EXPECT_NE(got.status().message().find("rank 1"), std::string::npos) << got.status().message();
-            EXPECT_NE(got.status().message().find("there of slice 0"), std::string::npos) << got.status().message();
-          });
+  const auto work = [&](uint32_t rank, Session &session) {
+    const Input &mine = inputs[rank];
+    auto plan = session.prepare(**module->only(FARO_ABI_DISPATCH), mine.routing());
+    ASSERT_TRUE(plan) << plan.status().message();
+    if (rank == 1) { // stays until rank 0 has given up
+      for (int pause = 0; !over && pause < 2000; ++pause)
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      return;
+    }
+    auto got = session.dispatch(*plan, mine.rows());
+    over = true;
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.status().code(), FARO_DEADLINE_EXCEEDED);
+    EXPECT_NE(got.status().message().find("rank 1"), std::string::npos) << got.status().message();
+    EXPECT_NE(got.status().message().find("there of slice 0"), std::string::npos) << got.status().message();
+  };
+  onSessions({0, 1}, module, work, std::chrono::milliseconds(500));
 }
 
 TEST(AcrossNodes, aRankThatGivesUpEndsTheOthersCalls) {
   const auto module = moduleOf({});
   const std::vector<Input> inputs = inputsOf(4, 60);
   const auto start = std::chrono::steady_clock::now();
-  onRanks(communicators({0, 0, 1, 1}, std::chrono::seconds(30)),
-          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
-            auto session = Session::create(communicator, module);
-            ASSERT_TRUE(session) << session.status().message();
-            const Input &mine = inputs[rank];
-            auto plan = (*session)->prepare(**module->only(FARO_ABI_DISPATCH), {mine.topkIdx.data(), mine.count()});
-            ASSERT_TRUE(plan) << plan.status().message();
-            ASSERT_TRUE((*session)->reserve(*plan));
-            // Rank 3 gives a wrong number of rows.
-            auto got =
-                (*session)->dispatch(*plan, {mine.tokens.data(), rank == 3 ? 1 : mine.count(), int64_t(RowBytes)});
-            ASSERT_FALSE(got);
-            EXPECT_EQ(got.status().code(), rank == 3 ? FARO_INVALID_ARGUMENT : FARO_ABORTED) << got.status().message();
-          });
+  onSessions({0, 0, 1, 1}, module, [&](uint32_t rank, Session &session) {
+    const Input &mine = inputs[rank];
+    auto plan = session.prepare(**module->only(FARO_ABI_DISPATCH), mine.routing());
+    ASSERT_TRUE(plan) << plan.status().message();
+    ASSERT_TRUE(session.reserve(*plan));
+    // Rank 3 gives a wrong number of rows.
+    auto got = session.dispatch(*plan, {mine.tokens.data(), rank == 3 ? 1 : mine.count(), int64_t(RowBytes)});
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.status().code(), rank == 3 ? FARO_INVALID_ARGUMENT : FARO_ABORTED) << got.status().message();
+  });
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
 }

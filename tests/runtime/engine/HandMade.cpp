@@ -1,5 +1,7 @@
 #include "tests/runtime/engine/HandMade.h"
 
+#include "tests/runtime/HandMadeTables.h"
+
 #include <cstring>
 
 namespace faro::test {
@@ -123,7 +125,7 @@ struct Tables {
   faro_abi_kernel kernels[2] = {{"push", reinterpret_cast<void (*)()>(push)},
                                 {"pull", reinterpret_cast<void (*)()>(pull)}};
   faro_abi_kernel_set set = {"plain C++", FARO_ABI_CPU_X86_64, 2, kernels};
-  faro_abi_module module = {};
+  faro_abi_module module = moduleHead("a person", "made by hand");
 };
 
 } // namespace
@@ -159,23 +161,7 @@ Expected<std::shared_ptr<const Module>> makeModule(const ModuleShape &shape) {
     program.streaming_threshold = uint64_t(1) << 40;
     program.schedules = &tables->abi[2 * p];
   }
-  // The SHA-256 of the spec's text.
-  static const uint8_t hash[32] = {0x77, 0x75, 0x98, 0x44, 0x68, 0xe3, 0x6a, 0xd1, 0x02, 0x5c, 0x80,
-                                   0x82, 0x26, 0xbc, 0x2d, 0x58, 0x3d, 0xe3, 0x0e, 0x96, 0x48, 0x00,
-                                   0xff, 0x29, 0x34, 0xd1, 0xd1, 0xc8, 0xa1, 0x97, 0x3c, 0x63};
   faro_abi_module &m = tables->module;
-  m.magic = FARO_ABI_MAGIC;
-  m.version = FARO_ABI_VERSION;
-  m.module_size = sizeof(faro_abi_module);
-  m.program_size = sizeof(faro_abi_program);
-  m.schedule_size = sizeof(faro_abi_schedule);
-  m.ring_size = sizeof(faro_abi_ring);
-  m.stage_size = sizeof(faro_abi_stage);
-  m.kernel_set_size = sizeof(faro_abi_kernel_set);
-  m.producer = "a person";
-  m.spec_text = "made by hand";
-  m.spec_size = 12;
-  std::memcpy(m.spec_sha256, hash, sizeof hash);
   m.program_count = 2;
   m.kernel_set_count = 1;
   m.programs = tables->programs;

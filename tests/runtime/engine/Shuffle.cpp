@@ -1,7 +1,6 @@
 #include "tests/runtime/engine/Shuffle.h"
 
 #include "tests/conformance/FreePort.h"
-#include "tests/runtime/engine/HandMade.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -71,6 +70,15 @@ void onRanks(std::vector<std::shared_ptr<Communicator>> ranks,
     thread.join();
 }
 
+void onSessions(const std::vector<uint32_t> &nodeOfRank, const std::shared_ptr<const Module> &module,
+                const std::function<void(uint32_t, Session &)> &work, Nanoseconds timeout) {
+  onRanks(communicators(nodeOfRank, timeout), [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+    auto session = Session::create(communicator, module);
+    ASSERT_TRUE(session) << session.status().message();
+    work(rank, **session);
+  });
+}
+
 namespace {
 
 /// Rows of a rank's experts, in the layout's order: expert, source, token, choice.
@@ -93,7 +101,7 @@ Expected expectedRows(uint32_t rank, const std::vector<Input> &inputs) {
 
 std::string dispatchOnce(Session &session, const std::shared_ptr<const Plan> &plan, const Input &mine,
                          const Expected &expected, Received &got) {
-  auto received = session.dispatch(plan, {mine.tokens.data(), mine.count(), int64_t(RowBytes)});
+  auto received = session.dispatch(plan, mine.rows());
   if (!received)
     return received.status().message();
   got = *received;
@@ -142,7 +150,7 @@ std::string shuffle(Session &session, const Module &module, uint32_t rank, const
                     int calls) {
   const Input &mine = inputs[rank];
   const Expected expected = expectedRows(rank, inputs);
-  auto plan = session.prepare(**module.only(FARO_ABI_DISPATCH), {mine.topkIdx.data(), mine.count()});
+  auto plan = session.prepare(**module.only(FARO_ABI_DISPATCH), mine.routing());
   if (!plan)
     return plan.status().message();
   for (int call = 0; call < calls; ++call) {

@@ -42,6 +42,23 @@ template <typename Law> void forAll(Law law) {
   }
 }
 
+/// The same for each rank: its plan across nodes, and the plan that this refines.
+template <typename Law> void forAllRanks(Law law) {
+  forAll([&](const Job &job) {
+    for (uint32_t rank = 0; rank < job.plans.size(); ++rank)
+      law(job.batch, rank, job.plans[rank], job.batch.plans[rank]);
+  });
+}
+
+/// The choices of items [begin, end) of a list.
+std::vector<uint32_t> listedChoices(const Plan &plan, const std::vector<uint32_t> &items, uint32_t begin,
+                                    uint32_t end) {
+  std::vector<uint32_t> choices;
+  for (uint32_t i = begin; i < end; ++i)
+    choices.push_back(plan.choices[items[i]]);
+  return choices;
+}
+
 /// The items of (token, node) in the order of k, straight from the routing.
 std::vector<uint32_t> choicesOf(const Batch &batch, uint32_t rank, uint32_t token, uint32_t node) {
   std::vector<uint32_t> choices;
@@ -96,54 +113,41 @@ std::map<Copy, std::vector<Copy>> wire(const Job &job) {
 } // namespace
 
 TEST(NodePlan, remoteRowsAreTheTokensWithItemsThere) {
-  forAll([](const Job &job) {
-    for (uint32_t rank = 0; rank < job.plans.size(); ++rank) {
-      const NodePlan &plan = job.plans[rank];
-      const Plan &items = job.batch.plans[rank];
-      uint32_t row = 0;
-      for (uint32_t node = 0; node < job.batch.topology.nodes(); ++node) {
-        EXPECT_EQ(plan.firstRow[node], row);
-        for (uint32_t token = 0; token < uint32_t(items.tokens) && node != plan.node; ++token) {
-          const auto expected = choicesOf(job.batch, rank, token, node);
-          if (expected.empty())
-            continue;
-          ASSERT_LT(row, plan.remoteRows());
-          EXPECT_EQ(plan.rowToken[row], token);
-          std::vector<uint32_t> found;
-          for (uint32_t i = plan.rowItems[row]; i < plan.rowItems[row + 1]; ++i)
-            found.push_back(items.choices[plan.items[i]]);
-          EXPECT_EQ(found, expected);
-          ++row;
-        }
+  forAllRanks([](const Batch &batch, uint32_t rank, const NodePlan &plan, const Plan &items) {
+    uint32_t row = 0;
+    for (uint32_t node = 0; node < batch.topology.nodes(); ++node) {
+      EXPECT_EQ(plan.firstRow[node], row);
+      for (uint32_t token = 0; token < uint32_t(items.tokens) && node != plan.node; ++token) {
+        const auto expected = choicesOf(batch, rank, token, node);
+        if (expected.empty())
+          continue;
+        ASSERT_LT(row, plan.remoteRows());
+        EXPECT_EQ(plan.rowToken[row], token);
+        EXPECT_EQ(listedChoices(items, plan.items, plan.rowItems[row], plan.rowItems[row + 1]), expected);
+        ++row;
       }
-      EXPECT_EQ(plan.firstRow.back(), row);
-      EXPECT_EQ(plan.remoteRows(), row);
-      EXPECT_EQ(plan.rowItems.size(), row + 1);
     }
+    EXPECT_EQ(plan.firstRow.back(), row);
+    EXPECT_EQ(plan.remoteRows(), row);
+    EXPECT_EQ(plan.rowItems.size(), row + 1);
   });
 }
 
 TEST(NodePlan, localItemsAreTheRest) {
-  forAll([](const Job &job) {
-    for (uint32_t rank = 0; rank < job.plans.size(); ++rank) {
-      const NodePlan &plan = job.plans[rank];
-      const Plan &items = job.batch.plans[rank];
-      uint32_t share = 0;
-      for (uint32_t token = 0; token < uint32_t(items.tokens); ++token) {
-        std::vector<uint32_t> found;
-        for (uint32_t i = plan.localOffsets[token]; i < plan.localOffsets[token + 1]; ++i)
-          found.push_back(items.choices[plan.localItems[i]]);
-        EXPECT_EQ(found, choicesOf(job.batch, rank, token, plan.node));
-        if (found.empty())
-          continue;
-        ASSERT_LT(share, plan.shares);
-        EXPECT_EQ(plan.shareOffsets[share], plan.localOffsets[token]);
-        EXPECT_EQ(plan.shareOffsets[++share], plan.localOffsets[token + 1]);
-      }
-      EXPECT_EQ(share, plan.shares);
-      EXPECT_EQ(plan.shareOffsets.size(), share + 1);
-      EXPECT_EQ(plan.localItems.size() + plan.items.size(), items.places.size());
+  forAllRanks([](const Batch &batch, uint32_t rank, const NodePlan &plan, const Plan &items) {
+    uint32_t share = 0;
+    for (uint32_t token = 0; token < uint32_t(items.tokens); ++token) {
+      const uint32_t begin = plan.localOffsets[token], end = plan.localOffsets[token + 1];
+      EXPECT_EQ(listedChoices(items, plan.localItems, begin, end), choicesOf(batch, rank, token, plan.node));
+      if (begin == end)
+        continue;
+      ASSERT_LT(share, plan.shares);
+      EXPECT_EQ(plan.shareOffsets[share], begin);
+      EXPECT_EQ(plan.shareOffsets[++share], end);
     }
+    EXPECT_EQ(share, plan.shares);
+    EXPECT_EQ(plan.shareOffsets.size(), share + 1);
+    EXPECT_EQ(plan.localItems.size() + plan.items.size(), items.places.size());
   });
 }
 
