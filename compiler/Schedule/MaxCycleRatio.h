@@ -6,8 +6,7 @@
 //   analysis of the fastest optimum cycle ratio and mean algorithms", ACM TODAES 9(4), 2004 (there for the minimum).
 // Each actor picks one of the edges that leave it (its policy). The picks form a graph with one cycle for each part;
 // the best of these cycles is a guess at the answer, from which potentials follow; an edge that raises a potential
-// becomes its actor's new pick. When there is no such edge, the guess is the maximum. It takes a few rounds in
-// practice.
+// becomes its actor's new pick. When there is no such edge, the guess is the maximum.
 #pragma once
 
 #include "compiler/Schedule/MarkedGraph.h"

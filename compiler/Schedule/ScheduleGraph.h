@@ -2,9 +2,9 @@
 //
 // Actors are the stages; an edge is what a stage waits for:
 //
-//   after(%s)     from s, no token
-//   a flag        from `notify F` to each `await F`, no token: an await waits for every rank's notify, its own among
-//   them a ring        from who releases it to who acquires it, one token a slot that can hold a slice (effectiveSlots)
+//   after(%s)   from s, no token
+//   a flag      from `notify F` to each `await F`, no token: an await waits for every rank's notify, its own too
+//   a ring      from who releases it to who acquires it, one token a slot that can hold a slice (effectiveSlots)
 //
 // All ranks run the same program, so one graph stands for all of them: what is before a rank's `notify F` has happened
 // on every rank of its node when any rank's `await F` is done. A resource is no edge. A stage waits before it takes its
@@ -14,9 +14,8 @@
 //
 //   - Tokens of a ring count slices. A stage that fires once stands for all slices, however many there are: on a cycle
 //     through it no number of slots is enough (findStuck).
-//   - A flow leaves one node and arrives at another. What a stage at its receiver learns from the wire is about the
-//   node
-//     that sent the slice, not about its own (isBefore).
+//   - A flow leaves one node and arrives at another. What a stage at its receiver learns from the wire is about
+//     the node that sent the slice, not about its own (isBefore).
 #pragma once
 
 #include "compiler/Schedule/CostModel.h"

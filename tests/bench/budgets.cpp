@@ -75,6 +75,12 @@ static void addCombineBudgets(std::vector<Budget> &budgets, const Options &o, in
     addShare(budgets, "combine, share of the read-k-write-one bound", o.topk >= 4 ? 0.92 : 0.75, results, faro);
 }
 
+void addPlanning(std::vector<Budget> &budgets, Op op, const Options &o, const Result &faro) {
+  if (op != Op::Combine && o.tokens == 4096 && o.topk == 8 && o.hidden == 7168)
+    budgets.push_back({"planning, share of the dispatch", 0.05, faro.bestPlan() / faro.bestRun(),
+                       faro.medianPlan() / faro.medianRun(), false, ""});
+}
+
 std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results) {
   std::vector<Budget> budgets;
   const Result *faro = faroOf(results);
@@ -84,9 +90,7 @@ std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const st
     addDispatchBudgets(budgets, options, ranks, results, *faro);
   if (op == Op::Combine)
     addCombineBudgets(budgets, options, ranks, results, *faro);
-  if (op != Op::Combine && options.tokens == 4096 && options.topk == 8 && options.hidden == 7168)
-    budgets.push_back({"planning, share of the dispatch", 0.05, faro->bestPlan() / faro->bestRun(),
-                       faro->medianPlan() / faro->medianRun(), false, ""});
+  addPlanning(budgets, op, options, *faro);
   return budgets;
 }
 

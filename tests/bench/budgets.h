@@ -35,6 +35,9 @@ struct Across {
 /// What Ethernet, IP and TCP headers leave of a link's nominal rate at an MTU of 1500.
 constexpr double AfterHeaders = 0.956;
 
+/// For runs of a shape whose planning is held to a share of its dispatch.
+void addPlanning(std::vector<Budget> &budgets, Op op, const Options &options, const Result &faro);
+
 std::vector<Budget> budgetsAcross(Op op, const Options &options, const Across &across,
                                   const std::vector<Result> &results);
 std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results);

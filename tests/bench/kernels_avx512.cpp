@@ -139,7 +139,7 @@ FARO_AVX512_INLINE void sumLines(char *dst, const RowList &now, const RowList &n
 /// All whole lines from offset `at` on; returns where they end.
 template <typename Sum, bool Streaming>
 FARO_AVX512_INLINE size_t sumAllLines(char *dst, const RowList &now, const RowList &next, size_t at, size_t bytes) {
-  for (; at + 128 <= bytes; at += 128) // two lines a row: measured 5% faster than one
+  for (; at + 128 <= bytes; at += 128) // two lines of a row at a time: more loads under way
     sumLines<Sum, 2, Streaming>(dst, now, next, at);
   for (; at + 64 <= bytes; at += 64)
     sumLines<Sum, 1, Streaming>(dst, now, next, at);

@@ -62,6 +62,25 @@ TEST(BenchKernels, CopyMovesTheBytesAndNoOthers) {
       }
 }
 
+TEST(BenchKernels, ReplicateReachesEveryPlaceOfWholeLines) {
+  std::mt19937 random(5);
+  for (const KernelTable *table : tables())
+    for (size_t bytes : {64, 128, 448, 512, 576, 1024 + 64}) {
+      std::vector<char> row(bytes);
+      fillFinite(Element::Bf16, row.data(), bytes, random);
+      std::vector<Lines> rows(5, Lines(bytes + 64));
+      std::vector<char *> places;
+      for (Lines &lines : rows)
+        places.push_back(lines.at(0));
+      table->replicate(places.data(), places.size(), row.data(), bytes);
+      for (Lines &lines : rows) {
+        EXPECT_EQ(0, std::memcmp(lines.at(0), row.data(), bytes)) << table->name << " " << bytes;
+        EXPECT_TRUE(lines.guarded(0, bytes)) << table->name << " " << bytes;
+      }
+    }
+}
+
+/// With the set that the program chose, and its way for rows that are no whole lines.
 TEST(BenchKernels, ReplicateReachesEveryPlaceWhateverItsAlignment) {
   std::mt19937 random(2);
   for (size_t bytes : Sizes)

@@ -25,8 +25,7 @@ private:
 /// Draws the experts of one token after the other.
 class Drawer {
 public:
-  Drawer(const Options &options, int ranks, uint64_t seed)
-      : topk(options.topk), random(seed), pool(size_t(options.experts)) {
+  Drawer(const Options &options, uint64_t seed) : topk(options.topk), random(seed), pool(size_t(options.experts)) {
     std::iota(pool.begin(), pool.end(), 0);
   }
 
@@ -117,7 +116,7 @@ static std::vector<double> zipfWeights(const Options &options, double s) {
 std::vector<int32_t> makeRouting(const Options &options, int ranks, int source) {
   std::vector<int32_t> topk(options.items());
   const Placement placement{options.experts, ranks};
-  Drawer draw(options, ranks, mix(options.seed * 0x1000193u + uint64_t(source)));
+  Drawer draw(options, mix(options.seed * 0x1000193u + uint64_t(source)));
   const int k = options.topk;
   auto eachToken = [&](auto &&drawOne) {
     for (size_t t = 0; t < size_t(options.tokens); ++t)

@@ -74,8 +74,7 @@ TEST_F(TcpMeeting, ADeadRankIsReportedToAllWhileRankZeroDoesNothing) {
     if (rank == 2)
       return; // its connection closes without a word
     if (rank == 0)
-      while (told < 2) // computes, without a call of Faro's
-        usleep(1000);
+      EXPECT_TRUE(eventually([&] { return told >= 2; })); // computes, without a call of Faro's
     const auto start = Clock::now();
     expectStatus(hear(self), FARO_PEER_FAILED, {"rank 2 died"});
     EXPECT_LT(Clock::now() - start, seconds(2));
@@ -138,8 +137,7 @@ TEST_F(TcpMeeting, LeavingIsNoFailureButAGatherWithoutThatRankIs) {
     usleep(50'000); // its connection closes meanwhile
     EXPECT_TRUE(self.check()) << self.check().message();
     ++checked;
-    while (checked < 2) // the other one's gather would be the failure
-      usleep(1000);
+    EXPECT_TRUE(eventually([&] { return checked >= 2; })); // the other one's gather would be the failure
     const auto all = self.allgather({}, "without", seconds(20), nullptr);
     ASSERT_FALSE(all);
     expectStatus(all.status(), FARO_PEER_FAILED, {"rank 2 left the job", "'without'"});
@@ -155,8 +153,7 @@ TEST_F(TcpMeeting, AnErrorOfIdleEndsTheWait) {
       expectStatus(all.status(), FARO_UNAVAILABLE, {"no more"});
       done = true;
     }
-    while (!done) // or its end would be the error
-      usleep(1000);
+    EXPECT_TRUE(eventually([&] { return done.load(); })); // or its end would be the error
   });
 }
 

@@ -37,6 +37,13 @@ std::vector<Status> TcpMeeting::come(const std::vector<CommunicatorOptions> &all
   return answers;
 }
 
+bool eventually(const std::function<bool()> &so) {
+  const auto deadline = Clock::now() + std::chrono::seconds(10);
+  while (!so() && Clock::now() < deadline)
+    usleep(1000);
+  return so();
+}
+
 Status hear(Bootstrap &self) {
   const auto deadline = Clock::now() + std::chrono::seconds(5);
   Status status;

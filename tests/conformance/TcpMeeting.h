@@ -24,6 +24,9 @@ protected:
   const uint16_t port = freePort();
 };
 
+/// Waits until it is so, ten seconds at most; whether it is.
+bool eventually(const std::function<bool()> &so);
+
 /// Until the rank hears that something is wrong, or for five seconds.
 Status hear(Bootstrap &self);
 

@@ -68,11 +68,7 @@ std::vector<Budget> budgetsAcross(Op op, const Options &o, const Across &a, cons
     targets.timesFaster(name + ", links not limited, against packed, every item", 3, items);
   if (reference && a.nodes == 4 && a.linkMbit > 0 && o.routing == "uniform")
     targets.timesFaster(name + ", 4 nodes, against packed, every item", 2.2, items);
-  if (op != Op::Combine && o.tokens == 4096 && o.topk == 8 && o.hidden == 7168) {
-    Budget planning{"planning, share of the dispatch",      0.05,  faro->bestPlan() / faro->bestRun(),
-                    faro->medianPlan() / faro->medianRun(), false, ""};
-    targets.budgets.push_back(std::move(planning));
-  }
+  addPlanning(targets.budgets, op, o, *faro);
   return targets.budgets;
 }
 

@@ -1,8 +1,7 @@
 // Slices of rows by UCX active messages over tcp: the wire between nodes of all peers.
 //
 // All slices are eager: UCX puts one together and hands it over, and its rows go to their places from there. Over tcp a
-// rendezvous saves nothing (the kernel copies anyway), costs a round trip for each slice, and is twice as slow as this
-// for slices made of pieces.
+// rendezvous saves nothing (the kernel copies anyway), and costs a round trip for each slice.
 #pragma once
 
 #include "tests/bench/nodes/star_control.h"
@@ -42,8 +41,7 @@ public:
 
   /// Slices on their way out at a time. Enough to keep a wire busy; more only take each other's turn.
   static constexpr size_t InFlight = 16;
-  /// A slice of at most this many bytes, and of at most 20 pieces, is one segment, which nobody has to put
-  /// together: 1.5 times as fast.
+  /// A slice of at most this many bytes, and of at most 20 pieces, is one segment, which nobody has to put together.
   static constexpr size_t MostSliceBytes = 256 * 1024;
   bool full() const { return sending.size() >= InFlight; }
   bool quiet() const { return sending.empty(); }

@@ -10,6 +10,11 @@ namespace faro::test {
 
 using namespace compiler;
 
+std::string nameOf(const ::testing::TestParamInfo<Row> &info) {
+  const char *names[] = {"", "BF16", "F16", "F32"};
+  return std::string(names[int(info.param.element)]) + "x" + std::to_string(info.param.columns);
+}
+
 std::string specOf(reference::Element element, uint64_t columns, bool f32Partials) {
   const char *name = element == reference::Element::BF16 ? "bf16" : element == reference::Element::F16 ? "f16" : "f32";
   const std::string row = std::to_string(columns) + "x" + name;

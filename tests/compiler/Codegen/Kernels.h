@@ -4,11 +4,19 @@
 #include "compiler/Codegen/Module/JitModule.h"
 #include "compiler/Interpreter/Reference.h"
 
+#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace faro::test {
+
+/// The shape that a test of kernels is run for, and the test's name: "BF16x257".
+struct Row {
+  reference::Element element;
+  uint64_t columns;
+};
+std::string nameOf(const ::testing::TestParamInfo<Row> &info);
 
 /// A dispatch and a combine of rows of `columns` elements on any number of nodes. `f32Partials`: whose sums travel
 /// between nodes as f32.

@@ -15,16 +15,6 @@ using reference::Element;
 
 constexpr std::byte Untouched{0xa5};
 
-struct Row {
-  Element element;
-  uint64_t columns;
-};
-
-std::string nameOf(const ::testing::TestParamInfo<Row> &info) {
-  const char *names[] = {"", "BF16", "F16", "F32"};
-  return std::string(names[int(info.param.element)]) + "x" + std::to_string(info.param.columns);
-}
-
 reference::Program programOf(Element element, uint64_t columns) {
   reference::Program program;
   program.isDispatch = false;

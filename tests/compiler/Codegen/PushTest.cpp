@@ -15,16 +15,6 @@ using reference::Element;
 constexpr size_t Guard = 64;
 constexpr std::byte Untouched{0xa5};
 
-struct Row {
-  Element element;
-  uint64_t columns;
-};
-
-std::string nameOf(const ::testing::TestParamInfo<Row> &info) {
-  const char *names[] = {"", "BF16", "F16", "F32"};
-  return std::string(names[int(info.param.element)]) + "x" + std::to_string(info.param.columns);
-}
-
 class PushTest : public ::testing::TestWithParam<Row> {};
 
 /// Tokens with 0 to 8 destinations each, in destination rows that lie in a random order with guards between them.

@@ -187,16 +187,12 @@ private:
             mutant(original.lines[i].name() + " and " + original.lines[j].name() + " in each other's place");
         std::swap(roles.lines[i], roles.lines[j]);
         std::swap(roles.lines[i].result, roles.lines[j].result);
-        for (const char *word : {"after"}) {
-          const std::vector<std::string> first = roles.lines[i].args(word), second = roles.lines[j].args(word);
-          while (!roles.lines[i].args(word).empty())
-            roles.lines[i].drop(word, 0);
-          while (!roles.lines[j].args(word).empty())
-            roles.lines[j].drop(word, 0);
-          for (const std::string &arg : second)
-            roles.lines[i].add(word, arg);
-          for (const std::string &arg : first)
-            roles.lines[j].add(word, arg);
+        const std::vector<std::string> first = roles.lines[i].args("after"), second = roles.lines[j].args("after");
+        for (const auto &[at, args] : {std::pair(i, second), std::pair(j, first)}) {
+          while (!roles.lines[at].args("after").empty())
+            roles.lines[at].drop("after", 0);
+          for (const std::string &arg : args)
+            roles.lines[at].add("after", arg);
         }
       }
   }

@@ -1,4 +1,4 @@
-// How fast slices follow each other, and what holds them up, with the figures of CostModel.h.
+// How fast slices follow each other, and what holds them up, with the figures of CostModel.cpp.
 // RUN: faro-opt --xfer-verify-schedule=period=tcp --verify-diagnostics %s
 // RUN: not faro-opt --xfer-verify-schedule=period=pigeon %s 2>&1 | FileCheck %s --check-prefix=WIRE
 // WIRE: error: xfer-verify-schedule: expects period=tcp or period=rdma, found 'pigeon'
