@@ -16,7 +16,6 @@ public:
   Buffer &operator=(const Buffer &) = delete;
 
   char *data();
-  size_t size() const { return bytes; }
   /// Overwrites everything, so that nothing an earlier method left there can pass a check.
   void wipe();
   /// Takes everything out of the caches.

@@ -20,7 +20,6 @@ public:
 
   char *mine() const { return of(self); }
   char *of(int rank) const { return base[size_t(rank)]; } ///< null for a rank that is no member
-  size_t size() const { return bytes; }                   ///< of this rank's
   void wipe();                                            ///< this rank's
   void flush();
 

@@ -1,21 +1,10 @@
 // The machine's own bounds: each rank reads k rows and writes one for each of its tokens, in private memory, in order,
 // with nobody to wait for. No combine can avoid that; the best way of doing just that is the bound.
 #include "tests/bench/combine/combine_bench.h"
+#include "tests/bench/limit.h"
 
 namespace faro::bench {
 namespace {
-
-class Limit : public Method {
-public:
-  using Work = void (*)(CombineBench &);
-  Limit(CombineBench &b, const char *limitName, Kind limitKind, Work w)
-      : Method(limitName, limitKind), bench(b), work(w) {}
-  void run() override { work(bench); }
-
-private:
-  CombineBench &bench;
-  Work work;
-};
 
 void sumInOrder(CombineBench &b) { b.sumItems(b.arrived.data(), true); }
 void sumInOrderPlain(CombineBench &b) { b.sumItems(b.arrived.data(), false); }
@@ -42,14 +31,11 @@ void readOnly(CombineBench &b) { readAll(b.arrived.data(), b.problem.options.ite
 } // namespace
 
 void addCombineLimits(CombineBench &bench, Methods &methods) {
-  auto add = [&](const char *name, Kind kind, Limit::Work work) {
-    methods.push_back(std::make_unique<Limit>(bench, name, kind, work));
-  };
-  add("read k rows, write one: no arithmetic", Kind::Bound, readInOrder);
-  add("read k rows, write one: weighted sum", Kind::Bound, sumInOrder);
-  add("read k rows, write one: weighted sum, plain stores", bench.problem.options.streams() ? Kind::Limit : Kind::Bound,
-      sumInOrderPlain);
-  add("read the same bytes, nothing written", Kind::Limit, readOnly);
+  addLimit(methods, bench, "read k rows, write one: no arithmetic", Kind::Bound, readInOrder);
+  addLimit(methods, bench, "read k rows, write one: weighted sum", Kind::Bound, sumInOrder);
+  addLimit(methods, bench, "read k rows, write one: weighted sum, plain stores",
+           bench.problem.options.streams() ? Kind::Limit : Kind::Bound, sumInOrderPlain);
+  addLimit(methods, bench, "read the same bytes, nothing written", Kind::Limit, readOnly);
 }
 
 } // namespace faro::bench

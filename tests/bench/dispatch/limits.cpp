@@ -3,6 +3,7 @@
 // doing just that is the bound.
 #include "tests/bench/dispatch/dispatch_bench.h"
 #include "tests/bench/kernels.h"
+#include "tests/bench/limit.h"
 #include "tests/bench/shared_rows.h"
 
 #include <algorithm>
@@ -10,18 +11,6 @@
 
 namespace faro::bench {
 namespace {
-
-class Limit : public Method {
-public:
-  using Work = void (*)(DispatchBench &);
-  Limit(DispatchBench &b, const char *limitName, Kind limitKind, Work w)
-      : Method(limitName, limitKind), bench(b), work(w) {}
-  void run() override { work(bench); }
-
-private:
-  DispatchBench &bench;
-  Work work;
-};
 
 void copyPlain(DispatchBench &b) { std::memcpy(b.out.data(), b.arrived.data(), b.problem.received.size() * b.bytes); }
 
@@ -116,17 +105,14 @@ void readOnly(DispatchBench &b) { readAll(b.arrived.data(), b.problem.received.s
 } // namespace
 
 void addDispatchLimits(DispatchBench &bench, Control &control, Methods &methods) {
-  auto add = [&](const char *name, Kind kind, Limit::Work work) {
-    methods.push_back(std::make_unique<Limit>(bench, name, kind, work));
-  };
-  add("memcpy of the same bytes", Kind::Limit, copyPlain);
-  add("non-temporal copy of the same bytes", Kind::Limit, copyPastCache);
+  addLimit(methods, bench, "memcpy of the same bytes", Kind::Limit, copyPlain);
+  addLimit(methods, bench, "non-temporal copy of the same bytes", Kind::Limit, copyPastCache);
   const Kind other = bench.problem.options.streams() ? Kind::Limit : Kind::Bound;
-  add("write once, plain stores", other, writeOncePlain);
-  add("write once, row by row, non-temporal", other, writeOnceByRow);
-  add("write once, 512-byte blocks, non-temporal", Kind::Bound, writeOnceByBlock);
+  addLimit(methods, bench, "write once, plain stores", other, writeOncePlain);
+  addLimit(methods, bench, "write once, row by row, non-temporal", other, writeOnceByRow);
+  addLimit(methods, bench, "write once, 512-byte blocks, non-temporal", Kind::Bound, writeOnceByBlock);
   methods.push_back(std::make_unique<WriteOnceShared>(bench, control));
-  add("read the same bytes, nothing written", Kind::Limit, readOnly);
+  addLimit(methods, bench, "read the same bytes, nothing written", Kind::Limit, readOnly);
 }
 
 } // namespace faro::bench

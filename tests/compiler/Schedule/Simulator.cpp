@@ -30,7 +30,6 @@ public:
   explicit Player(const EventList &list) : list(list) {}
 
   Simulation run() {
-    simulation.events = list.events.size();
     if (list.senseless) {
       simulation.harm = list.senseless;
       return simulation;

@@ -32,7 +32,6 @@ struct SimulatedJob {
 
 struct Simulation {
   std::optional<std::string> harm; ///< the first thing that goes wrong in some order
-  size_t events = 0;               ///< of the job
   size_t orders = 0;               ///< partial orders played, one for each way to choose
 };
 

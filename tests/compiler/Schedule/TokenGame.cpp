@@ -5,7 +5,7 @@
 
 namespace faro::test {
 
-Played playAll(const compiler::MarkedGraph &graph, size_t firings, const std::function<void(const Counts &)> &seen) {
+bool getsStuck(const compiler::MarkedGraph &graph, size_t firings, const std::function<void(const Counts &)> &seen) {
   const size_t actors = graph.actors().size();
   auto mayBegin = [&](const Counts &counts, size_t actor) {
     return counts.begun[actor] == counts.ended[actor] && counts.begun[actor] < firings &&
@@ -15,13 +15,12 @@ Played playAll(const compiler::MarkedGraph &graph, size_t firings, const std::fu
                  return edge.to != actor || counts.ended[edge.from] + edge.tokens > counts.begun[actor];
                });
   };
-  Played played;
+  bool stuck = false;
   std::vector<Counts> open{{std::vector<size_t>(actors, 0), std::vector<size_t>(actors, 0)}};
   std::set<Counts> known{open.front()};
   while (!open.empty()) {
     const Counts now = std::move(open.back());
     open.pop_back();
-    ++played.states;
     seen(now);
     bool moved = false;
     auto go = [&](std::vector<size_t> Counts::*which, size_t actor) {
@@ -37,9 +36,9 @@ Played playAll(const compiler::MarkedGraph &graph, size_t firings, const std::fu
       if (mayBegin(now, actor))
         go(&Counts::begun, actor);
     }
-    played.stuck |= !moved && std::ranges::any_of(now.ended, [&](size_t count) { return count < firings; });
+    stuck |= !moved && std::ranges::any_of(now.ended, [&](size_t count) { return count < firings; });
   }
-  return played;
+  return stuck;
 }
 
 } // namespace faro::test
