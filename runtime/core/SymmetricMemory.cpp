@@ -24,9 +24,8 @@ NodeGather gatherOverJob(std::shared_ptr<Communicator> communicator) {
     auto all = communicator->allgather(mine, what);
     if (!all)
       return all.status();
-    const Topology &topology = communicator->topology();
     std::vector<Bytes> node;
-    for (const uint32_t rank : topology.ranksOf(topology.nodeOf(communicator->rank())))
+    for (const uint32_t rank : nodeRanks(*communicator))
       node.push_back(std::move((*all)[rank]));
     return node;
   };
@@ -66,8 +65,7 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
 
   bases.resize(communicator->size());
   bases[communicator->rank()] = static_cast<std::byte *>(transport.base(region));
-  const Topology &topology = communicator->topology();
-  const auto node = topology.ranksOf(topology.nodeOf(communicator->rank()));
+  const auto node = nodeRanks(*communicator);
   for (uint32_t local = 0; local < node.size(); ++local) {
     const uint32_t rank = node[local];
     if (rank == communicator->rank())
@@ -84,7 +82,7 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
       return {FARO_UNAVAILABLE,
               fmt::format("rank {}: the {} of rank {} cannot be mapped, though both are said to be on node {}: ranks "
                           "of one node need shared memory (is /dev/shm there, large enough, and the same for both?)",
-                          communicator->rank(), what, rank, topology.nodeOf(rank))};
+                          communicator->rank(), what, rank, communicator->topology().nodeOf(rank))};
     populate(bases[rank], sizes[local]);
   }
   // Nobody may give up and release a region that another is still about to map.

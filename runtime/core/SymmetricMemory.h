@@ -5,9 +5,16 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace faro {
+
+/// Those of this rank's node, itself included, by local index.
+inline std::span<const uint32_t> nodeRanks(const Communicator &communicator) {
+  const Topology &topology = communicator.topology();
+  return topology.ranksOf(topology.nodeOf(communicator.rank()));
+}
 
 /// Everybody's bytes on this rank's node, by local index. Collective on the node.
 using NodeGather = std::function<Expected<std::vector<Bytes>>(const Bytes &mine, const char *what)>;

@@ -42,7 +42,7 @@ struct RunContext {
   uint32_t rank() const { return parts.communicator->rank(); }
   uint32_t node() const { return topology().nodeOf(rank()); }
   /// The ranks of this node, by local index.
-  std::span<const uint32_t> nodeRanks() const { return topology().ranksOf(node()); }
+  std::span<const uint32_t> nodeRanks() const { return faro::nodeRanks(*parts.communicator); }
 
   template <typename Fn> Fn kernel(uint32_t index) const {
     return reinterpret_cast<Fn>(parts.module->kernels().kernels[index].entry);

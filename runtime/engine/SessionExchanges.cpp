@@ -77,9 +77,8 @@ Status SessionExchanges::meet(uint16_t activity, const char *what) { return meet
 Expected<bool> SessionExchanges::meetAny(uint16_t activity, bool mine, const char *what) {
   board_->notify(SignalBoard::MeetFlag, {activity, mine});
   FARO_RETURN_IF_ERROR(board_->await(SignalBoard::MeetFlag, activity, what));
-  const Topology &topology = communicator->topology();
   bool any = false;
-  for (const uint32_t rank : topology.ranksOf(topology.nodeOf(communicator->rank())))
+  for (const uint32_t rank : nodeRanks(*communicator))
     any |= board_->valueOf(SignalBoard::MeetFlag, rank) != 0;
   return any;
 }

@@ -4,16 +4,11 @@
 
 namespace faro {
 
-static std::span<const uint32_t> nodeOf(const Communicator &communicator) {
-  const Topology &topology = communicator.topology();
-  return topology.ranksOf(topology.nodeOf(communicator.rank()));
-}
-
 SessionWindows::SessionWindows(const std::shared_ptr<Communicator> &communicator, const NodeGather &gather)
     : received(communicator, gather, "window of received rows"),
       outputs(communicator, gather, "window of expert outputs"), origins(communicator, gather, "window of row origins"),
       transit(communicator, gather, "window of rows in transit"),
-      partials(communicator, gather, "window of partial sums"), node(nodeOf(*communicator)) {}
+      partials(communicator, gather, "window of partial sums"), node(nodeRanks(*communicator)) {}
 
 std::vector<uint64_t> SessionWindows::bytesOf(const Batch &batch, uint64_t bytesPerRow) const {
   std::vector<uint64_t> bytes;

@@ -47,12 +47,6 @@ static uint16_t epochOf(uint64_t word) { return uint16_t(word >> 48); }
 static uint32_t planOf(uint64_t word) { return uint32_t(word >> 24) & 0xffffff; }
 static uint16_t activityOf(uint64_t word) { return uint16_t(word >> 8); }
 
-static void pauseCore() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#endif
-}
-
 static void futexWait(std::atomic<uint32_t> *word, uint32_t seen, std::chrono::nanoseconds limit) {
   const timespec timeout{time_t(limit.count() / 1000000000), long(limit.count() % 1000000000)};
   // Not FUTEX_PRIVATE: the word is in memory that processes share. Every reason to return is handled by looking again.
@@ -63,13 +57,8 @@ static void futexWake(std::atomic<uint32_t> *word) {
   syscall(SYS_futex, reinterpret_cast<uint32_t *>(word), FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
-static std::span<const uint32_t> nodeOf(const Communicator &communicator) {
-  const Topology &topology = communicator.topology();
-  return topology.ranksOf(topology.nodeOf(communicator.rank()));
-}
-
 SignalBoard::SignalBoard(std::shared_ptr<Communicator> c)
-    : communicator(std::move(c)), node(nodeOf(*communicator)),
+    : communicator(std::move(c)), node(nodeRanks(*communicator)),
       me(communicator->topology().localIndex(communicator->rank())), acrossNodes(communicator->topology().nodes() > 1) {
   cpu_set_t cores;
   const bool known = sched_getaffinity(0, sizeof cores, &cores) == 0;
@@ -211,18 +200,6 @@ Expected<std::vector<Bytes>> SignalBoard::gather(const Bytes &mine, uint16_t act
   return all;
 }
 
-//===---------------------------------------------------------- waiting ---===//
-
-/// From the first look on: look after failed ranks and the deadline this often, sleep in between.
-constexpr auto LookEvery = std::chrono::milliseconds(5);
-/// The longest sleep on the node's bell while the wire has nobody else to keep it going.
-constexpr auto WireSleep = std::chrono::microseconds(200);
-/// How long what a rank sent over the wire before it left may still be on its way.
-constexpr auto WireGrace = std::chrono::seconds(1);
-
-SignalBoard::Waiter::Waiter(SignalBoard &board, Absent absent)
-    : board(&board), absent(std::move(absent)), start(Clock::now()), lastCheck(start) {}
-
 std::vector<uint32_t> SignalBoard::missing(uint32_t flag) const {
   std::vector<uint32_t> absent;
   for (uint32_t from = 0; from < ranks(); ++from)
@@ -231,96 +208,31 @@ std::vector<uint32_t> SignalBoard::missing(uint32_t flag) const {
   return absent;
 }
 
-std::vector<uint32_t> SignalBoard::Waiter::missing() const {
-  if (absent)
-    return absent();
-  std::vector<uint32_t> ranks;
-  for (uint32_t flag = 0; flag < Flags; ++flag)
-    if (board->outstanding(flag))
-      for (const uint32_t rank : board->missing(flag))
-        if (std::find(ranks.begin(), ranks.end(), rank) == ranks.end())
-          ranks.push_back(rank);
-  return ranks;
-}
+/// The longest sleep on the node's bell while the wire has nobody else to keep it going.
+constexpr Nanoseconds WireSleep = std::chrono::microseconds(200);
 
-Status SignalBoard::Waiter::lookAfterPeers(const std::string &what, Clock::time_point now) {
-  Communicator &communicator = *board->communicator;
-  FARO_RETURN_IF_ERROR(communicator.check());
-  const uint32_t rank = communicator.rank();
-
-  // Who has left before we look raised its flags before that, so a flag that is not there now never will be. What it
-  // put on the wire may take a little longer.
-  std::vector<uint32_t> left;
-  for (uint32_t peer = 0; peer < communicator.size(); ++peer)
-    if (communicator.hasLeft(peer))
-      left.push_back(peer);
-  if (!left.empty()) {
-    std::vector<uint32_t> gone;
-    bool near = false;
-    for (const uint32_t peer : missing())
-      if (std::find(left.begin(), left.end(), peer) != left.end()) {
-        gone.push_back(peer);
-        near |= communicator.topology().sameNode(peer, rank);
-      }
-    if (!gone.empty() && !leftSeen)
-      leftSeen = now;
-    if (!gone.empty() && (near || now - *leftSeen > WireGrace))
-      return {FARO_PEER_FAILED, fmt::format("{} left the job, but rank {} waits in {}", nameRanks(gone), rank, what)};
-  }
-  return Status::ok();
-}
-
-Status SignalBoard::Waiter::lookAtDeadline(const std::string &what, Clock::time_point now) const {
-  if (now - start <= board->communicator->timeout())
-    return Status::ok();
-  const auto ranks = missing();
-  return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {} waited {:.1f} s in {} for {}", board->communicator->rank(),
-                                              std::chrono::duration<double>(now - start).count(), what,
-                                              ranks.empty() ? "what comes from other nodes" : nameRanks(ranks))};
-}
-
-Status SignalBoard::Waiter::look(const std::string &what) {
-  const auto now = Clock::now();
-  if (now - lastCheck < LookEvery)
-    return Status::ok();
-  lastCheck = now;
-  return lookAfterPeers(what, now);
-}
-
-Status SignalBoard::Waiter::pause(const std::string &what) {
-  if (board->acrossNodes && board->communicator->progress() > 0)
-    return Status::ok();
-  if (++spins < board->spinLimit) {
-    pauseCore();
-    return Status::ok();
-  }
-  const auto now = Clock::now();
-  if (now - lastCheck >= LookEvery) {
-    lastCheck = now;
-    FARO_RETURN_IF_ERROR(lookAfterPeers(what, now));
-    FARO_RETURN_IF_ERROR(lookAtDeadline(what, now));
-  }
+Status SignalBoard::sleep(Nanoseconds limit) {
   bool flags = false;
   for (uint32_t flag = 0; flag < Flags; ++flag)
-    flags |= board->outstanding(flag);
+    flags |= outstanding(flag);
   // A rank of the node can only be waited for by a flag that this one has raised before. Else it is the wire.
-  if (!flags && board->acrossNodes)
-    return board->communicator->sleep(LookEvery);
+  if (!flags && acrossNodes)
+    return communicator->sleep(limit);
 
   // With a doorbell flags come over the wire too, so one sleep is enough for both.
-  const bool onWire = board->acrossNodes && board->doorbell;
-  Header &h = board->header(board->me);
+  const bool onWire = acrossNodes && doorbell;
+  Header &h = header(me);
   h.sleeping.store(onWire ? OnWire : OnFutex);
   const uint32_t seen = h.bell.load();
   // Look once more now that wakers can see the sleeper.
   bool arrived = false;
   for (uint32_t flag = 0; flag < Flags; ++flag)
-    arrived |= board->outstanding(flag) && board->complete(flag);
+    arrived |= outstanding(flag) && complete(flag);
   Status status;
   if (!arrived && onWire)
-    status = board->communicator->sleep(LookEvery);
+    status = communicator->sleep(limit);
   else if (!arrived)
-    futexWait(&h.bell, seen, board->acrossNodes ? Nanoseconds(WireSleep) : Nanoseconds(LookEvery));
+    futexWait(&h.bell, seen, acrossNodes ? WireSleep : limit);
   h.sleeping.store(Awake);
   return status;
 }

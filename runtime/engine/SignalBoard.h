@@ -103,6 +103,8 @@ private:
   bool raisedBy(uint32_t flag, uint32_t from) const;
   bool complete(uint32_t flag) const;
   bool outstanding(uint32_t flag) const { return raised[flag] > awaited[flag]; }
+  /// Until a flag that this rank has raised may be complete, something may have come over the wire, or `limit`.
+  Status sleep(Nanoseconds limit);
 
   std::shared_ptr<Communicator> communicator;
   std::unique_ptr<SymmetricMemory> memory;

@@ -110,7 +110,7 @@ public:
   /// copy. Belongs to the session; valid until the next call of expertRows.
   virtual Expected<Rows> expertRows(const std::shared_ptr<const Plan> &plan) = 0;
 
-  /// Collective, after prepare: where each received row came from. For tools and tests; costs 12 bytes an item.
+  /// Collective, after prepare: where each received row came from. For tools and tests; costs 16 bytes an item.
   virtual Expected<std::vector<Source>> sources(const std::shared_ptr<const Plan> &plan) = 0;
 
   virtual const SessionStatistics &statistics() const = 0;

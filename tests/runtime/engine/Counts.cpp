@@ -19,7 +19,7 @@ uint32_t rowsOf(uint32_t rank, uint32_t node, uint32_t round) { return rank * 7 
 /// A rank with its channel, as a session has it.
 class Rank final : public Receiver {
 public:
-  Rank(std::shared_ptr<Communicator> c, Nanoseconds wireDelay = {}) : communicator(std::move(c)), delay(wireDelay) {}
+  explicit Rank(std::shared_ptr<Communicator> c) : communicator(std::move(c)) {}
   ~Rank() override {
     if (exchange)
       communicator->close(channel);
@@ -58,7 +58,6 @@ public:
   void sent(uint64_t) override {}
 
   std::shared_ptr<Communicator> communicator;
-  Nanoseconds delay;
   uint16_t channel = 0;
   std::unique_ptr<SignalBoard> board;
   std::optional<CountsExchange> exchange;

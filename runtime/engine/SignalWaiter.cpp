@@ -1,0 +1,96 @@
+// How ranks wait for flags: look, spin briefly, then sleep, and look after the others now and then.
+#include "runtime/core/Bootstrap.h" // nameRanks
+#include "runtime/engine/SignalBoard.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace faro {
+
+static void pauseCore() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+/// From the first look on: look after failed ranks and the deadline this often, sleep in between.
+constexpr auto LookEvery = std::chrono::milliseconds(5);
+/// How long what a rank sent over the wire before it left may still be on its way.
+constexpr auto WireGrace = std::chrono::seconds(1);
+
+SignalBoard::Waiter::Waiter(SignalBoard &board, Absent absent)
+    : board(&board), absent(std::move(absent)), start(Clock::now()), lastCheck(start) {}
+
+std::vector<uint32_t> SignalBoard::Waiter::missing() const {
+  if (absent)
+    return absent();
+  std::vector<uint32_t> ranks;
+  for (uint32_t flag = 0; flag < Flags; ++flag)
+    if (board->outstanding(flag))
+      for (const uint32_t rank : board->missing(flag))
+        if (std::find(ranks.begin(), ranks.end(), rank) == ranks.end())
+          ranks.push_back(rank);
+  return ranks;
+}
+
+Status SignalBoard::Waiter::lookAfterPeers(const std::string &what, Clock::time_point now) {
+  Communicator &communicator = *board->communicator;
+  FARO_RETURN_IF_ERROR(communicator.check());
+  const uint32_t rank = communicator.rank();
+
+  // Who has left before we look raised its flags before that, so a flag that is not there now never will be. What it
+  // put on the wire may take a little longer.
+  std::vector<uint32_t> left;
+  for (uint32_t peer = 0; peer < communicator.size(); ++peer)
+    if (communicator.hasLeft(peer))
+      left.push_back(peer);
+  if (!left.empty()) {
+    std::vector<uint32_t> gone;
+    bool near = false;
+    for (const uint32_t peer : missing())
+      if (std::find(left.begin(), left.end(), peer) != left.end()) {
+        gone.push_back(peer);
+        near |= communicator.topology().sameNode(peer, rank);
+      }
+    if (!gone.empty() && !leftSeen)
+      leftSeen = now;
+    if (!gone.empty() && (near || now - *leftSeen > WireGrace))
+      return {FARO_PEER_FAILED, fmt::format("{} left the job, but rank {} waits in {}", nameRanks(gone), rank, what)};
+  }
+  return Status::ok();
+}
+
+Status SignalBoard::Waiter::lookAtDeadline(const std::string &what, Clock::time_point now) const {
+  if (now - start <= board->communicator->timeout())
+    return Status::ok();
+  const auto ranks = missing();
+  return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {} waited {:.1f} s in {} for {}", board->communicator->rank(),
+                                              std::chrono::duration<double>(now - start).count(), what,
+                                              ranks.empty() ? "what comes from other nodes" : nameRanks(ranks))};
+}
+
+Status SignalBoard::Waiter::look(const std::string &what) {
+  const auto now = Clock::now();
+  if (now - lastCheck < LookEvery)
+    return Status::ok();
+  lastCheck = now;
+  return lookAfterPeers(what, now);
+}
+
+Status SignalBoard::Waiter::pause(const std::string &what) {
+  if (board->acrossNodes && board->communicator->progress() > 0)
+    return Status::ok();
+  if (++spins < board->spinLimit) {
+    pauseCore();
+    return Status::ok();
+  }
+  const auto now = Clock::now();
+  if (now - lastCheck >= LookEvery) {
+    lastCheck = now;
+    FARO_RETURN_IF_ERROR(lookAfterPeers(what, now));
+    FARO_RETURN_IF_ERROR(lookAtDeadline(what, now));
+  }
+  return board->sleep(LookEvery);
+}
+
+} // namespace faro
