@@ -42,7 +42,9 @@ TEXT=$text python3 - "$into" <<'PYTHON'
 import os, pathlib, sys
 begin, end = "<!-- tables -->", "<!-- end of tables -->"
 page = pathlib.Path(sys.argv[1])
-head, rest = page.read_text().split(begin, 1)
-tail = rest.split(end, 1)[1]
+old = page.read_text()
+if begin not in old or end not in old:
+    sys.exit(f"balancers.sh: {page} has no marks {begin} and {end}")
+head, tail = old.split(begin)[0], old.split(end)[1]
 page.write_text(f"{head}{begin}\n{os.environ['TEXT'].strip()}\n{end}{tail}")
 PYTHON

@@ -17,8 +17,8 @@ struct Setting {
 // What the environment says wins over each of these.
 
 /// On the node. Shared memory gives rkey_ptr. Shared memory alone cannot tell when a peer dies and refuses endpoints
-/// with error handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts, at a third of the
-/// speed.
+/// with error handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts, which it makes
+/// slower.
 constexpr Setting NodeTransports = {"TLS", "posix,sysv,tcp,self"};
 
 /// Each of the two shared-memory transports would take 4 MiB per rank for messages that go over tcp anyway: 64 ranks
@@ -37,11 +37,9 @@ constexpr Setting Allocators = {"ALLOC_PRIO", "md:sysv,md:posix,mmap"};
 /// comp->count).
 constexpr Setting TcpCopies = {"ZCOPY_THRESH", "inf"};
 
-/// A wire of tcp alone. Slices go eagerly: a rendezvous over tcp waits for its answer and then copies no less. For
-/// slices of rows over loopback (UCX 1.13.1) it took two to three times as long at 64 and 128 KiB and was still slower
-/// at 512; puts were slower yet. What fits into a segment is copied from there to its place, what is longer is put
-/// together first, which costs a third; so slices go in parts of 256 KiB, and segments have room for these and their
-/// headers.
+/// A wire of tcp alone. Slices go eagerly: a rendezvous over tcp waits for its answer and then copies no less, and so
+/// does a put. What fits into a segment is copied from there to its place, what is longer UCX puts together first, a
+/// copy more; so slices go in parts of 256 KiB, and segments have room for these and their headers.
 constexpr uint64_t TcpPart = uint64_t(256) << 10;
 constexpr Setting TcpWire[] = {{"RNDV_THRESH", "inf"}, {"TCP_TX_SEG_SIZE", "264k"}, {"TCP_RX_SEG_SIZE", "264k"}};
 

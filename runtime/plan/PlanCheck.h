@@ -1,9 +1,8 @@
 // FARO_CHECK=1: is a batch's plan right? Ranks compute their plans apart, from counts; here they are put together.
 //
-//   Plan, NodePlan ─► planRecord ─(all-gather)─► PlanCheck::create     every row written once, flows agree on both
-//   sides
+//   Plan, NodePlan ─► planRecord ─(all-gather)─► PlanCheck::create     rows written once, flows alike on both sides
 //                                                PlanCheck::arrived    a row's header says what its owner planned
-//                                                PlanCheck::returned   a partial row lands where its owner waits for it
+//                                                PlanCheck::returned   a partial row lands where its owner waits
 //
 // Each rank checks what ends at it: its window, the flows that it carries or takes in, its own rows. All ranks together
 // check everything. Exact, not cheap: a record has 12 bytes an item and more a remote row, and every rank reads

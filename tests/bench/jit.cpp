@@ -37,6 +37,7 @@ static Expected<std::vector<double>> inChild(size_t count, const std::function<s
   if (child < 0)
     return Status(FARO_INTERNAL, fmt::format("fork: {}", std::strerror(errno)));
   if (child == 0) {
+    alarm(300); // the parent waits for as long
     const std::vector<double> numbers = work();
     const size_t bytes = numbers.size() * sizeof(double); // far below PIPE_BUF: one write
     _exit(write(ends[1], numbers.data(), bytes) == ssize_t(bytes) ? 0 : 1);

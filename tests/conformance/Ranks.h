@@ -22,8 +22,8 @@ public:
   Blackboard(const Blackboard &) = delete;
   Blackboard &operator=(const Blackboard &) = delete;
 
-  /// Returns when `count` ranks are here, and calls `meanwhile` again and again until then. False after half a minute: a
-  /// test that hangs must not stay.
+  /// Returns when `count` ranks are here, and calls `meanwhile` again and again until then. False after half a minute:
+  /// a test that hangs must not stay.
   bool barrier(uint32_t count, const std::function<void()> &meanwhile = {});
   /// Everybody's bytes, by rank; all ranks must call it. Empty after half a minute.
   std::vector<std::string> exchange(uint32_t rank, const std::string &mine);
@@ -59,12 +59,6 @@ constexpr bool ThreadsOnly = false;
 #else
 constexpr bool ThreadsOnly = false;
 #endif
-
-/// How a rank's process ended.
-struct Ending {
-  bool exitedWell = false; ///< with no failed expectation
-  int signal = 0;          ///< that killed it
-};
 
 /// Runs `body(rank)` as all ranks and waits for them. Failed expectations of any rank fail the test, unless it is
 /// expected to be killed. A process gets `seconds`, then SIGALRM.

@@ -107,8 +107,8 @@ typedef struct faro_transport {
 
   /* This rank's address: bytes for `connect` on the peers. The bytes belong to the context. */
   faro_status (*address)(faro_transport_context *context, const void **data, size_t *size);
-  /* Makes `rank` (not one's own) reachable. May return before the connection stands: `flush` waits for it, where there is
-   * one. Ranks that have flushed and then met may leave without harm to connections that others are still making. */
+  /* Makes `rank` (not one's own) reachable. May return before the connection stands: `flush` waits for it, where there
+   * is one. Ranks that have flushed and then met may leave without harm to connections that others are still making. */
   faro_status (*connect)(faro_transport_context *context, uint32_t rank, const void *address, size_t size);
 
   /* Zeroed memory, aligned to 4096 bytes, that peers can reach. size > 0. */
