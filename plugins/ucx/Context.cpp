@@ -10,8 +10,9 @@ namespace faro::ucx {
 
 namespace {
 struct Setting {
-  const char *name; // UCX_<name> in the environment
+  const char *name; // UCX_<family><name> in the environment
   const char *value;
+  const char *family = ""; // of transports, whose setting it is
 };
 
 // What the environment says wins over each of these.
@@ -41,7 +42,8 @@ constexpr Setting TcpCopies = {"ZCOPY_THRESH", "inf"};
 /// does a put. What fits into a segment is copied from there to its place, what is longer UCX puts together first, a
 /// copy more; so slices go in parts of 256 KiB, and segments have room for these and their headers.
 constexpr uint64_t TcpPart = uint64_t(256) << 10;
-constexpr Setting TcpWire[] = {{"RNDV_THRESH", "inf"}, {"TCP_TX_SEG_SIZE", "264k"}, {"TCP_RX_SEG_SIZE", "264k"}};
+constexpr Setting TcpWire[] = {
+    {"RNDV_THRESH", "inf"}, {"TX_SEG_SIZE", "264k", "TCP_"}, {"RX_SEG_SIZE", "264k", "TCP_"}};
 
 struct ConfigRelease {
   void operator()(ucp_config_t *config) const { ucp_config_release(config); }
@@ -49,15 +51,23 @@ struct ConfigRelease {
 } // namespace
 
 static bool isSetByUser(const Setting &setting) {
-  return std::getenv(fmt::format("UCX_{}", setting.name).c_str()) != nullptr;
+  return std::getenv(fmt::format("UCX_{}{}", setting.family, setting.name).c_str()) != nullptr;
+}
+
+/// Before UCX 1.17 ucp_config_modify knew a transport's own settings without its family, and took other names without a
+/// word.
+static bool namesFamilies() {
+  unsigned major = 0, minor = 0, release = 0;
+  ucp_get_version(&major, &minor, &release);
+  return major > 1 || minor >= 17;
 }
 
 static Status apply(ucp_config_t *config, const Setting &setting) {
   if (isSetByUser(setting))
     return Status::ok();
-  const ucs_status_t status = ucp_config_modify(config, setting.name, setting.value);
-  return status == UCS_OK ? Status::ok()
-                          : toStatus(status, fmt::format("setting UCX's {} to {}", setting.name, setting.value));
+  const std::string name = (namesFamilies() ? setting.family : "") + std::string(setting.name);
+  const ucs_status_t status = ucp_config_modify(config, name.c_str(), setting.value);
+  return status == UCS_OK ? Status::ok() : toStatus(status, fmt::format("setting UCX's {} to {}", name, setting.value));
 }
 
 static Status configureNode(ucp_config_t *config) {

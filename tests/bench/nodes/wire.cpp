@@ -34,13 +34,17 @@ struct Wire::Early {
 static ucp_context_h makeContext() {
   ucp_config_t *config = nullptr;
   check(ucp_config_read(nullptr, nullptr, &config), "ucp_config_read");
-  for (const auto &[name, value] : std::initializer_list<std::pair<const char *, const char *>>{
+  unsigned major = 0, minor = 0, release = 0;
+  ucp_get_version(&major, &minor, &release);
+  // Before UCX 1.17 settings of tcp have no prefix here; with one they would be ignored.
+  const std::string tcp = major > 1 || minor >= 17 ? "TCP_" : "";
+  for (const auto &[name, value] : std::initializer_list<std::pair<std::string, const char *>>{
            {"TLS", "tcp,self"},
            {"RNDV_THRESH", "inf"},
-           {"TCP_TX_SEG_SIZE", "264k"}, // see MostSliceBytes; UCX adds headers of its own
-           {"TCP_RX_SEG_SIZE", "264k"},
-           {"TCP_MAX_IOV", "24"}})
-    check(ucp_config_modify(config, name, value), name);
+           {tcp + "TX_SEG_SIZE", "264k"}, // see MostSliceBytes; UCX adds headers of its own
+           {tcp + "RX_SEG_SIZE", "264k"},
+           {tcp + "MAX_IOV", "24"}})
+    check(ucp_config_modify(config, name.c_str(), value), name.c_str());
   ucp_params_t params{};
   params.field_mask = UCP_PARAM_FIELD_FEATURES;
   params.features = UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
