@@ -63,6 +63,14 @@ class AcrossNodes(RunTest):
         figures = json.loads(figures.read_text())
         self.assertEqual((figures["nodes"], figures["phases"]["dispatch"]["wire"]["rows"]), (1, 0))
 
+    def test_ucx_knows_the_settings_it_is_given(self):
+        self.environment["UCX_LOG_LEVEL"] = "warn"
+        program = self.compile_library(Spec())
+        for nodes in (1, 2):
+            result = self.run_faro(program, "--ranks", 4, "--nodes", nodes, "--tokens", 3, "--verify")
+            self.assertEqual(result.status, 0, result)
+            self.assertNotIn("invalid configuration", result.out + result.err)
+
     def test_partials_of_f32(self):
         rng = random.Random(2)
         for element in ("bf16", "f16", "f32"):
