@@ -48,8 +48,8 @@ static void buildCombine(StageBuilder &stages, xfer::ProgramOp program, WireClas
   Value in = stages.await("open", stages.notify("open", {}));
   Value part = stages.reduce({in, ask}, tx, share);
   Value there = stages.wire(part, tx, rx);
-  Value land = stages.fanOut({in, there}, rx, "_land", /*streams=*/false);
-  Value own = stages.run<xfer::ShareOp>(in, share, /*streams=*/false);
+  Value land = stages.fanOut({in, there}, rx, "_land", /*streams=*/true);
+  Value own = stages.run<xfer::ShareOp>(in, share, /*streams=*/true);
   Value landed = stages.await("landed", stages.notify("landed", land));
   Value sum = stages.run<xfer::PullOp>({own, landed}, add, /*streams=*/true);
   // What others asked of me reads this node's rows too: only then may they change.

@@ -24,7 +24,6 @@ public:
       if (rank == run.rank())
         mine = windowRows.back() * stride;
     }
-    // Partial rows are read again by their owner, soon.
     kernel = run.kernelFor<faro_abi_push_fn>(stage, mine, stride % 64 == 0);
   }
 

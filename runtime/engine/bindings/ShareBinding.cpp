@@ -10,7 +10,10 @@ namespace {
 class ShareBinding final : public OnceBinding {
 public:
   ShareBinding(const RunContext &run, const faro_abi_stage &stage, const float *weights)
-      : run(run), stage(stage), weights(weights), kernel(run.kernel<faro_abi_pull_fn>(stage.kernel)) {}
+      : run(run), stage(stage), weights(weights) {
+    const uint64_t stride = run.schedule->partial_stride;
+    kernel = run.kernelFor<faro_abi_pull_fn>(stage, run.batch->across->shares * stride, stride % 64 == 0);
+  }
 
   Expected<bool> step() override {
     const NodePlan &across = *run.batch->across;
