@@ -119,7 +119,7 @@ LogicalResult Compilation::parse() {
   return success();
 }
 
-LogicalResult Compilation::lowerTo(Phase end, const EmitKernelsOptions &options,
+LogicalResult Compilation::lowerTo(Phase end, const LoweringOptions &options,
                                    const std::function<LogicalResult(Phase)> &reached) {
   if (end < level)
     return fail("the input is of the level '" + std::string(phaseName(level)) + "' already, beyond '" + phaseName(end) +

@@ -33,7 +33,7 @@ public:
 
   /// Runs the passes up to `phase`, of the MLIR levels; those before the level that the text is of, and those that have
   /// run, are left out. `reached` is told of each level. A text that is beyond `phase` already is a fault.
-  llvm::LogicalResult lowerTo(Phase phase, const EmitKernelsOptions &options = {},
+  llvm::LogicalResult lowerTo(Phase phase, const LoweringOptions &options = {},
                               const std::function<llvm::LogicalResult(Phase)> &reached = {});
   mlir::ModuleOp module() { return *mlirModule; }
   std::string print();

@@ -32,7 +32,7 @@ std::optional<Phase> phaseFromName(std::string_view wanted) {
   return std::nullopt;
 }
 
-void buildPhase(mlir::OpPassManager &passes, Phase phase, const EmitKernelsOptions &options) {
+void buildPhase(mlir::OpPassManager &passes, Phase phase, const LoweringOptions &options) {
   switch (phase) {
   case Phase::Faro:
     // First: every shuffle needs a path, and what follows depends on which.
@@ -42,14 +42,14 @@ void buildPhase(mlir::OpPassManager &passes, Phase phase, const EmitKernelsOptio
     break;
   case Phase::Xfer:
     // Paths are chosen: each shuffle becomes the stages that carry it out.
-    passes.addPass(createFaroLowerToXfer());
+    passes.addPass(createFaroLowerToXfer({wireClassName(options.wire)}));
     // Closes the level, for our own schedules as for those written by hand: alive, safe and complete before any kernel
     // is written for them.
     passes.addPass(createXferVerifySchedule());
     break;
   case Phase::Kernels:
     // Only now are row strides and the choice of stores final.
-    passes.addPass(createEmitKernelsPass(options));
+    passes.addPass(createEmitKernelsPass(options.kernels));
     break;
   case Phase::LLVM:
   case Phase::Assembly:

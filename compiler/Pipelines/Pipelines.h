@@ -5,6 +5,7 @@
 #pragma once
 
 #include "compiler/Codegen/Passes.h"
+#include "compiler/Schedule/CostModel.h"
 
 #include <optional>
 #include <string_view>
@@ -21,9 +22,15 @@ enum class Phase { Faro, Xfer, Kernels, LLVM, Assembly };
 const char *phaseName(Phase phase);
 std::optional<Phase> phaseFromName(std::string_view name);
 
+/// What a spec leaves open.
+struct LoweringOptions {
+  WireClass wire = WireClass::Tcp; ///< between nodes, for the choice of slices
+  EmitKernelsOptions kernels;
+};
+
 /// The passes that lead from the phase before to `phase`, on a builtin.module; none for LLVM and Assembly, which
 /// leave MLIR.
-void buildPhase(mlir::OpPassManager &passes, Phase phase, const EmitKernelsOptions &options = {});
+void buildPhase(mlir::OpPassManager &passes, Phase phase, const LoweringOptions &options = {});
 
 /// The kernels' own module to the llvm dialect.
 void buildCpuLowering(mlir::OpPassManager &passes, bool hasF16c);

@@ -14,7 +14,7 @@ namespace {
 using namespace faro::compiler;
 
 struct Options {
-  std::string input, output, compileTo, dumpDirectory, targets = "cpu";
+  std::string input, output, compileTo, dumpDirectory, targets = "cpu", wire = wireClassName(WireClass::Tcp);
   bool cpu = false;
   std::optional<int> cuda;
 };
@@ -77,8 +77,9 @@ public:
     const std::optional<Phase> wanted = phaseFromName(options.compileTo);
     const Phase end = wanted && *wanted < Phase::Kernels ? *wanted : Phase::Kernels;
     if (failed(compilation.parse()) ||
-        failed(compilation.lowerTo(end, isCuda ? cudaKernelOptions() : EmitKernelsOptions(),
-                                   [&](Phase phase) { return dump(phase, compilation.print()); })))
+        failed(compilation.lowerTo(
+            end, {*wireClassFromName(options.wire), isCuda ? cudaKernelOptions() : EmitKernelsOptions()},
+            [&](Phase phase) { return dump(phase, compilation.print()); })))
       return llvm::failure();
     if (isCuda)
       return finishCuda();
@@ -154,6 +155,9 @@ int main(int argc, char **argv) {
   app.add_option("SPEC", options.input, "the spec; - reads standard input")->required();
   app.add_option("-o,--output", options.output, "the module to write (default: SPEC's name with .so)");
   app.add_option("--target", options.targets, "cpu and cuda:sm_<number>, separated by commas")->capture_default_str();
+  app.add_option("--wire", options.wire, "what is between nodes, for the choice of slices")
+      ->check(CLI::IsMember({wireClassName(WireClass::Tcp), wireClassName(WireClass::Rdma)}))
+      ->capture_default_str();
   app.add_option("--compile-to", options.compileTo, "stop at this phase and print it")
       ->check(CLI::IsMember({"faro", "xfer", "kernels", "llvm", "asm", "ptx"}));
   app.add_option("--dump-phases", options.dumpDirectory, "write each phase to a file of this folder");
