@@ -277,8 +277,8 @@ class Deaths(Processes):
 class Launched(RunTest):
     """One rank of somebody else's job, on nodes that the launcher names."""
 
-    def begin(self, node_of, *arguments, variable="GROUP_RANK"):
-        """A process for each rank."""
+    def begin(self, node_of, *arguments, variable="GROUP_RANK", settings={}):
+        """A process for each rank; `settings`: what is in the environment of some of them."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -287,6 +287,7 @@ class Launched(RunTest):
             place = dict(RANK=rank, WORLD_SIZE=len(node_of), LOCAL_RANK=node_of[:rank].count(node),
                          LOCAL_WORLD_SIZE=node_of.count(node), MASTER_ADDR="127.0.0.1", MASTER_PORT=port, FARO_JOB_SECRET="test")
             place[variable] = node
+            place.update(settings.get(rank, {}))
             processes.append(self.start(*arguments, environment={k: str(v) for k, v in place.items()}))
             self.addCleanup(lambda process=processes[-1]: process.poll() is None and process.kill())
         return processes
@@ -343,6 +344,15 @@ class Launched(RunTest):
                     if rank != victim:
                         self.assertEqual(result.status, 1, result)
                         self.assertIn("rank %d" % victim, result.err)
+
+    def test_settings_that_differ_are_an_error_of_all(self):
+        program = self.compile_library(Spec())
+        for setting, usual, value in (("FARO_BALANCER", "blend", "static"), ("FARO_CHECK", "1", "0")):
+            settings = {rank: {setting: usual if rank < 2 else value} for rank in range(3)}
+            for result in self.launch([0, 0, 1], program, "--tokens", 3, settings=settings):
+                self.assertEqual(result.status, 1, result)
+                for word in ("%s=%s" % (setting, value), "rank 2", "they must be the same on all ranks"):
+                    self.assertIn(word, result.err)
 
     def test_nodes_are_the_launchers(self):
         for result in self.launch([0, 0], self.compile_library(Spec()), "--nodes", 2):
