@@ -1,0 +1,86 @@
+// What comes from another node is checked before it is used: a session that is sent nonsense says what it was, and by
+// whom.
+#include "runtime/engine/SliceExchange.h"
+#include "tests/runtime/engine/HandMade.h"
+#include "tests/runtime/engine/Shuffle.h"
+
+#include <gtest/gtest.h>
+#include <thread>
+
+using namespace faro;
+using namespace faro::test;
+
+namespace {
+
+constexpr uint16_t MostChannels = 16;
+
+/// On whatever channel the exchange has: it is the only one.
+Status onTheChannel(const std::function<Status(uint16_t channel)> &send) {
+  Status status;
+  for (uint16_t channel = 0; channel < MostChannels; ++channel)
+    if (status = send(channel); status)
+      break;
+  return status;
+}
+
+/// Rank 1, on another node, does `send`; rank 0 has to say `words`.
+void expectNoticed(const std::function<Status(Communicator &, uint16_t channel)> &send,
+                   const std::vector<std::string> &words) {
+  auto module = makeModule({});
+  ASSERT_TRUE(module) << module.status().message();
+  onRanks(communicators({0, 1}, std::chrono::seconds(10)),
+          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+            auto exchange = SliceExchange::create(communicator, *module);
+            ASSERT_TRUE(exchange) << exchange.status().message();
+            if (rank == 1) {
+              const Status sent = onTheChannel([&](uint16_t channel) { return send(*communicator, channel); });
+              EXPECT_TRUE(sent) << sent.message();
+            } else {
+              const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+              while ((*exchange)->failure() && std::chrono::steady_clock::now() < deadline)
+                if (!communicator->progress())
+                  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+              const Status &failure = (*exchange)->failure();
+              EXPECT_EQ(failure.code(), FARO_DATA_LOSS);
+              for (const std::string &word : words)
+                EXPECT_NE(failure.message().find(word), std::string::npos) << word << " in: " << failure.message();
+            }
+            (void)communicator->barrier(); // a slice without a place is the communicator's failure, too
+          });
+}
+
+void expectMessageNoticed(uint32_t tag, const std::vector<uint64_t> &numbers, size_t bytes,
+                          const std::vector<std::string> &words) {
+  expectNoticed(
+      [&](Communicator &communicator, uint16_t channel) {
+        return communicator.send(channel, 0, tag, std::as_bytes(std::span(numbers)).subspan(0, bytes));
+      },
+      words);
+}
+
+// Tags of messages are kind << 8 | program; kind 1 gives slots back.
+constexpr uint32_t Credits = 1 << 8;
+
+TEST(DamagedMessages, ofAnUnknownKind) { expectMessageNoticed(9 << 8, {}, 0, {"rank 1", "unknown kind 9"}); }
+
+TEST(DamagedMessages, forAProgramThatIsNotThere) {
+  expectMessageNoticed(Credits | 200, {0, 1}, 16, {"rank 1", "program 200"});
+}
+
+TEST(DamagedMessages, slotsGivenBackThatNobodyGot) {
+  expectMessageNoticed(Credits, {0, 5}, 16, {"rank 1", "gives back slots", "never got"});
+}
+
+TEST(DamagedMessages, tornOnes) { expectMessageNoticed(Credits, {0, 5}, 7, {"rank 1", "gives back slots"}); }
+
+TEST(DamagedMessages, slicesWithoutASlot) {
+  const std::string text(200, 'x');
+  const faro_iov piece{text.data(), text.size()};
+  const faro_iov shortPiece{text.data(), 3};
+  expectNoticed([&](Communicator &c, uint16_t channel) { return c.deliver(channel, 0, 100, {&piece, 1}, 0); },
+                {"rank 1 sent slice 100 of 200 bytes", "4 slots of 1024 bytes", "slices 0 to 3"});
+  expectNoticed([&](Communicator &c, uint16_t channel) { return c.deliver(channel, 0, 0, {&shortPiece, 1}, 0); },
+                {"rank 1 sent slice 0 of 3 bytes"});
+}
+
+} // namespace
