@@ -4,6 +4,7 @@
 #include "tests/runtime/engine/HandMade.h"
 #include "tests/runtime/engine/Shuffle.h"
 
+#include <atomic>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -28,19 +29,28 @@ void expectNoticed(const std::function<Status(Communicator &, uint16_t channel)>
                    const std::vector<std::string> &words) {
   auto module = makeModule({});
   ASSERT_TRUE(module) << module.status().message();
+  std::atomic<bool> listens = false; // rank 0: making an exchange is collective, and what comes then would end it
+  const auto within = [](std::chrono::seconds limit, const std::function<bool()> &done) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    while (!done() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return done();
+  };
   onRanks(communicators({0, 1}, std::chrono::seconds(10)),
           [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
             auto exchange = SliceExchange::create(communicator, *module);
             ASSERT_TRUE(exchange) << exchange.status().message();
             if (rank == 1) {
+              ASSERT_TRUE(within(std::chrono::seconds(5), [&] { return listens.load(); }));
               const Status sent = onTheChannel([&](uint16_t channel) { return send(*communicator, channel); });
               EXPECT_TRUE(sent) << sent.message();
             } else {
-              const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-              while ((*exchange)->failure() && std::chrono::steady_clock::now() < deadline)
-                if (!communicator->progress())
-                  std::this_thread::sleep_for(std::chrono::milliseconds(1));
+              listens = true;
               const Status &failure = (*exchange)->failure();
+              within(std::chrono::seconds(5), [&] {
+                communicator->progress();
+                return !failure;
+              });
               EXPECT_EQ(failure.code(), FARO_DATA_LOSS);
               for (const std::string &word : words)
                 EXPECT_NE(failure.message().find(word), std::string::npos) << word << " in: " << failure.message();
