@@ -21,7 +21,9 @@ export FARO_CHECK=1
 # UCX's memory hooks and the sanitizers' do not go together.
 export UCX_MEM_EVENTS=n
 # clang's LeakSanitizer cannot trace from within some containers; leaks are looked for where it can.
-export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
+# LLVM's allocators poison what they have not given out, but only where they are compiled with the sanitizer: our code
+# does, the libraries that allocate from the same pieces do not.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:allow_user_poisoning=0}
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/scripts/lsan.supp:print_suppressions=0}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 
