@@ -25,7 +25,7 @@ struct Event {
 };
 
 struct EventList {
-  std::deque<Event> events; // which stay where they are while others are added
+  std::deque<Event> events;                  // which stay where they are while others are added
   std::map<std::string, size_t> sharedSlots; ///< how many slots each shared ring has
   /// Pairs of events of which the first must come before the second: a slot is given back after it was taken.
   std::vector<std::pair<size_t, size_t>> mustPrecede;
