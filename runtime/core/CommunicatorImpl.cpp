@@ -155,10 +155,16 @@ Status CommunicatorImpl::checkSend(uint16_t channel) const {
   return Status::ok();
 }
 
-Status CommunicatorImpl::sendError(faro_status code, uint32_t to, const char *what) const {
-  // A rank that has left closed its transport, which tells less.
-  if (code == FARO_PEER_FAILED && bootstrap_->hasLeft(to))
-    return Status(code, fmt::format("rank {} left the job, but rank {} sends it {}", to, rank(), what));
+Status CommunicatorImpl::sendError(faro_status code, uint32_t to, const char *what) {
+  // That a transport is closed tells less than why: the rank has left, or the job has come to its end.
+  const auto until = Clock::now() + ReasonMayTake;
+  while (code == FARO_PEER_FAILED && Clock::now() < until) {
+    if (Status told = bootstrap_->check(); !told)
+      return failure_ = told;
+    if (bootstrap_->hasLeft(to))
+      return Status(code, fmt::format("rank {} left the job, but rank {} sends it {}", to, rank(), what));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   return transportError(*transport_, code, fmt::format("rank {} sends {} to rank {}", rank(), what, to));
 }
 

@@ -58,7 +58,7 @@ public:
 private:
   CommunicatorImpl(CommunicatorOptions options, Topology topology, std::unique_ptr<Bootstrap> bootstrap);
   Status checkSend(uint16_t channel) const;
-  Status sendError(faro_status code, uint32_t to, const char *what) const;
+  Status sendError(faro_status code, uint32_t to, const char *what);
   void suspect(uint32_t rank, const std::string &how);
   /// A way to go on for whoever waits.
   Idle idle();
