@@ -3,7 +3,9 @@
 
 #include "plugins/LastError.h"
 
+#include <cstddef>
 #include <fmt/format.h>
+#include <span>
 
 namespace faro::plugin {
 
@@ -15,6 +17,16 @@ inline faro_status checkConfig(const faro_transport_config *config, faro_transpo
     return fail(FARO_INVALID_ARGUMENT,
                 fmt::format("rank {} is outside of a world of {}", config->rank, config->world_size));
   return FARO_OK;
+}
+
+/// What each `alloc` has to look at first.
+inline faro_status checkRegion(size_t size) {
+  return size ? FARO_OK : fail(FARO_INVALID_ARGUMENT, "a region of 0 bytes was asked for; it must have at least one");
+}
+
+/// Of null there are none, whatever the size says.
+inline std::span<const std::byte> bytesOf(const void *data, size_t size) {
+  return {static_cast<const std::byte *>(data), data ? size : 0};
 }
 
 /// Entries: all that faro_transport has after last_error, under the same names.

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-using faro::plugin::fail;
+using faro::plugin::bytesOf;
 using faro::plugin::report;
 using namespace faro::local;
 
@@ -24,10 +24,6 @@ struct faro_region {
 struct faro_remote {
   std::unique_ptr<RemoteRegion> region;
 };
-
-static std::span<const std::byte> bytesOf(const void *data, size_t size) {
-  return {static_cast<const std::byte *>(data), data ? size : 0};
-}
 
 template <typename Record> static faro_status handOut(const Record &record, const void **data, size_t *size) {
   *data = &record;
@@ -59,8 +55,8 @@ struct Local {
   }
 
   static faro_status alloc(faro_transport_context *context, size_t size, faro_region **out) {
-    if (!size)
-      return fail(FARO_INVALID_ARGUMENT, "a region of 0 bytes was asked for; it must have at least one");
+    if (faro_status bad = faro::plugin::checkRegion(size))
+      return bad;
     auto region = context->transport->alloc(size);
     if (!region)
       return report(region.status());

@@ -1,5 +1,6 @@
 #include "plugins/ucx/Context.h"
 
+#include "plugins/ucx/SettingName.h"
 #include "plugins/ucx/UcsStatus.h"
 #include "plugins/ucx/WireTransports.h"
 
@@ -54,18 +55,10 @@ static bool isSetByUser(const Setting &setting) {
   return std::getenv(fmt::format("UCX_{}{}", setting.family, setting.name).c_str()) != nullptr;
 }
 
-/// Before UCX 1.17 ucp_config_modify knew a transport's own settings without its family, and took other names without a
-/// word.
-static bool namesFamilies() {
-  unsigned major = 0, minor = 0, release = 0;
-  ucp_get_version(&major, &minor, &release);
-  return major > 1 || minor >= 17;
-}
-
 static Status apply(ucp_config_t *config, const Setting &setting) {
   if (isSetByUser(setting))
     return Status::ok();
-  const std::string name = (namesFamilies() ? setting.family : "") + std::string(setting.name);
+  const std::string name = settingName(setting.family, setting.name);
   const ucs_status_t status = ucp_config_modify(config, name.c_str(), setting.value);
   return status == UCS_OK ? Status::ok() : toStatus(status, fmt::format("setting UCX's {} to {}", name, setting.value));
 }

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 using faro::Status;
-using faro::plugin::fail;
+using faro::plugin::bytesOf;
 using faro::plugin::report;
 using namespace faro::ucx;
 
@@ -28,10 +28,6 @@ struct faro_remote {
 
 static Clock::time_point deadlineOf(int64_t timeoutNs) {
   return Clock::now() + std::chrono::nanoseconds(std::max<int64_t>(timeoutNs, 0));
-}
-
-static std::span<const std::byte> bytesOf(const void *data, size_t size) {
-  return {static_cast<const std::byte *>(data), data ? size : 0};
 }
 
 namespace {
@@ -73,8 +69,8 @@ struct Ucx {
   static faro_status alloc(faro_transport_context *context, size_t size, faro_region **out) {
     const LogCapture capture;
 
-    if (!size)
-      return fail(FARO_INVALID_ARGUMENT, "a region of 0 bytes was asked for; it must have at least one");
+    if (faro_status bad = faro::plugin::checkRegion(size))
+      return bad;
     auto memory = MemoryHandle::create(context->transport->context(), size);
     if (!memory)
       return report(memory.status());

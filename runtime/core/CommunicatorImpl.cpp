@@ -156,8 +156,9 @@ Status CommunicatorImpl::checkSend(uint16_t channel) const {
 }
 
 Status CommunicatorImpl::sendError(faro_status code, uint32_t to, const char *what) {
-  // That a transport is closed tells less than why: the rank has left, or the job has come to its end.
-  const auto until = Clock::now() + ReasonMayTake;
+  // That a transport is closed tells less than why: the rank has left, or it has given up, said so and ended.
+  constexpr auto MayTake = std::chrono::seconds(1);
+  const auto until = Clock::now() + MayTake;
   while (code == FARO_PEER_FAILED && Clock::now() < until) {
     if (Status told = bootstrap_->check(); !told)
       return failure_ = told;

@@ -61,7 +61,7 @@ Expected<bool> Run::advance() {
   while (true) {
     auto moved = turn();
     if (!moved)
-      return reasonFor(moved.status());
+      return moved.status();
     if (isOver())
       return true;
     if (!*moved)

@@ -64,7 +64,6 @@ private:
   bool tokensThere(const FlowRun &flow, uint32_t stage) const;
 
   // For errors.
-  Status reasonFor(const Status &status) const;
   bool waitsForCredit() const;
   std::vector<uint32_t> absent() const;
   SignalBoard::Waiter newWaiter();

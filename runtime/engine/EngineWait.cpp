@@ -4,21 +4,8 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <thread>
 
 namespace faro {
-
-/// A rank that gives up says why and then ends; who sends to it may notice the end first. The reason takes a moment.
-Status Run::reasonFor(const Status &status) const {
-  constexpr auto MayTake = std::chrono::seconds(1);
-  if (status.code() != FARO_PEER_FAILED)
-    return status;
-  for (const auto until = Clock::now() + MayTake; Clock::now() < until;) {
-    FARO_RETURN_IF_ERROR(context->parts.communicator->check());
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return status;
-}
 
 /// Whether a slice that is ready is held up by the rings alone.
 bool Run::waitsForCredit() const {

@@ -44,20 +44,19 @@ Status SignalBoard::Waiter::lookAfterPeers(const std::string &what, Clock::time_
   for (uint32_t peer = 0; peer < communicator.size(); ++peer)
     if (communicator.hasLeft(peer))
       left.push_back(peer);
-  if (!left.empty()) {
-    std::vector<uint32_t> gone;
-    bool near = false;
-    for (const uint32_t peer : missing())
-      if (std::find(left.begin(), left.end(), peer) != left.end()) {
-        gone.push_back(peer);
-        near |= communicator.topology().sameNode(peer, rank);
-      }
-    if (!gone.empty() && !leftSeen)
-      leftSeen = now;
-    if (!gone.empty() && (near || now - *leftSeen > WireGrace))
-      return {FARO_PEER_FAILED, fmt::format("{} left the job, but rank {} waits in {}", nameRanks(gone), rank, what)};
-  }
-  return Status::ok();
+  if (left.empty())
+    return Status::ok();
+  std::vector<uint32_t> gone = missing();
+  std::erase_if(gone, [&](uint32_t peer) { return std::find(left.begin(), left.end(), peer) == left.end(); });
+  if (gone.empty())
+    return Status::ok();
+  if (!leftSeen)
+    leftSeen = now;
+  const bool near =
+      std::ranges::any_of(gone, [&](uint32_t peer) { return communicator.topology().sameNode(peer, rank); });
+  if (!near && now - *leftSeen <= WireGrace)
+    return Status::ok();
+  return {FARO_PEER_FAILED, fmt::format("{} left the job, but rank {} waits in {}", nameRanks(gone), rank, what)};
 }
 
 Status SignalBoard::Waiter::lookAtDeadline(const std::string &what, Clock::time_point now) const {

@@ -1,5 +1,6 @@
 #include "tests/bench/nodes/wire.h"
 
+#include "plugins/ucx/SettingName.h"
 #include "tests/bench/require.h"
 
 #include <cstring>
@@ -34,16 +35,12 @@ struct Wire::Early {
 static ucp_context_h makeContext() {
   ucp_config_t *config = nullptr;
   check(ucp_config_read(nullptr, nullptr, &config), "ucp_config_read");
-  unsigned major = 0, minor = 0, release = 0;
-  ucp_get_version(&major, &minor, &release);
-  // Before UCX 1.17 settings of tcp have no prefix here; with one they would be ignored.
-  const std::string tcp = major > 1 || minor >= 17 ? "TCP_" : "";
   for (const auto &[name, value] : std::initializer_list<std::pair<std::string, const char *>>{
            {"TLS", "tcp,self"},
            {"RNDV_THRESH", "inf"},
-           {tcp + "TX_SEG_SIZE", "264k"}, // see MostSliceBytes; UCX adds headers of its own
-           {tcp + "RX_SEG_SIZE", "264k"},
-           {tcp + "MAX_IOV", "24"}})
+           {ucx::settingName("TCP_", "TX_SEG_SIZE"), "264k"}, // see MostSliceBytes; UCX adds headers of its own
+           {ucx::settingName("TCP_", "RX_SEG_SIZE"), "264k"},
+           {ucx::settingName("TCP_", "MAX_IOV"), "24"}})
     check(ucp_config_modify(config, name.c_str(), value), name.c_str());
   ucp_params_t params{};
   params.field_mask = UCP_PARAM_FIELD_FEATURES;
