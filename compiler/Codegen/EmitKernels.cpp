@@ -35,15 +35,16 @@ struct Emitted {
 FailureOr<std::optional<Emitted>> kernelOf(xfer::StageOpInterface stage) {
   auto program = stage->getParentOfType<xfer::ProgramOp>();
   const bool isPush = isa<xfer::PushOp, xfer::HandOp, xfer::GatherOp, xfer::FanOutOp>(stage.getOperation());
-  if (!isPush && !isa<xfer::PullOp, xfer::ReduceOp, xfer::ShareOp>(stage.getOperation()))
+  if (!isPush && !isa<xfer::PullOp, xfer::ReduceOp, xfer::ShareOp, xfer::SettleOp>(stage.getOperation()))
     return std::optional<Emitted>();
   FailureOr<faro_abi_row> row = rowOf(program), partial = row;
   if (program.hasPartials())
     partial = partialRowOf(program);
   if (failed(row) || failed(partial))
     return failure();
-  // What arrives from another node in a combine are sums, and what is pulled last are sums of sums.
-  const bool readsPartials = program.hasPartials() && isa<xfer::FanOutOp, xfer::PullOp>(stage.getOperation());
+  // What arrives from another node in a combine are sums, and what is settled or pulled are sums of sums.
+  const bool readsPartials =
+      program.hasPartials() && isa<xfer::FanOutOp, xfer::PullOp, xfer::SettleOp>(stage.getOperation());
   const faro_abi_row &read = readsPartials ? *partial : *row;
   Emitted kernel;
   kernel.isPush = isPush;

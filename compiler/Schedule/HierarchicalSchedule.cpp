@@ -4,8 +4,9 @@
 //   dispatch   hand ─"handed"─► gather ─► wire ─ ─► fan_out ─┐
 //              push (own node's items) ──────────────────────┴─► "done"
 //
-//   combine    ask ─► reduce ─► wire ─ ─► fan_out ─"landed"─► pull (shares in node order) ─► "done"
-//              share (own node's items) ──────────────────────►┘
+//   combine    ask ─► reduce ─► wire ─ ─► fan_out ─┬─"landed"─► pull (what is left) ─► "done"
+//                                                  ├─► settle ──►┘    both add shares in node order
+//              share (own node's items) ───────────┘
 #include "compiler/Schedule/StageBuilder.h"
 
 using namespace mlir;
@@ -50,8 +51,11 @@ static void buildCombine(StageBuilder &stages, xfer::ProgramOp program, WireClas
   Value there = stages.wire(part, tx, rx);
   Value land = stages.fanOut({in, there}, rx, "_land", /*streams=*/true);
   Value own = stages.run<xfer::ShareOp>(in, share, /*streams=*/true);
+  // Behind the share in program order, and before the pull: what it sums while slices travel need not be summed when
+  // the last one is there.
+  Value sums = stages.settle({own, land}, add);
   Value landed = stages.await("landed", stages.notify("landed", land));
-  Value sum = stages.run<xfer::PullOp>({own, landed}, add, /*streams=*/true);
+  Value sum = stages.run<xfer::PullOp>({sums, own, landed}, add, /*streams=*/true);
   // What others asked of me reads this node's rows too: only then may they change.
   stages.await("done", stages.notify("done", {sum, part}));
 }

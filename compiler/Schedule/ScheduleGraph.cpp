@@ -44,7 +44,9 @@ SmallVector<size_t> ScheduleGraph::releasersOf(Value ring) const {
                      [&](xfer::StageOpInterface stage) { return llvm::is_contained(stage.getReleases(), ring); });
 }
 
-bool ScheduleGraph::isAtReceiver(size_t i) const { return isa<xfer::FanOutOp>(stage(i).getOperation()); }
+bool ScheduleGraph::isAtReceiver(size_t i) const {
+  return isa<xfer::FanOutOp, xfer::SettleOp>(stage(i).getOperation());
+}
 
 /// Whether the slots of a ring hold everything but the rows.
 bool ScheduleGraph::isByReference(xfer::RingOp ring) const {

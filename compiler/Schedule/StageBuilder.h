@@ -63,6 +63,10 @@ public:
     return xfer::FanOutOp::create(builder, loc, timepoint, plan, after, from, /*acquires=*/mlir::ValueRange{},
                                   /*releases=*/from, core, kernel(suffix), streams ? streaming(suffix) : nullptr);
   }
+  mlir::Value settle(mlir::ValueRange after, llvm::StringRef suffix) {
+    return xfer::SettleOp::create(builder, loc, timepoint, plan, after, /*acquires=*/mlir::ValueRange{},
+                                  /*releases=*/mlir::ValueRange{}, core, kernel(suffix), streaming(suffix));
+  }
 
 private:
   xfer::ResourceAttr attribute(xfer::Resource resource) {

@@ -1,4 +1,4 @@
-// What comes before what, so that no memory is touched too early or given up too early (S6, S7, S20..S22).
+// What comes before what, so that no memory is touched too early or given up too early (S6, S7, S20..S23).
 #include "compiler/Schedule/ScheduleRules.h"
 
 using namespace mlir;
@@ -81,10 +81,25 @@ private:
     if (!graph.isBefore(share, pull))
       return errorAt(graph.stage(pull)) << "adds the partial rows of stage '" << stageName(share)
                                         << "'; expected to come after it";
+    if (const std::optional<size_t> settle = only<xfer::SettleOp>();
+        settle && failed(verifySettled(*settle, out, share, pull)))
+      return failure();
     // /*schedule_s22*/
     if (!graph.isBefore(ask, reduce))
       return errorAt(graph.stage(reduce)) << "sums what other nodes ask for; expected stage '" << stageName(ask)
                                           << "' before it: if all ranks wait for each other's, nobody asks";
+    return success();
+  }
+
+  LogicalResult verifySettled(size_t settle, size_t out, size_t share, size_t pull) {
+    // /*schedule_s23*/
+    for (const size_t rows : {out, share})
+      if (!graph.isBefore(rows, settle))
+        return errorAt(graph.stage(settle))
+               << "adds the partial rows of stage '" << stageName(rows) << "'; expected to come after it";
+    if (!graph.isBefore(settle, pull))
+      return errorAt(graph.stage(pull)) << "sums the tokens that stage '" << stageName(settle)
+                                        << "' has left; expected to come after it";
     return success();
   }
 

@@ -54,11 +54,11 @@ private:
     return success();
   }
 
-  /// The stages that move rows, of which a program has one each.
+  /// The stages that move rows, of which a program has one each; a settle may be left out.
   ArrayRef<StringRef> movers() {
     static constexpr StringRef DirectDispatch[] = {"push"}, DirectCombine[] = {"pull"};
     static constexpr StringRef Dispatch[] = {"hand", "gather", "wire", "fan_out", "push"};
-    static constexpr StringRef Combine[] = {"ask", "reduce", "wire", "fan_out", "share", "pull"};
+    static constexpr StringRef Combine[] = {"ask", "reduce", "wire", "fan_out", "share", "settle", "pull"};
     if (program.getPath() == ir::Path::Hierarchical)
       return program.getShuffle() == xfer::Shuffle::Dispatch ? ArrayRef(Dispatch) : ArrayRef(Combine);
     return program.getShuffle() == xfer::Shuffle::Dispatch ? ArrayRef(DirectDispatch) : ArrayRef(DirectCombine);
@@ -81,7 +81,7 @@ private:
         return failure();
     }
     for (StringRef name : movers())
-      if (!count.contains(name))
+      if (!count.contains(name) && name != "settle")
         return program.emitOpError() << "expects one " << name << ", as every " << kind << ", found none";
     return success();
   }

@@ -153,3 +153,4 @@ std::string GatherOp::getStageName() { return "gather"; }
 std::string ReduceOp::getStageName() { return "reduce"; }
 std::string WireOp::getStageName() { return "wire"; }
 std::string FanOutOp::getStageName() { return "fan_out"; }
+std::string SettleOp::getStageName() { return "settle"; }

@@ -3,7 +3,7 @@
 //   a rail of node n                                                a forwarder of node m
 //   gather | reduce ──► slot of "tx" ──► wire ─ ─ ─ ─ ─ ─ ─ ─ ─ ─► slot of "rx" ──► fan_out ──► rows
 //        ▲                                │ ▲                                            │
-//        └─────────── releases ───────────┘ └─ ─ ─ ─ ─ ─ ─ ─ ─ ─ releases ─ ─ ─ ─ ─ ─ ─ ─┘
+//        └─────────── releases ───────────┘ └─ ─ ─ ─ ─ ─ ─ ─ ─ ─ releases ─ ─ ─ ─ ─ ─ ─ ─┘      combine: settle ──► sums
 //
 // A flow is what one rank of a node sends to one rank of another, cut into slices. These stages fire once for each slice
 // of each flow; the n-th firing waits for the n-th firing, in the same flow, of those that they are `after`.
@@ -95,6 +95,20 @@ def Xfer_FanOutOp : Xfer_SliceKernel<"fan_out", (ins Xfer_Ring:$from), (ins), "F
     ```
     Runs a push kernel over the rows of a slice that arrived. In a dispatch they go to the final rows on every rank of this
     node, in a combine to the partial window of the rank that asked for them.
+  }];
+}
+
+def Xfer_SettleOp : Xfer_SliceStage<"settle", (ins Xfer_Descriptors:$plan), (ins),
+                                    (ins FlatSymbolRefAttr:$kernel, OptionalAttr<FlatSymbolRefAttr>:$streaming),
+                                    "Plan | Kernel"> {
+  let summary = "sums this rank's tokens as far as their partial rows have come";
+  let description = [{
+    ```mlir
+    %sums = xfer.settle %plan after(%own, %out) on(core) kernel(@combine_pull)
+    ```
+    Hierarchical combine; may be left out. Runs a pull kernel over this rank's tokens, from the first that is not summed
+    up to the first of which a partial row is missing, or comes by another rank of this node: `pull` sums what is left,
+    when all have come. So the last sums are few when the last slice is there.
   }];
 }
 

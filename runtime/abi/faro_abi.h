@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 #define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
-#define FARO_ABI_VERSION 2u
+#define FARO_ABI_VERSION 3u
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* The largest top-k a program may have. */
@@ -93,10 +93,12 @@ typedef enum faro_abi_stage_op {
   FARO_ABI_STAGE_ASK = 6,    /* send forwarders the places, weights and return places of this rank's rows */
   FARO_ABI_STAGE_SHARE = 7,  /* pull kernel: this node's share of this rank's tokens, into its partial window */
   /* Once a slice of each flow: */
-  FARO_ABI_STAGE_GATHER = 8,  /* push kernel: rows of one flow's next slice into a slot of ring `into` */
-  FARO_ABI_STAGE_REDUCE = 9,  /* pull kernel: sums of one flow's next slice into a slot of ring `into` */
-  FARO_ABI_STAGE_WIRE = 10,   /* a slot of ring `from` to a slot of the receiver's ring `into` */
-  FARO_ABI_STAGE_FAN_OUT = 11 /* push kernel: a slot of ring `from` to the rows' places on this node */
+  FARO_ABI_STAGE_GATHER = 8,   /* push kernel: rows of one flow's next slice into a slot of ring `into` */
+  FARO_ABI_STAGE_REDUCE = 9,   /* pull kernel: sums of one flow's next slice into a slot of ring `into` */
+  FARO_ABI_STAGE_WIRE = 10,    /* a slot of ring `from` to a slot of the receiver's ring `into` */
+  FARO_ABI_STAGE_FAN_OUT = 11, /* push kernel: a slot of ring `from` to the rows' places on this node */
+  FARO_ABI_STAGE_SETTLE = 12   /* pull kernel: tokens as PULL sums them, as far as this rank's FAN_OUT has stored all of
+                                * their partial rows; PULL sums the others */
 } faro_abi_stage_op;
 
 typedef enum faro_abi_resource { FARO_ABI_ON_CORE = 0, FARO_ABI_ON_LINK = 1, FARO_ABI_ON_NIC = 2 } faro_abi_resource;
@@ -123,9 +125,9 @@ typedef enum faro_abi_gather {
 
 /* One actor of the schedule. It fires when all stages of `after` (indices of this schedule's stages, each smaller than
  * its own) are done and the rings that it acquires have a slot: waiting comes before `resource` is taken. GATHER,
- * REDUCE, WIRE and FAN_OUT fire once for each slice of each flow, the others once. The n-th firing of the former waits
- * for the n-th firing, in the same flow, of those of its `after` that are once a slice too; a stage that fires once
- * waits for all slices of all flows. */
+ * REDUCE, WIRE, FAN_OUT and SETTLE fire once for each slice of each flow, the others once. The n-th firing of the
+ * former waits for the n-th firing, in the same flow, of those of its `after` that are once a slice too; a stage that
+ * fires once waits for all slices of all flows. */
 typedef struct faro_abi_stage {
   const char *name;
   uint32_t op;               /* faro_abi_stage_op */

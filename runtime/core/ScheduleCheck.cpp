@@ -13,7 +13,7 @@ struct OpRule {
   bool kernel, flag;
   bool onceASlice, from, into;
   bool reads; ///< touches rows of peers: their flag has to be awaited first
-  /// How many a schedule has: [dispatch, combine][direct, hierarchical]. Any: as many as it likes.
+  /// How many a schedule has: [dispatch, combine][direct, hierarchical]. Any: as many as it likes, and none at all.
   uint8_t count[2][2];
 };
 constexpr uint8_t Any = 255;
@@ -31,8 +31,9 @@ constexpr OpRule Rules[] = {
     {"reduce", true, false, true, false, true, true, {{0, 0}, {0, 1}}},
     {"wire", false, false, true, true, true, false, {{0, 1}, {0, 1}}},
     {"fan_out", true, false, true, true, false, true, {{0, 1}, {0, 1}}},
+    {"settle", true, false, true, false, false, false, {{0, 0}, {0, Any}}},
 };
-static_assert(std::size(Rules) == FARO_ABI_STAGE_FAN_OUT + 1);
+static_assert(std::size(Rules) == FARO_ABI_STAGE_SETTLE + 1);
 
 /// Slots are memory, and lie in lines; more than this is no ring but a damaged number.
 constexpr uint64_t SlotUnit = 64, MostRingBytes = uint64_t(1) << 40;
@@ -83,7 +84,7 @@ private:
 
   std::string checkStage(uint32_t index) {
     const faro_abi_stage &stage = schedule.stages[index];
-    if (!stage.name || stage.op > FARO_ABI_STAGE_FAN_OUT || stage.resource > FARO_ABI_ON_NIC)
+    if (!stage.name || stage.op > FARO_ABI_STAGE_SETTLE || stage.resource > FARO_ABI_ON_NIC)
       return fmt::format("stage {} has unknown operation {} or resource {}", index, stage.op, stage.resource);
     const OpRule &rule = Rules[stage.op];
     if (rule.count[program.op][schedule.path] == 0)

@@ -7,8 +7,11 @@
 #include "runtime/engine/SignalBoard.h"
 #include "runtime/engine/SliceRings.h"
 
+#include <memory>
+
 namespace faro {
 
+class PartialSums;
 class SliceExchange;
 
 /// Memory that runs use again and again. Whoever fills it uses it up before anybody else runs.
@@ -34,9 +37,13 @@ struct RunContext {
   const faro_abi_program *program = nullptr;
   const faro_abi_schedule *schedule = nullptr;
   const Batch *batch = nullptr;
-  SignalTag mine;              ///< what this rank says with its flags
-  SliceRings *rings = nullptr; ///< null for a direct schedule
-  uint64_t call = 0;           ///< calls of this program before this one
+  SignalTag mine;                    ///< what this rank says with its flags
+  SliceRings *rings = nullptr;       ///< null for a direct schedule
+  uint64_t call = 0;                 ///< calls of this program before this one
+  std::unique_ptr<PartialSums> sums; ///< of a combine across nodes
+
+  RunContext();
+  ~RunContext();
 
   const Topology &topology() const { return parts.communicator->topology(); }
   uint32_t rank() const { return parts.communicator->rank(); }

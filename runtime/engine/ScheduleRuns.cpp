@@ -2,12 +2,16 @@
 
 #include "runtime/engine/SliceExchange.h"
 #include "runtime/engine/bindings/Bindings.h"
+#include "runtime/engine/bindings/PartialSums.h"
 
 #include <algorithm>
 #include <fmt/format.h>
 #include <tuple>
 
 namespace faro {
+
+RunContext::RunContext() = default;
+RunContext::~RunContext() = default;
 
 namespace {
 
@@ -95,6 +99,9 @@ Status bind(const RunContext &run, const Arguments &given, uint32_t s, Run::Bind
   case FARO_ABI_STAGE_FAN_OUT:
     to.slices[s] = bindFanOut(run, stage);
     return Status::ok();
+  case FARO_ABI_STAGE_SETTLE:
+    to.slices[s] = bindSettle(stage, *run.sums);
+    return Status::ok();
   }
   return {FARO_INTERNAL, fmt::format("stage {} has unknown operation {}", stage.name, stage.op)};
 }
@@ -113,6 +120,8 @@ Expected<std::unique_ptr<Run>> start(const RunParts &parts, const faro_abi_progr
     if (!run->rings || !batch.across)
       return Status(FARO_INTERNAL, fmt::format("schedule {} crosses nodes, but the session does not", schedule.name));
     run->call = run->rings->calls++;
+    if (program.op == FARO_ABI_COMBINE)
+      run->sums = std::make_unique<PartialSums>(*run, given.combined.out);
   }
   Run::Bindings bindings;
   bindings.once.resize(schedule.stage_count);

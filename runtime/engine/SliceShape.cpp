@@ -9,11 +9,11 @@ namespace faro {
 
 bool isOnceASlice(const faro_abi_stage &stage) {
   return stage.op == FARO_ABI_STAGE_GATHER || stage.op == FARO_ABI_STAGE_REDUCE || stage.op == FARO_ABI_STAGE_WIRE ||
-         stage.op == FARO_ABI_STAGE_FAN_OUT;
+         stage.op == FARO_ABI_STAGE_FAN_OUT || stage.op == FARO_ABI_STAGE_SETTLE;
 }
 
 FlowEnd endOf(const faro_abi_stage &stage) {
-  return stage.op == FARO_ABI_STAGE_FAN_OUT ? FlowEnd::Receiver : FlowEnd::Sender;
+  return stage.op == FARO_ABI_STAGE_FAN_OUT || stage.op == FARO_ABI_STAGE_SETTLE ? FlowEnd::Receiver : FlowEnd::Sender;
 }
 
 /// Bytes of a slice of so many rows; without the rows where the ring holds heads only.

@@ -14,7 +14,7 @@ namespace faro {
 /// Where a stage that runs once a slice runs.
 enum class FlowEnd : uint8_t { Sender, Receiver };
 
-/// GATHER, REDUCE, WIRE, FAN_OUT.
+/// GATHER, REDUCE, WIRE, FAN_OUT, SETTLE.
 bool isOnceASlice(const faro_abi_stage &stage);
 FlowEnd endOf(const faro_abi_stage &stage);
 

@@ -110,7 +110,8 @@ private:
         .Case<xfer::GatherOp>([](auto) { return FARO_ABI_STAGE_GATHER; })
         .Case<xfer::ReduceOp>([](auto) { return FARO_ABI_STAGE_REDUCE; })
         .Case<xfer::WireOp>([](auto) { return FARO_ABI_STAGE_WIRE; })
-        .Case<xfer::FanOutOp>([](auto) { return FARO_ABI_STAGE_FAN_OUT; });
+        .Case<xfer::FanOutOp>([](auto) { return FARO_ABI_STAGE_FAN_OUT; })
+        .Case<xfer::SettleOp>([](auto) { return FARO_ABI_STAGE_SETTLE; });
   }
 
   uint32_t indexOf(StringRef kernel) {

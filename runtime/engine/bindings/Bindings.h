@@ -10,7 +10,8 @@
 //   wire       slots, to a peer                              the same
 //   fan_out    slots, to final rows                          slots, to their owners' partial rows
 //   share                                                    own node's sums, to own partial rows
-//   pull                                                     one node: result rows; else partial rows
+//   settle                                                   own tokens whose partial rows are there, after each slice
+//   pull                                                     one node: result rows; else the tokens that are left
 #pragma once
 
 #include "runtime/engine/Binding.h"
@@ -36,5 +37,6 @@ std::unique_ptr<SliceBinding> bindGather(const RunContext &, const faro_abi_stag
 std::unique_ptr<SliceBinding> bindReduce(const RunContext &, const faro_abi_stage &);
 std::unique_ptr<SliceBinding> bindWire(const RunContext &, const faro_abi_stage &);
 std::unique_ptr<SliceBinding> bindFanOut(const RunContext &, const faro_abi_stage &);
+std::unique_ptr<SliceBinding> bindSettle(const faro_abi_stage &, PartialSums &);
 
 } // namespace faro

@@ -3,6 +3,7 @@
 #include "runtime/engine/Slice.h"
 #include "runtime/engine/SliceExchange.h"
 #include "runtime/engine/bindings/Bindings.h"
+#include "runtime/engine/bindings/PartialSums.h"
 
 #include <fmt/format.h>
 
@@ -22,7 +23,7 @@ public:
       windowRows.push_back(combines ? run.batch->across->partialRowsOfRank[windowRows.size()]
                                     : run.batch->rowsOfRank[rank]);
       if (rank == run.rank())
-        mine = windowRows.back() * stride;
+        mine = windowRows.back() * stride, self = uint32_t(windowRows.size() - 1);
     }
     kernel = run.kernelFor<faro_abi_push_fn>(stage, mine, stride % 64 == 0);
   }
@@ -48,6 +49,8 @@ public:
     scratch.addresses.clear();
     const Status placed = slice->forEachPlace(scratch.offsets, [&](uint32_t local, uint32_t row) {
       scratch.addresses.push_back(bases[local] + row * stride);
+      if (run.sums && local == self)
+        run.sums->stored(row);
     });
     if (!placed)
       return damaged(flow, n, slot, placed);
@@ -90,6 +93,7 @@ private:
   const faro_abi_stage &stage;
   faro_abi_push_fn kernel;
   uint64_t stride;
+  uint32_t self = 0;                       ///< this rank's local index
   std::vector<uint64_t> bases, windowRows; ///< by local index
   Returned returned;                       ///< with FARO_CHECK=1
 };

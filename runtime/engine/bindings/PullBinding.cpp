@@ -1,7 +1,8 @@
-// This rank's tokens, summed from result rows where they lie (one node), or from the partial rows of its partial
-// window, in the order of nodes and with weights 1 (several).
+// This rank's tokens: on one node summed from result rows where they lie, on several what is left of their partial
+// sums.
 #include "runtime/engine/bindings/Bindings.h"
 #include "runtime/engine/bindings/ExpertRows.h"
+#include "runtime/engine/bindings/PartialSums.h"
 
 namespace faro {
 
@@ -11,68 +12,50 @@ class PullBinding final : public OnceBinding {
 public:
   PullBinding(const RunContext &run, const faro_abi_stage &stage, const Combined &combined)
       : run(run), stage(stage), weights(combined.weights), out(combined.out) {
-    const auto &across = run.batch->across;
-    offsets = across ? across->partialOffsets.data() : run.batch->offsets.data();
-    stride = across ? run.schedule->partial_stride : run.program->row.stride;
     const bool aligned = reinterpret_cast<uint64_t>(out.data) % 64 == 0 && out.stride % 64 == 0;
     kernel = run.kernelFor<faro_abi_pull_fn>(stage, uint64_t(out.rows) * run.program->row.stride, aligned);
   }
 
   Expected<bool> step() override {
-    const int64_t begin = token, tokens = run.batch->tokens;
-    const uint64_t most = run.batch->across ? GrainBytes / stride + 1 : ~uint64_t(0);
-    while (token < tokens && offsets[token] - offsets[begin] < most)
-      ++token;
-    const uint32_t first = offsets[begin], last = offsets[token];
-    if (run.batch->across)
-      listPartialRows(first, last);
-    else
-      listResultRows(first, last);
+    const Plan &plan = *run.batch;
+    const std::vector<uint64_t> bases = expertRowBases(run, stage); // on one node, the local index is the rank
+    const uint32_t items = plan.offsets[plan.tokens];
     RunScratch &scratch = *run.parts.scratch;
+    scratch.addresses.resize(items);
+    scratch.weights.resize(items);
+    for (uint32_t i = 0; i < items; ++i) {
+      scratch.addresses[i] = bases[plan.places[i].rank] + plan.places[i].row * run.program->row.stride;
+      scratch.weights[i] = weights[plan.choices[i]];
+    }
     addAddressesToFetch(scratch.addresses);
-    // The kernel counts from the first row of all.
-    const uintptr_t rows = reinterpret_cast<uintptr_t>(scratch.addresses.data()) - first * sizeof(uint64_t);
-    const uintptr_t factors = reinterpret_cast<uintptr_t>(scratch.weights.data()) - first * sizeof(float);
-    kernel(out.data, out.stride, offsets, reinterpret_cast<const uint64_t *>(rows),
-           reinterpret_cast<const float *>(factors), begin, token);
-    return token == tokens;
+    kernel(out.data, out.stride, plan.offsets.data(), scratch.addresses.data(), scratch.weights.data(), 0, plan.tokens);
+    return true;
   }
 
 private:
-  void listPartialRows(uint32_t first, uint32_t last) {
-    RunScratch &scratch = *run.parts.scratch;
-    const uint64_t base = reinterpret_cast<uint64_t>(run.parts.windows->partials.mine());
-    scratch.addresses.resize(last - first);
-    for (uint32_t i = first; i < last; ++i)
-      scratch.addresses[i - first] = base + run.batch->across->partialRows[i] * stride;
-    scratch.weights.assign(last - first, 1.0f);
-  }
-
-  void listResultRows(uint32_t first, uint32_t last) {
-    RunScratch &scratch = *run.parts.scratch;
-    const Plan &plan = *run.batch;
-    const std::vector<uint64_t> bases = expertRowBases(run, stage); // on one node, the local index is the rank
-    scratch.addresses.resize(last - first);
-    scratch.weights.resize(last - first);
-    for (uint32_t i = first; i < last; ++i) {
-      scratch.addresses[i - first] = bases[plan.places[i].rank] + plan.places[i].row * stride;
-      scratch.weights[i - first] = weights[plan.choices[i]];
-    }
-  }
-
   const RunContext &run;
   const faro_abi_stage &stage;
   const float *weights;
   Rows out;
-  const uint32_t *offsets;
-  uint64_t stride;
   faro_abi_pull_fn kernel;
-  int64_t token = 0; ///< the first that is not summed
+};
+
+class PullRestBinding final : public OnceBinding {
+public:
+  PullRestBinding(const faro_abi_stage &stage, PartialSums &sums) : stage(stage), sums(sums) {}
+
+  Expected<bool> step() override { return sums.sumRest(stage); }
+
+private:
+  const faro_abi_stage &stage;
+  PartialSums &sums;
 };
 
 } // namespace
 
 std::unique_ptr<OnceBinding> bindPull(const RunContext &run, const faro_abi_stage &stage, const Combined &combined) {
+  if (run.sums)
+    return std::make_unique<PullRestBinding>(stage, *run.sums);
   return std::make_unique<PullBinding>(run, stage, combined);
 }
 

@@ -119,6 +119,7 @@ typedef struct faro_statistics {
   uint64_t wire_bytes, wire_bytes_received; /* of slices, headers included */
   uint64_t moved_rows;                      /* handed to another rank of the node, whose rail had room */
   uint64_t credit_wait_ns;                  /* a slice was ready and waited for a free slot on the other side */
+  uint64_t settled_tokens;                  /* summed in combines before the last partial row had come */
 } faro_statistics;
 
 /* `size` is sizeof(faro_statistics) as the caller knows it: fields are only ever added at the end. */

@@ -62,6 +62,7 @@ struct SessionStatistics {
   uint64_t wireBytes = 0, wireBytesReceived = 0; ///< of slices, headers included
   uint64_t movedRows = 0;                        ///< handed to another rank of the node, whose rail had room
   uint64_t creditWaitNs = 0;                     ///< a slice was ready and waited for a free slot on the other side
+  uint64_t settledTokens = 0;                    ///< summed in combines before the last partial row had come
 };
 
 /// One module on one communicator, on one node or several. One thread at a time. Collective calls must be made by all

@@ -7,9 +7,11 @@ namespace faro::test {
 namespace {
 
 bool isOnceASlice(const StageLine &stage) {
-  static const std::set<std::string> ops = {"gather", "reduce", "wire", "fan_out"};
+  static const std::set<std::string> ops = {"gather", "reduce", "wire", "fan_out", "settle"};
   return ops.contains(stage.op);
 }
+
+bool isAtReceiver(const StageLine &stage) { return stage.op == "fan_out" || stage.op == "settle"; }
 
 std::string number(size_t value) { return std::to_string(value); }
 
@@ -60,7 +62,7 @@ private:
     return all;
   }
   size_t rankOf(const StageLine &stage, size_t flow) const {
-    return stage.op == "fan_out" ? job.flows[flow].to : job.flows[flow].from;
+    return isAtReceiver(stage) ? job.flows[flow].to : job.flows[flow].from;
   }
   size_t slice(size_t flow, size_t n) const { return slicesBefore[flow] + n; }
 
@@ -117,6 +119,7 @@ private:
   // combine, the transit window T, the output Out.
   static std::string input(size_t r) { return "the input of rank " + number(r); }
   static std::string output(size_t r) { return "the output of rank " + number(r); }
+  static std::string output(size_t r, const std::string &slice) { return output(r) + ", " + slice; }
   static std::string transit(size_t r, size_t from) {
     return "the transit window of rank " + number(r) + ", rows of rank " + number(from);
   }
@@ -164,6 +167,10 @@ private:
     }
     if (!schedule.isDispatch())
       read(ends[r], output(r), "sums");
+    for (size_t f = 0; f < job.flows.size(); ++f)
+      if (!schedule.isDispatch() && job.flows[f].to == r)
+        for (size_t n = 0; n < job.flows[f].slices; ++n)
+          read(ends[r], output(r, ofSlice(f, n)), "sums");
     list.events[ends[r]].after.push_back(begins[r]);
   }
 
@@ -198,6 +205,11 @@ private:
         for (const std::string &part : windowParts(r))
           read(event, window(r, part), "rows");
       write(event, output(r), "sums");
+      // Those of slices, if nobody has settled them. Who has not finished by now would write beside the pull.
+      for (size_t f = 0; f < job.flows.size(); ++f)
+        if (job.flows[f].to == r)
+          for (size_t n = 0; n < job.flows[f].slices; ++n)
+            write(event, output(r, ofSlice(f, n)), "sums");
     }
   }
 
@@ -239,7 +251,7 @@ private:
       const size_t before = indexOf(name);
       if (!isOnceASlice(*stages[before]))
         after.push_back(ended[before][r]);
-      else if (stages[before]->op == "wire" && stage.op == "fan_out")
+      else if (stages[before]->op == "wire" && isAtReceiver(stage))
         after.push_back(arrived[fired[before][slice(f, n)]]);
       else
         after.push_back(ended[before][slice(f, n)]);
@@ -267,6 +279,11 @@ private:
       if (byReference)
         readRows(end);
       write(arrived[event], slot(stage.arg("into"), f, n), rows);
+    } else if (stage.op == "settle") {
+      // Of the tokens that its rank stored itself: what other ranks of the node store is left to the pull.
+      read(event, window(r, ofRank(r)), "rows");
+      read(event, window(r, rows), "rows");
+      write(event, output(r, rows), "sums");
     } else {
       read(event, slot(stage.arg("from"), f, n), rows);
       for (size_t q : mates(r))

@@ -127,9 +127,10 @@ func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {
 // CHECK-NEXT:   %[[THERE:.*]] = xfer.wire after(%[[PART]]) from(%[[TX]]) into(%[[RX]]) acquires(%[[RX]]) releases(%[[TX]]) on(nic)
 // CHECK-NEXT:   %[[LAND:.*]] = xfer.fan_out %[[PLAN]] after(%[[IN]], %[[THERE]]) from(%[[RX]]) releases(%[[RX]]) on(core) kernel(@dispatch_across_land) streaming(@dispatch_across_land_streaming)
 // CHECK-NEXT:   %[[OWN:.*]] = xfer.share %[[PLAN]] after(%[[IN]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming)
+// CHECK-NEXT:   %[[SETTLE:.*]] = xfer.settle %[[PLAN]] after(%[[OWN]], %[[LAND]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming)
 // CHECK-NEXT:   %[[L:.*]] = xfer.notify "landed" after(%[[LAND]]) on(link)
 // CHECK-NEXT:   %[[LL:.*]] = xfer.await "landed" after(%[[L]]) on(link)
-// CHECK-NEXT:   %[[SUM:.*]] = xfer.pull %[[PLAN]] after(%[[OWN]], %[[LL]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming)
+// CHECK-NEXT:   %[[SUM:.*]] = xfer.pull %[[PLAN]] after(%[[SETTLE]], %[[OWN]], %[[LL]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming)
 // CHECK-NEXT:   %[[DONE:.*]] = xfer.notify "done" after(%[[SUM]], %[[PART]]) on(link)
 // CHECK-NEXT:   xfer.await "done" after(%[[DONE]]) on(link)
 // CHECK-NEXT: }
@@ -152,6 +153,7 @@ module attributes {faro.mesh = #faro.mesh<nodes = 2, ranks_per_node = 2>} {
   // CHECK: xfer.reduce {{.*}} kernel(@combine_share){{$}}
   // CHECK: xfer.fan_out {{.*}} kernel(@combine_land) streaming(@combine_land_streaming)
   // CHECK: xfer.share {{.*}} kernel(@combine_share) streaming(@combine_share_streaming)
+  // CHECK: xfer.settle {{.*}} kernel(@combine_add) streaming(@combine_add_streaming)
   // CHECK: xfer.pull {{.*}} kernel(@combine_add) streaming(@combine_add_streaming)
   func.func @combine(%y: !experts, %r: !routes) -> !tokens {
     %x = faro.combine %y, %r partial(f32) : (!experts, !routes) -> !tokens

@@ -95,9 +95,10 @@ private:
     const uint32_t wire = slices("wire", FARO_ABI_STAGE_WIRE, {reduce}, Tx, Rx);
     const uint32_t out = slices("fan_out", FARO_ABI_STAGE_FAN_OUT, {in, wire}, Rx, FARO_ABI_NO_RING);
     const uint32_t share = add("share", FARO_ABI_STAGE_SHARE, {in});
+    const uint32_t settle = slices("settle", FARO_ABI_STAGE_SETTLE, {out, share}, FARO_ABI_NO_RING, FARO_ABI_NO_RING);
     const uint32_t landed = add("notify landed", FARO_ABI_STAGE_NOTIFY, {out}, 1);
     const uint32_t all = add("await landed", FARO_ABI_STAGE_AWAIT, {landed}, 1);
-    const uint32_t pull = add("pull", FARO_ABI_STAGE_PULL, {share, all});
+    const uint32_t pull = add("pull", FARO_ABI_STAGE_PULL, {share, settle, all});
     const uint32_t done = add("notify done", FARO_ABI_STAGE_NOTIFY, {pull, reduce}, 2);
     add("await done", FARO_ABI_STAGE_AWAIT, {done}, 2);
   }
@@ -138,7 +139,7 @@ TEST(ScheduleCheck, refusesEachFaultOfADispatch) {
           {"ring 0 has 0 slots", [](Schedule &s) { s.rings[Tx].slots = 0; }},
           {"ring 1 has 8 slots of 100 bytes", [](Schedule &s) { s.rings[Rx].slot_bytes = 100; }},
           {"ring 1 has 8 slots of 1152921504606846976", [](Schedule &s) { s.rings[Rx].slot_bytes = 1ull << 60; }},
-          {"unknown operation 12", [](Schedule &s) { s.stages[3].op = 12; }},
+          {"unknown operation 13", [](Schedule &s) { s.stages[3].op = 13; }},
           {"resource 3", [](Schedule &s) { s.stages[3].resource = 3; }},
           {"(ask) moves rows against the direction",
            [](Schedule &s) { s.stage(FARO_ABI_STAGE_HAND).op = FARO_ABI_STAGE_ASK; }},

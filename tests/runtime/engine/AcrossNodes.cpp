@@ -85,6 +85,33 @@ TEST(AcrossNodes, rowsThatLeaveByAnotherRail) {
   EXPECT_GT(moved[3], 0u);
 }
 
+/// Of a combine's tokens those are settled whose sums come by their own rank, in order, without waiting for the others.
+TEST(AcrossNodes, tokensAreSettledAsSlicesCome) {
+  ModuleShape waits;
+  waits.settles = false;
+  for (const bool settles : {true, false}) {
+    const auto module = moduleOf(settles ? ModuleShape() : waits);
+    onSessions({0, 1, 2}, module, [&](uint32_t rank, Session &session) {
+      EXPECT_EQ(shuffle(session, *module, rank, inputsOf(3, 50), 1), "");
+      EXPECT_EQ(session.statistics().settledTokens, settles ? 50u : 0u) << "rank " << rank;
+    });
+  }
+}
+
+/// What comes by other ranks is not known to be there, and is summed in the end.
+TEST(AcrossNodes, tokensBehindAnotherRailAreSummedInTheEnd) {
+  std::vector<Input> inputs;
+  for (uint32_t rank = 0; rank < 4; ++rank)
+    inputs.push_back(makeInput(rank, rank % 2 == 0 ? 120 : 3, 7));
+  const auto module = moduleOf({});
+  onSessions({0, 0, 1, 1}, module, [&](uint32_t rank, Session &session) {
+    EXPECT_EQ(shuffle(session, *module, rank, inputs, 1), "") << "rank " << rank;
+    const uint64_t settled = session.statistics().settledTokens;
+    EXPECT_GT(settled, 0u) << "rank " << rank;
+    EXPECT_TRUE(rank % 2 == 1 || settled < 120) << "rank " << rank << ": " << settled;
+  });
+}
+
 TEST(AcrossNodes, differentBatchesOnOneSession) {
   const auto module = moduleOf({});
   onSessions({0, 0, 1, 1, 1}, module, [&](uint32_t rank, Session &session) {

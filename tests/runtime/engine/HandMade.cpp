@@ -101,8 +101,10 @@ EditableSchedule combineAcross(const ModuleShape &shape) {
   w.add("ask", FARO_ABI_STAGE_ASK, {});
   w.slices("part", FARO_ABI_STAGE_REDUCE, {"in", "ask"}, 1, false);
   w.add("own", FARO_ABI_STAGE_SHARE, {"in"}, 1);
+  if (shape.settles)
+    w.add("some", FARO_ABI_STAGE_SETTLE, {"own", "out"}, 1);
   w.flag("land", "landed", 1, {"out"});
-  w.add("sum", FARO_ABI_STAGE_PULL, {"own", "landed"}, 1);
+  w.add("sum", FARO_ABI_STAGE_PULL, {shape.settles ? "some" : "own", "landed"}, 1);
   w.flag("said", "all", 2, {"sum", "part"});
   return w.schedule;
 }

@@ -30,6 +30,7 @@ struct ModuleShape {
   uint32_t slots = 4;
   uint64_t slotBytes = 1024; ///< a few rows
   bool byReference = false;
+  bool settles = true; ///< the combine sums tokens while slices come
   std::function<void(EditableSchedule &dispatch, EditableSchedule &combine)> edit;
 };
 
