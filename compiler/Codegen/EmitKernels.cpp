@@ -32,10 +32,11 @@ struct Emitted {
 };
 
 /// Which rows a stage's kernel reads, and of which element are those that it stores; nothing for a stage without one.
-FailureOr<std::optional<Emitted>> kernelOf(xfer::StageOpInterface stage) {
+/// `form`: the attribute that names it.
+FailureOr<std::optional<Emitted>> kernelOf(xfer::StageOpInterface stage, StringRef form) {
   auto program = stage->getParentOfType<xfer::ProgramOp>();
   const bool isPush = isa<xfer::PushOp, xfer::HandOp, xfer::GatherOp, xfer::FanOutOp>(stage.getOperation());
-  if (!isPush && !isa<xfer::PullOp, xfer::ReduceOp, xfer::ShareOp, xfer::SettleOp>(stage.getOperation()))
+  if (!isPush && !isa<xfer::PullOp, xfer::ReduceOp, xfer::SettleOp>(stage.getOperation()))
     return std::optional<Emitted>();
   FailureOr<faro_abi_row> row = rowOf(program), partial = row;
   if (program.hasPartials())
@@ -43,8 +44,9 @@ FailureOr<std::optional<Emitted>> kernelOf(xfer::StageOpInterface stage) {
   if (failed(row) || failed(partial))
     return failure();
   // What arrives from another node in a combine are sums, and what is settled or pulled are sums of sums.
+  const bool isShare = form == "share";
   const bool readsPartials =
-      program.hasPartials() && isa<xfer::FanOutOp, xfer::PullOp, xfer::SettleOp>(stage.getOperation());
+      program.hasPartials() && !isShare && isa<xfer::FanOutOp, xfer::PullOp, xfer::SettleOp>(stage.getOperation());
   const faro_abi_row &read = readsPartials ? *partial : *row;
   Emitted kernel;
   kernel.isPush = isPush;
@@ -52,7 +54,8 @@ FailureOr<std::optional<Emitted>> kernelOf(xfer::StageOpInterface stage) {
   kernel.shape.bytes = int64_t(read.bytes);
   kernel.shape.stride = int64_t(read.stride);
   kernel.shape.topk = uint32_t(program.getRoutesType().getTopk());
-  const bool storesPartials = isa<xfer::ReduceOp, xfer::ShareOp>(stage.getOperation());
+  kernel.shape.streaming = form == "streaming";
+  const bool storesPartials = isShare || isa<xfer::ReduceOp>(stage.getOperation());
   kernel.shape.stored = isPush ? read.element : storesPartials ? partial->element : row->element;
   return std::optional<Emitted>(kernel);
 }
@@ -107,15 +110,12 @@ private:
   }
 
   WalkResult emitFor(xfer::StageOpInterface stage, const EmitKernelsOptions &options) {
-    FailureOr<std::optional<Emitted>> kernel = kernelOf(stage);
-    if (failed(kernel))
-      return WalkResult::interrupt();
-    if (!*kernel)
-      return WalkResult::advance();
-    for (StringRef form : {"kernel", "streaming"}) {
+    for (StringRef form : {"kernel", "streaming", "share"}) {
       auto name = stage->getAttrOfType<FlatSymbolRefAttr>(form);
-      (*kernel)->shape.streaming = form == "streaming";
-      if (name && failed(emitOne(stage, name.getValue(), **kernel, options)))
+      if (!name)
+        continue;
+      FailureOr<std::optional<Emitted>> kernel = kernelOf(stage, form);
+      if (failed(kernel) || (*kernel && failed(emitOne(stage, name.getValue(), **kernel, options))))
         return WalkResult::interrupt();
     }
     return WalkResult::advance();

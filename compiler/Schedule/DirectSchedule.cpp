@@ -21,7 +21,7 @@ static void buildDispatch(StageBuilder &stages) {
 /// A pull reads rows of peers, which say with "open" that their experts are done; "done" says that mine may change.
 static void buildCombine(StageBuilder &stages) {
   Value in = stages.await("open", stages.notify("open", {}));
-  Value pull = stages.run<xfer::PullOp>(in, "_pull", /*streams=*/true);
+  Value pull = stages.pull(in, "_pull", /*share=*/"");
   stages.await("done", stages.notify("done", pull));
 }
 

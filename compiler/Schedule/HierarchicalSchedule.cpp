@@ -4,9 +4,8 @@
 //   dispatch   hand ─"handed"─► gather ─► wire ─ ─► fan_out ─┐
 //              push (own node's items) ──────────────────────┴─► "done"
 //
-//   combine    ask ─► reduce ─► wire ─ ─► fan_out ─┬─"landed"─► pull (what is left) ─► "done"
-//                                                  ├─► settle ──►┘    both add shares in node order
-//              share (own node's items) ───────────┘
+//   combine    ask ─► reduce ─► wire ─ ─► fan_out ─┬─"landed"─► pull (own items, and partial rows) ─► "done"
+//                                                  └─► settle ──►┘    (the same, for some tokens)
 #include "compiler/Schedule/StageBuilder.h"
 
 using namespace mlir;
@@ -50,12 +49,10 @@ static void buildCombine(StageBuilder &stages, xfer::ProgramOp program, WireClas
   Value part = stages.reduce({in, ask}, tx, share);
   Value there = stages.wire(part, tx, rx);
   Value land = stages.fanOut({in, there}, rx, "_land", /*streams=*/true);
-  Value own = stages.run<xfer::ShareOp>(in, share, /*streams=*/true);
-  // Behind the share in program order, and before the pull: what it sums while slices travel need not be summed when
-  // the last one is there.
-  Value sums = stages.settle({own, land}, add);
+  // What is summed while slices travel need not be summed when the last one is there.
+  Value some = stages.settle({in, land}, add, share);
   Value landed = stages.await("landed", stages.notify("landed", land));
-  Value sum = stages.run<xfer::PullOp>({sums, own, landed}, add, /*streams=*/true);
+  Value sum = stages.pull({some, landed}, add, share);
   // What others asked of me reads this node's rows too: only then may they change.
   stages.await("done", stages.notify("done", {sum, part}));
 }

@@ -105,8 +105,8 @@ def XferVerifySchedule : Pass<"xfer-verify-schedule", "::mlir::ModuleOp"> {
       - /*schedule_s4*/ live: no cycle without a token, and none at all through a stage that fires once: it stands for all
         slices, which are more than any number of slots;
       - /*schedule_s5*/ the stages that move rows are those of the shuffle and path, one each: a push or a pull on the
-        direct path; hand, gather, wire, fan_out, push, or ask, reduce, wire, fan_out, share, pull on the hierarchical one,
-        with at most one settle;
+        direct path; hand, gather, wire, fan_out, push, or ask, reduce, wire, fan_out, pull on the hierarchical one, with
+        at most one settle;
       - /*schedule_s6*/ safe: an await comes before each stage that touches rows of peers (their windows may still be in
         use), at the rank where it fires: what a forwarder learns from the wire is about another node;
       - /*schedule_s7*/ complete: a flag is raised after each of them and awaited (or rows are read, or overwritten, too early);
@@ -130,11 +130,10 @@ def XferVerifySchedule : Pass<"xfer-verify-schedule", "::mlir::ModuleOp"> {
 
       - /*schedule_s19*/ of the stages at the other end of a flow, a stage waits for the wire only, and only where slices arrive;
       - /*schedule_s20*/ a flag lies between a hand and the gather that takes what was handed;
-      - /*schedule_s21*/ the pull of a combine comes after its share, and a flag lies between its fan_out and it (or it adds
-        partial rows that are not there);
+      - /*schedule_s21*/ a flag lies between the fan_out of a combine and its pull (or it adds partial rows that are not there);
       - /*schedule_s22*/ the ask of a combine comes before its reduce, which sums what others ask for;
-      - /*schedule_s23*/ a settle comes after its fan_out and share, whose rows it adds, and before the pull, which sums what
-        it has left.
+      - /*schedule_s23*/ a settle comes after the fan_out, whose rows it adds, and before the pull, which sums what it has left;
+      - /*schedule_s24*/ pull and settle name a kernel for this node's share, which they add; other stages have none.
 
     ```mlir
     %in   = xfer.await "open" after(%open) on(link)

@@ -40,7 +40,7 @@ public:
   mlir::Value ask(mlir::ValueRange after) {
     return xfer::AskOp::create(builder, loc, timepoint, plan, after, xfer::Resource::Link);
   }
-  /// A stage that runs a kernel once: push, pull, hand, share. `streams`: with a form of it for stores past the cache.
+  /// A stage that runs a kernel once: push, hand. `streams`: with a form of it for stores past the cache.
   template <typename Op> mlir::Value run(mlir::ValueRange after, llvm::StringRef suffix, bool streams) {
     return Op::create(builder, loc, timepoint, plan, kernel(suffix), streams ? streaming(suffix) : nullptr, after,
                       core);
@@ -63,9 +63,15 @@ public:
     return xfer::FanOutOp::create(builder, loc, timepoint, plan, after, from, /*acquires=*/mlir::ValueRange{},
                                   /*releases=*/from, core, kernel(suffix), streams ? streaming(suffix) : nullptr);
   }
-  mlir::Value settle(mlir::ValueRange after, llvm::StringRef suffix) {
+  /// `share`: of the kernel for this node's shares; empty on the direct path.
+  mlir::Value pull(mlir::ValueRange after, llvm::StringRef suffix, llvm::StringRef share) {
+    return xfer::PullOp::create(builder, loc, timepoint, plan, kernel(suffix), streaming(suffix), optional(share),
+                                after, core);
+  }
+  mlir::Value settle(mlir::ValueRange after, llvm::StringRef suffix, llvm::StringRef share) {
     return xfer::SettleOp::create(builder, loc, timepoint, plan, after, /*acquires=*/mlir::ValueRange{},
-                                  /*releases=*/mlir::ValueRange{}, core, kernel(suffix), streaming(suffix));
+                                  /*releases=*/mlir::ValueRange{}, core, kernel(suffix), streaming(suffix),
+                                  optional(share));
   }
 
 private:
@@ -75,6 +81,7 @@ private:
   mlir::FlatSymbolRefAttr kernel(llvm::StringRef suffix) {
     return mlir::FlatSymbolRefAttr::get(builder.getStringAttr(base + suffix));
   }
+  mlir::FlatSymbolRefAttr optional(llvm::StringRef suffix) { return suffix.empty() ? nullptr : kernel(suffix); }
   /// Stores past the cache are for whole lines only.
   mlir::FlatSymbolRefAttr streaming(llvm::StringRef suffix) {
     if (int64_t(program.getRowStride()) % LineBytes != 0)

@@ -39,8 +39,8 @@ private:
 
   /// Rows of peers are read or written only when these have said that they are in the program, too.
   LogicalResult verifyOpened(size_t i) {
-    const bool touches = is<xfer::PushOp, xfer::HandOp, xfer::FanOutOp, xfer::ReduceOp, xfer::ShareOp>(i) ||
-                         (is<xfer::PullOp>(i) && !hierarchical);
+    const bool touches =
+        is<xfer::PushOp, xfer::HandOp, xfer::FanOutOp, xfer::ReduceOp, xfer::SettleOp, xfer::PullOp>(i);
     // /*schedule_s6*/
     if (touches && !flagBetween(std::nullopt, i))
       return errorAt(graph.stage(i)) << "touches rows of peers; expected an await before it"
@@ -51,8 +51,7 @@ private:
 
   /// And these learn when it is over. (A hand has a flag of its own, below.)
   LogicalResult verifyClosed(size_t i) {
-    const bool touches =
-        is<xfer::PushOp, xfer::ReduceOp, xfer::ShareOp, xfer::FanOutOp>(i) || (is<xfer::PullOp>(i) && !hierarchical);
+    const bool touches = is<xfer::PushOp, xfer::ReduceOp, xfer::FanOutOp, xfer::SettleOp, xfer::PullOp>(i);
     // /*schedule_s7*/
     if (touches && !flagBetween(i, std::nullopt))
       return errorAt(graph.stage(i))
@@ -71,18 +70,15 @@ private:
       return success();
     }
     const size_t ask = *only<xfer::AskOp>(), reduce = *only<xfer::ReduceOp>(), out = *only<xfer::FanOutOp>(),
-                 share = *only<xfer::ShareOp>(), pull = *only<xfer::PullOp>();
+                 pull = *only<xfer::PullOp>();
     // /*schedule_s21*/
     if (!flagBetween(out, pull))
       return errorAt(graph.stage(pull))
              << "adds partial rows that forwarders store; expected a flag that is raised after "
                 "stage '"
              << stageName(out) << "' and awaited before this one";
-    if (!graph.isBefore(share, pull))
-      return errorAt(graph.stage(pull)) << "adds the partial rows of stage '" << stageName(share)
-                                        << "'; expected to come after it";
     if (const std::optional<size_t> settle = only<xfer::SettleOp>();
-        settle && failed(verifySettled(*settle, out, share, pull)))
+        settle && failed(verifySettled(*settle, out, pull)))
       return failure();
     // /*schedule_s22*/
     if (!graph.isBefore(ask, reduce))
@@ -91,12 +87,11 @@ private:
     return success();
   }
 
-  LogicalResult verifySettled(size_t settle, size_t out, size_t share, size_t pull) {
+  LogicalResult verifySettled(size_t settle, size_t out, size_t pull) {
     // /*schedule_s23*/
-    for (const size_t rows : {out, share})
-      if (!graph.isBefore(rows, settle))
-        return errorAt(graph.stage(settle))
-               << "adds the partial rows of stage '" << stageName(rows) << "'; expected to come after it";
+    if (!graph.isBefore(out, settle))
+      return errorAt(graph.stage(settle))
+             << "adds the partial rows of stage '" << stageName(out) << "'; expected to come after it";
     if (!graph.isBefore(settle, pull))
       return errorAt(graph.stage(pull)) << "sums the tokens that stage '" << stageName(settle)
                                         << "' has left; expected to come after it";

@@ -58,7 +58,7 @@ private:
   ArrayRef<StringRef> movers() {
     static constexpr StringRef DirectDispatch[] = {"push"}, DirectCombine[] = {"pull"};
     static constexpr StringRef Dispatch[] = {"hand", "gather", "wire", "fan_out", "push"};
-    static constexpr StringRef Combine[] = {"ask", "reduce", "wire", "fan_out", "share", "settle", "pull"};
+    static constexpr StringRef Combine[] = {"ask", "reduce", "wire", "fan_out", "settle", "pull"};
     if (program.getPath() == ir::Path::Hierarchical)
       return program.getShuffle() == xfer::Shuffle::Dispatch ? ArrayRef(Dispatch) : ArrayRef(Combine);
     return program.getShuffle() == xfer::Shuffle::Dispatch ? ArrayRef(DirectDispatch) : ArrayRef(DirectCombine);
@@ -77,7 +77,7 @@ private:
         return errorAt(stage) << "does not belong in a " << kind << "; expected " << llvm::join(movers(), ", ");
       if (++count[name] > 1)
         return errorAt(stage) << "is the second of program '" << program.getSymName() << "'; expected one";
-      if (failed(verifyStreaming(stage)))
+      if (failed(verifyStreaming(stage)) || failed(verifyShare(stage)))
         return failure();
     }
     for (StringRef name : movers())
@@ -92,6 +92,15 @@ private:
     if (streaming && int64_t(program.getRowStride()) % LineBytes != 0)
       return errorAt(stage) << "names a streaming kernel; expected a row_stride that is a multiple of " << LineBytes
                             << ", found " << int64_t(program.getRowStride());
+    return success();
+  }
+
+  LogicalResult verifyShare(xfer::StageOpInterface stage) {
+    const bool adds = program.hasPartials() && isa<xfer::PullOp, xfer::SettleOp>(stage.getOperation());
+    // /*schedule_s24*/
+    if (adds != stage->hasAttr("share"))
+      return errorAt(stage) << (adds ? "adds this node's share of each token; expected share(@kernel), which sums it"
+                                     : "has no use for the kernel share(...): it adds no partial rows");
     return success();
   }
 
@@ -150,7 +159,7 @@ private:
 
 LogicalResult verifyKernels(xfer::ProgramOp program, ModuleOp kernels) {
   for (xfer::StageOpInterface stage : program.getStages())
-    for (StringRef slot : {"kernel", "streaming"}) {
+    for (StringRef slot : {"kernel", "streaming", "share"}) {
       auto name = stage->getAttrOfType<FlatSymbolRefAttr>(slot);
       if (!name)
         continue;

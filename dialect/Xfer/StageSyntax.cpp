@@ -60,7 +60,7 @@ private:
       return parser.parseOperandList(releases);
     if (word == "by" && has(syntax::By))
       return parseEnum<GatherModeAttr>("by");
-    if ((word == "kernel" || word == "streaming") && has(syntax::Kernel)) {
+    if (((word == "kernel" || word == "streaming") && has(syntax::Kernel)) || (word == "share" && has(syntax::Share))) {
       StringAttr name;
       if (parser.parseSymbolName(name))
         return failure();
@@ -83,6 +83,8 @@ private:
       words.push_back("by");
     if (has(syntax::Kernel))
       words.append({"kernel", "streaming"});
+    if (has(syntax::Share))
+      words.push_back("share");
     return words;
   }
 
@@ -96,7 +98,8 @@ private:
 
   ParseResult checkComplete(SMLoc start) {
     for (StringRef word : clauses())
-      if (!llvm::is_contained({"after", "acquires", "releases", "streaming"}, word) && !llvm::is_contained(seen, word))
+      if (!llvm::is_contained({"after", "acquires", "releases", "streaming", "share"}, word) &&
+          !llvm::is_contained(seen, word))
         return parser.emitError(start) << "expects the clause '" << word << "'";
     return success();
   }
@@ -154,10 +157,11 @@ void printStage(OpAsmPrinter &printer, Operation *op, unsigned syntax) {
   printer << " on(" << stringifyResource(stage.getOn()) << ')';
   if (auto gather = dyn_cast<GatherOp>(op))
     printer << " by(" << stringifyGatherMode(gather.getBy()) << ')';
-  for (StringRef word : {"kernel", "streaming"})
+  for (StringRef word : {"kernel", "streaming", "share"})
     if (auto name = op->getAttrOfType<FlatSymbolRefAttr>(word))
       printer << ' ' << word << '(' << name << ')';
-  printer.printOptionalAttrDict(op->getAttrs(), {"flag", "on", "by", "kernel", "streaming", "operandSegmentSizes"});
+  printer.printOptionalAttrDict(op->getAttrs(),
+                                {"flag", "on", "by", "kernel", "streaming", "share", "operandSegmentSizes"});
 }
 
 } // namespace faro::xfer

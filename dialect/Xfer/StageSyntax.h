@@ -21,6 +21,7 @@ enum : unsigned {
   Slots = 1 << 4,  ///< acquires(%rings...) and releases(%rings...), both optional
   By = 1 << 5,     ///< by(copy|reference)
   Kernel = 1 << 6, ///< kernel(@name), and optionally streaming(@name)
+  Share = 1 << 7,  ///< share(@name), optional
 };
 } // namespace syntax
 

@@ -148,7 +148,6 @@ std::string PushOp::getStageName() { return "push"; }
 std::string PullOp::getStageName() { return "pull"; }
 std::string HandOp::getStageName() { return "hand"; }
 std::string AskOp::getStageName() { return "ask"; }
-std::string ShareOp::getStageName() { return "share"; }
 std::string GatherOp::getStageName() { return "gather"; }
 std::string ReduceOp::getStageName() { return "reduce"; }
 std::string WireOp::getStageName() { return "wire"; }

@@ -99,16 +99,17 @@ def Xfer_FanOutOp : Xfer_SliceKernel<"fan_out", (ins Xfer_Ring:$from), (ins), "F
 }
 
 def Xfer_SettleOp : Xfer_SliceStage<"settle", (ins Xfer_Descriptors:$plan), (ins),
-                                    (ins FlatSymbolRefAttr:$kernel, OptionalAttr<FlatSymbolRefAttr>:$streaming),
-                                    "Plan | Kernel"> {
+                                    (ins FlatSymbolRefAttr:$kernel, OptionalAttr<FlatSymbolRefAttr>:$streaming,
+                                         OptionalAttr<FlatSymbolRefAttr>:$share),
+                                    "Plan | Kernel | Share"> {
   let summary = "sums this rank's tokens as far as their partial rows have come";
   let description = [{
     ```mlir
-    %sums = xfer.settle %plan after(%own, %out) on(core) kernel(@combine_pull)
+    %some = xfer.settle %plan after(%in, %out) on(core) kernel(@combine_add) share(@combine_share)
     ```
-    Hierarchical combine; may be left out. Runs a pull kernel over this rank's tokens, from the first that is not summed
-    up to the first of which a partial row is missing, or comes by another rank of this node: `pull` sums what is left,
-    when all have come. So the last sums are few when the last slice is there.
+    Hierarchical combine; may be left out. Does what `xfer.pull` does for some of this rank's tokens: from the first that is
+    not summed up to the first of which a partial row is missing, or comes by another rank of this node. `pull` sums what
+    is left when all have come; so little is left when the last slice is there.
   }];
 }
 

@@ -57,12 +57,20 @@ def Xfer_PushOp : Xfer_KernelStage<"push"> {
   }];
 }
 
-def Xfer_PullOp : Xfer_KernelStage<"pull"> {
+def Xfer_PullOp : Xfer_Stage<"pull",
+    (ins Xfer_Descriptors:$plan, FlatSymbolRefAttr:$kernel, OptionalAttr<FlatSymbolRefAttr>:$streaming,
+         OptionalAttr<FlatSymbolRefAttr>:$share),
+    "Plan | Kernel | Share"> {
   let summary = "sums the rows of this rank's tokens where they lie";
   let description = [{
+    ```mlir
+    %sums = xfer.pull %plan after(%in) on(core) kernel(@combine_pull)                                      // direct
+    %sums = xfer.pull %plan after(%some, %landed) on(core) kernel(@combine_add) share(@combine_share)      // hierarchical
+    ```
     Runs a pull kernel (faro_abi_pull_fn) over the tokens of this rank. On the direct path the rows are the experts', on
-    every rank; on the hierarchical one they are the partial rows of this rank's tokens, in the order of the nodes and
-    with weight 1. `kernel` and `streaming` are as for `xfer.push`.
+    every rank. On the hierarchical one they are the partial rows of each token in the order of the nodes, with weight 1;
+    this node's own is summed just before, by the kernel `share`, from the experts' rows on this node. Tokens that a
+    settle has summed are left out. `kernel` and `streaming` are as for `xfer.push`.
   }];
 }
 
@@ -79,14 +87,6 @@ def Xfer_AskOp : Xfer_Stage<"ask", (ins Xfer_Descriptors:$plan), "Plan"> {
   let description = [{
     Hierarchical combine. Sends the places and weights of the items that lie on another node to the rank there that sums
     them, with the place where the sum is to come back.
-  }];
-}
-
-def Xfer_ShareOp : Xfer_KernelStage<"share"> {
-  let summary = "sums this node's rows of this rank's tokens into its partial window";
-  let description = [{
-    Hierarchical combine. Runs a pull kernel over this rank's tokens that have items on this node. `kernel` and
-    `streaming` are as for `xfer.push`; rows of the `partial` element are stored.
   }];
 }
 

@@ -87,18 +87,18 @@ typedef enum faro_abi_stage_op {
   FARO_ABI_STAGE_AWAIT = 1,  /* done when every rank of this node has raised `flag` here */
   FARO_ABI_STAGE_PAD = 2,    /* zero the padding rows of this rank's window */
   FARO_ABI_STAGE_PUSH = 3,   /* push kernel: items of this rank's tokens whose experts are on this node */
-  FARO_ABI_STAGE_PULL = 4,   /* pull kernel: direct, the result rows of this rank's tokens; hierarchical, the partial
-                              * rows of this rank's tokens in the order of nodes, weights 1 */
+  FARO_ABI_STAGE_PULL = 4,   /* pull kernel: this rank's tokens that no SETTLE has summed. Direct: from result rows;
+                              * hierarchical: from partial rows in the order of nodes, weights 1, this node's own by the
+                              * share kernel */
   FARO_ABI_STAGE_HAND = 5,   /* push kernel: tokens that leave by another rank's rail, to that rank's transit window */
   FARO_ABI_STAGE_ASK = 6,    /* send forwarders the places, weights and return places of this rank's rows */
-  FARO_ABI_STAGE_SHARE = 7,  /* pull kernel: this node's share of this rank's tokens, into its partial window */
   /* Once a slice of each flow: */
-  FARO_ABI_STAGE_GATHER = 8,   /* push kernel: rows of one flow's next slice into a slot of ring `into` */
-  FARO_ABI_STAGE_REDUCE = 9,   /* pull kernel: sums of one flow's next slice into a slot of ring `into` */
-  FARO_ABI_STAGE_WIRE = 10,    /* a slot of ring `from` to a slot of the receiver's ring `into` */
-  FARO_ABI_STAGE_FAN_OUT = 11, /* push kernel: a slot of ring `from` to the rows' places on this node */
-  FARO_ABI_STAGE_SETTLE = 12   /* pull kernel: tokens as PULL sums them, as far as this rank's FAN_OUT has stored all of
-                                * their partial rows; PULL sums the others */
+  FARO_ABI_STAGE_GATHER = 7,   /* push kernel: rows of one flow's next slice into a slot of ring `into` */
+  FARO_ABI_STAGE_REDUCE = 8,   /* pull kernel: sums of one flow's next slice into a slot of ring `into` */
+  FARO_ABI_STAGE_WIRE = 9,     /* a slot of ring `from` to a slot of the receiver's ring `into` */
+  FARO_ABI_STAGE_FAN_OUT = 10, /* push kernel: a slot of ring `from` to the rows' places on this node */
+  FARO_ABI_STAGE_SETTLE = 11 /* pull kernels: tokens as PULL sums them, as far as this rank's FAN_OUT has stored all of
+                              * their partial rows */
 } faro_abi_stage_op;
 
 typedef enum faro_abi_resource { FARO_ABI_ON_CORE = 0, FARO_ABI_ON_LINK = 1, FARO_ABI_ON_NIC = 2 } faro_abi_resource;
@@ -135,6 +135,7 @@ typedef struct faro_abi_stage {
   uint32_t flag;             /* NOTIFY, AWAIT */
   uint32_t kernel;           /* of stages that run one: index into each kernel set; plain stores */
   uint32_t streaming_kernel; /* the same with stores past the cache, or FARO_ABI_NO_KERNEL */
+  uint32_t share_kernel;     /* hierarchical PULL and SETTLE: pull kernel, a partial row of result rows on this node */
   uint32_t gather;           /* GATHER: faro_abi_gather */
   uint32_t from, into;       /* rings, or FARO_ABI_NO_RING */
   uint32_t acquires;         /* bit r: a slot of ring r is taken before it fires */
@@ -172,8 +173,8 @@ typedef struct faro_abi_program {
 } faro_abi_program;
 
 /*
- * The rows of a kernel, in what follows, are the program's; but in a hierarchical combine FAN_OUT and PULL read partial
- * rows (schedule.partial, partial_stride), and FAN_OUT, REDUCE and SHARE store such.
+ * The rows of a kernel, in what follows, are the program's; but in a hierarchical combine FAN_OUT, SETTLE and PULL read
+ * partial rows (schedule.partial, partial_stride), and FAN_OUT, REDUCE and share kernels store such.
  */
 
 /*

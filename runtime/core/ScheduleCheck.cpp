@@ -26,12 +26,11 @@ constexpr OpRule Rules[] = {
     {"pull", true, false, false, false, false, true, {{0, 0}, {1, 1}}},
     {"hand", true, false, false, false, false, true, {{0, 1}, {0, 0}}},
     {"ask", false, false, false, false, false, false, {{0, 0}, {0, 1}}},
-    {"share", true, false, false, false, false, true, {{0, 0}, {0, 1}}},
     {"gather", true, false, true, false, true, false, {{0, 1}, {0, 0}}},
     {"reduce", true, false, true, false, true, true, {{0, 0}, {0, 1}}},
     {"wire", false, false, true, true, true, false, {{0, 1}, {0, 1}}},
     {"fan_out", true, false, true, true, false, true, {{0, 1}, {0, 1}}},
-    {"settle", true, false, true, false, false, false, {{0, 0}, {0, Any}}},
+    {"settle", true, false, true, false, false, true, {{0, 0}, {0, Any}}},
 };
 static_assert(std::size(Rules) == FARO_ABI_STAGE_SETTLE + 1);
 
@@ -96,6 +95,11 @@ private:
     if (rule.kernel && (stage.kernel >= kernels ||
                         (stage.streaming_kernel != FARO_ABI_NO_KERNEL && stage.streaming_kernel >= kernels)))
       return fmt::format("stage {} names a kernel that is not there", index);
+    const bool shares = schedule.path == FARO_ABI_HIERARCHICAL &&
+                        (stage.op == FARO_ABI_STAGE_PULL || stage.op == FARO_ABI_STAGE_SETTLE);
+    if (shares ? stage.share_kernel >= kernels : stage.share_kernel != FARO_ABI_NO_KERNEL)
+      return fmt::format("stage {} ({}) names {}", index, rule.name,
+                         shares ? "no kernel for this node's shares" : "a kernel for shares, which it does not add");
     if (stage.op == FARO_ABI_STAGE_GATHER && stage.gather > FARO_ABI_BY_REFERENCE)
       return fmt::format("stage {} gathers in an unknown way, {}", index, stage.gather);
     if (std::string wrong = checkRingsOf(index, rule); !wrong.empty())

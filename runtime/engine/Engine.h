@@ -1,13 +1,14 @@
 // The token game: fires the stages of a schedule as soon as what they wait for is there, and knows nothing else. What
 // the stages mean for one batch is bound from outside.
 //
-//   once stages     done bits                       notify, await, pad, push, pull, hand, ask, share
-//   slice stages    fired and done, a flow each     gather | reduce ─► wire ─(peer)─► fan_out
+//   once stages     done bits                       notify, await, pad, push, pull, hand, ask
+//   slice stages    fired and done, a flow each     gather | reduce ─► wire ─(peer)─► fan_out ─► settle
 //   rings           tokens, taken before a stage fires and given back when it is done (SliceRings)
 //
 // One thread does everything, so what it does first decides how busy the wire is: a slice that is ready is sent before
-// anything else; then the next one is made, and one that arrived is read, in turn; work within the node is done in
-// grains, in between. Waiting comes before anything is taken, so no flow can hold up another for good.
+// anything else; then the next one is made, and one that arrived is read, in turn; what no slot waits for is done in
+// between: sums of tokens, and work within the node, in grains. Waiting comes before anything is taken, so no flow can
+// hold up another for good.
 #pragma once
 
 #include "runtime/engine/Binding.h"
@@ -59,7 +60,7 @@ private:
   Expected<bool> fireIfReady(FlowRun &flow, uint32_t stage);
   Status completed(FlowRun &flow, uint32_t stage);
   Expected<bool> fireWires();
-  Expected<bool> fireNext(FlowEnd end);
+  Expected<bool> fireNext(FlowEnd end, bool holdsSlots);
   Status grantSlots();
   bool tokensThere(const FlowRun &flow, uint32_t stage) const;
 

@@ -119,8 +119,9 @@ Expected<bool> Run::fireWires() {
   return moved;
 }
 
-/// One slice of the next flow that can go on. What was made is sent at once.
-Expected<bool> Run::fireNext(FlowEnd end) {
+/// One slice of the next flow that can go on, through a stage that takes or frees a slot or through another one. What
+/// was made is sent at once.
+Expected<bool> Run::fireNext(FlowEnd end, bool holdsSlots) {
   uint32_t &next = nextFlow[end == FlowEnd::Receiver];
   const uint32_t wire = context->rings->shape.wire, count = uint32_t(flows.size());
   for (uint32_t i = 0; i < count; ++i) {
@@ -128,7 +129,8 @@ Expected<bool> Run::fireNext(FlowEnd end) {
     if (flow.end() != end)
       continue;
     for (const uint32_t s : sliceStages) {
-      if (s == wire || endOf(schedule.stages[s]) != end)
+      const faro_abi_stage &stage = schedule.stages[s];
+      if (s == wire || endOf(stage) != end || ((stage.acquires | stage.releases) != 0) != holdsSlots)
         continue;
       auto fired = fireIfReady(flow, s);
       if (!fired)

@@ -16,9 +16,14 @@ class SliceExchange;
 
 /// Memory that runs use again and again. Whoever fills it uses it up before anybody else runs.
 struct RunScratch {
+  /// Rows that a kernel writes begin at one of these.
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
   std::vector<uint64_t> addresses;
   std::vector<float> weights;
   std::vector<uint32_t> offsets;
+  std::vector<Line> rows;
 };
 
 /// What a session lends to its runs. Before a run starts the windows that it uses must have room for the batch.

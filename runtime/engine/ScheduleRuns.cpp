@@ -84,9 +84,6 @@ Status bind(const RunContext &run, const Arguments &given, uint32_t s, Run::Bind
   case FARO_ABI_STAGE_ASK:
     to.once[s] = bindAsk(run, stage, given.combined.weights);
     return Status::ok();
-  case FARO_ABI_STAGE_SHARE:
-    to.once[s] = bindShare(run, stage, given.combined.weights);
-    return Status::ok();
   case FARO_ABI_STAGE_GATHER:
     to.slices[s] = bindGather(run, stage, given.x);
     return Status::ok();
@@ -121,7 +118,7 @@ Expected<std::unique_ptr<Run>> start(const RunParts &parts, const faro_abi_progr
       return Status(FARO_INTERNAL, fmt::format("schedule {} crosses nodes, but the session does not", schedule.name));
     run->call = run->rings->calls++;
     if (program.op == FARO_ABI_COMBINE)
-      run->sums = std::make_unique<PartialSums>(*run, given.combined.out);
+      run->sums = std::make_unique<PartialSums>(*run, given.combined);
   }
   Run::Bindings bindings;
   bindings.once.resize(schedule.stage_count);

@@ -72,16 +72,18 @@ Status checkOwner(const Topology &topology, uint32_t rank, const Plan &plan, con
                                plan.choices[item] % plan.program->routes.topk, left[item]));
   FARO_RETURN_IF_ERROR(checkPieces(topology, rank, across));
 
-  std::vector<uint32_t> summed(across.shares + across.remoteRows());
+  std::vector<uint32_t> summed(across.remoteRows());
   for (uint32_t token = 0; token < uint32_t(plan.tokens); ++token)
     for (uint32_t i = across.partialOffsets[token]; i < across.partialOffsets[token + 1]; ++i) {
       const uint32_t row = across.partialRows[i];
+      if (row == NodePlan::OwnShare)
+        continue;
       if (row >= summed.size() || ++summed[row] > 1)
         return fault(fmt::format("rank {}, token {}: partial row {} of {} is {}", rank, token, row, summed.size(),
                                  row < summed.size() ? "summed twice" : "out of bounds"));
-      if (row >= across.shares && across.rowToken[row - across.shares] != token)
+      if (across.rowToken[row] != token)
         return fault(fmt::format("rank {}, token {}: partial row {} belongs to token {}", rank, token, row,
-                                 across.rowToken[row - across.shares]));
+                                 across.rowToken[row]));
     }
   if (const auto never = std::find(summed.begin(), summed.end(), 0u); never != summed.end())
     return fault(fmt::format("rank {}: partial row {} is never summed", rank, never - summed.begin()));
@@ -206,7 +208,7 @@ Status checkRail(const Topology &topology, uint32_t rank, const NodePlan &across
     FARO_RETURN_IF_ERROR(claimFlow(topology, rank, send.forwarder, send.rows, records, claims));
     FARO_RETURN_IF_ERROR(checkLoads(rank, across, send, claims));
     for (const Claim &claim : claims)
-      rows.returns[send.forwarder].insert({claim.owner, records[claim.owner].shares + claim.row});
+      rows.returns[send.forwarder].insert({claim.owner, claim.row});
   }
   return checkKnown(topology, rank, forwarders, records);
 }

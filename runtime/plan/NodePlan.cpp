@@ -90,28 +90,25 @@ Status Builder::groupItems() {
                       "from the same routing",
                       rank, rowsOf[m], m, all.of(rank, m))};
 
-  out.shares = std::exchange(rowsOf[out.node], 0);
+  const uint32_t shares = std::exchange(rowsOf[out.node], 0);
   const uint32_t localItems = std::exchange(itemsOf[out.node], 0);
   std::vector<uint32_t> nextRow(nodes), nextItem(nodes);
   std::exclusive_scan(rowsOf.begin(), rowsOf.end(), nextRow.begin(), 0u);
   std::exclusive_scan(itemsOf.begin(), itemsOf.end(), nextItem.begin(), 0u);
   out.firstRow = nextRow;
-  out.firstRow.push_back(out.partialOffsets.back() - out.shares);
+  out.firstRow.push_back(out.partialOffsets.back() - shares);
   out.rowToken.resize(out.firstRow.back());
   out.rowItems.resize(out.firstRow.back() + 1);
   out.items.resize(plan.places.size() - localItems);
   out.rowItems.back() = uint32_t(out.items.size());
   out.localOffsets.resize(tokens + 1);
   out.localItems.reserve(localItems);
-  out.shareOffsets.reserve(out.shares + 1);
 
   std::fill(seen.begin(), seen.end(), NoToken);
   for (uint32_t t = 0; t < tokens; ++t) {
     for (uint32_t i = plan.offsets[t]; i < plan.offsets[t + 1]; ++i) {
       const uint32_t node = nodeOfItem[i];
       if (node == out.node) {
-        if (seen[node] != t)
-          out.shareOffsets.push_back(uint32_t(out.localItems.size()));
         out.localItems.push_back(i);
       } else {
         if (seen[node] != t) {
@@ -124,7 +121,6 @@ Status Builder::groupItems() {
     }
     out.localOffsets[t + 1] = uint32_t(out.localItems.size());
   }
-  out.shareOffsets.push_back(uint32_t(out.localItems.size()));
   return Status::ok();
 }
 
@@ -134,10 +130,10 @@ void Builder::orderPartials() {
   out.partialRows.resize(out.partialOffsets.back());
   for (uint32_t m = 0; m < topology.nodes(); ++m) {
     for (uint32_t row = out.firstRow[m]; row < out.firstRow[m + 1]; ++row)
-      out.partialRows[next[out.rowToken[row]]++] = out.partialRowOf(row);
-    for (uint32_t t = 0, share = 0; m == out.node && share < out.shares; ++t)
+      out.partialRows[next[out.rowToken[row]]++] = row;
+    for (uint32_t t = 0; m == out.node && t < uint32_t(plan.tokens); ++t)
       if (out.localOffsets[t] != out.localOffsets[t + 1])
-        out.partialRows[next[t]++] = share++;
+        out.partialRows[next[t]++] = NodePlan::OwnShare;
   }
 }
 
@@ -268,7 +264,7 @@ Status Builder::countWindows() {
   for (uint32_t r : topology.ranksOf(out.node)) {
     uint64_t rows = 0;
     for (uint32_t m = 0; m < topology.nodes(); ++m)
-      rows += all.of(r, m);
+      rows += m == out.node ? 0 : all.of(r, m);
     if (rows > MaxRows)
       return {FARO_INVALID_ARGUMENT,
               fmt::format("rank {} would have {} partial rows, more than the {} that a batch may "

@@ -14,11 +14,8 @@
 //
 // Handed rows wait in the rail's transit window, by (destination node, owner), adjacent. The way back runs the same
 // flows backwards: the forwarder sends one partial row for each row it got, the rail puts it into the owner's partial
-// window:
-//
-//   [ own node's shares, one a token that has items here, by token | one a remote row, in the order of remote rows ]
-//
-// so what a flow brings lands in runs, and both parts are written in order.
+// window, which has one for each remote row, in their order: what a flow brings lands in runs. The own node's share of
+// a token is in no window; it is summed when the token is.
 //
 // Pure functions. O(tokens x topk + ranks x nodes) time, O(tokens x topk + nodes x ranks per node) memory.
 #pragma once
@@ -88,17 +85,14 @@ public:
   std::vector<ReceiveFlow> receives;       ///< by node, rail
   std::vector<uint32_t> transitRowsOfRank; ///< ranks of this node, by local index
 
-  // Combine. Token t's partial rows are partialRows[partialOffsets[t]] .., in ascending order of their nodes (the own
-  // node among them): the order of the sum. Each is a row of this rank's partial window.
-  uint32_t shares = 0;                  ///< tokens with items on this node: rows [0, shares) of the window, by token
-  std::vector<uint32_t> shareOffsets;   ///< shares + 1: the items of share i are localItems[shareOffsets[i]] ..
-  std::vector<uint32_t> partialOffsets; ///< tokens + 1
+  // Combine. Token t's partial rows are partialRows[partialOffsets[t]] .., in ascending order of their nodes: the order
+  // of the sum. Each is a remote row, which is a row of this rank's partial window, or OwnShare.
+  static constexpr uint32_t OwnShare = 0xffffffffu; ///< of the token's items on this node
+  std::vector<uint32_t> partialOffsets;             ///< tokens + 1
   std::vector<uint32_t> partialRows;
   std::vector<uint32_t> partialRowsOfRank; ///< ranks of this node, by local index
 
   uint32_t remoteRows() const { return uint32_t(rowToken.size()); }
-  /// Where the partial sum of a remote row lands.
-  uint32_t partialRowOf(uint32_t remoteRow) const { return shares + remoteRow; }
 };
 
 /// This rank's line of NodeRows: tokens that have items on each node, its own included. Experts must be in range

@@ -14,7 +14,6 @@ template <typename Record, typename Field> static void forEachField(Record &r, F
   field(r.windows);
   field(r.topk);
   field(r.tokens);
-  field(r.shares);
   field(r.items);
   field(r.rows);
   field(r.remoteItems);
@@ -86,7 +85,6 @@ PlanRecord PlanRecord::of(const Plan &plan, const NodePlan *across) {
     record.items.push_back({plan.places[i].rank, plan.places[i].row, plan.choices[i]});
   if (!across)
     return record;
-  record.shares = across->shares;
   for (uint32_t row = 0; row < across->remoteRows(); ++row)
     record.rows.push_back(
         {across->rowToken[row], across->rowItems[row], across->rowItems[row + 1] - across->rowItems[row]});

@@ -17,7 +17,7 @@ struct PlanRecord {
 
   uint64_t program = 0; ///< programHash
   uint64_t windows = 0; ///< a hash of rowsOfRank
-  uint32_t topk = 0, tokens = 0, shares = 0;
+  uint32_t topk = 0, tokens = 0;
   std::vector<Item> items; ///< Plan::places and choices
   std::vector<Row> rows;
   std::vector<uint32_t> remoteItems; ///< NodePlan::items

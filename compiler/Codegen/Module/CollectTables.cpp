@@ -82,6 +82,8 @@ private:
         table.kernel = indexOf(kernel.getValue());
       if (auto kernel = stage->getAttrOfType<FlatSymbolRefAttr>("streaming"))
         table.streamingKernel = indexOf(kernel.getValue());
+      if (auto kernel = stage->getAttrOfType<FlatSymbolRefAttr>("share"))
+        table.shareKernel = indexOf(kernel.getValue());
       if (auto gather = dyn_cast<xfer::GatherOp>(*stage))
         table.gather = uint32_t(gather.getBy());
       if (Value ring = stage.getFrom())
@@ -106,7 +108,6 @@ private:
         .Case<xfer::PullOp>([](auto) { return FARO_ABI_STAGE_PULL; })
         .Case<xfer::HandOp>([](auto) { return FARO_ABI_STAGE_HAND; })
         .Case<xfer::AskOp>([](auto) { return FARO_ABI_STAGE_ASK; })
-        .Case<xfer::ShareOp>([](auto) { return FARO_ABI_STAGE_SHARE; })
         .Case<xfer::GatherOp>([](auto) { return FARO_ABI_STAGE_GATHER; })
         .Case<xfer::ReduceOp>([](auto) { return FARO_ABI_STAGE_REDUCE; })
         .Case<xfer::WireOp>([](auto) { return FARO_ABI_STAGE_WIRE; })

@@ -60,9 +60,9 @@ public:
   Constant *stage(const StageTable &stage) {
     static_assert(sizeof(faro_abi_stage) == 64 && offsetof(faro_abi_stage, after) == 56);
     return structure({text(stage.name, "stage.name"), u32(stage.op), u32(stage.resource), u32(stage.flag),
-                      u32(stage.kernel), u32(stage.streamingKernel), u32(stage.gather), u32(stage.from),
-                      u32(stage.into), u32(stage.acquires), u32(stage.releases), u32(stage.after.size()),
-                      numbers(stage.after, "stage.after")});
+                      u32(stage.kernel), u32(stage.streamingKernel), u32(stage.shareKernel), u32(stage.gather),
+                      u32(stage.from), u32(stage.into), u32(stage.acquires), u32(stage.releases),
+                      u32(stage.after.size()), numbers(stage.after, "stage.after")});
   }
 
   Constant *schedule(const ScheduleTable &schedule) {

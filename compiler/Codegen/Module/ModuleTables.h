@@ -30,6 +30,7 @@ struct StageTable {
   uint32_t flag = 0;
   uint32_t kernel = FARO_ABI_NO_KERNEL;
   uint32_t streamingKernel = FARO_ABI_NO_KERNEL;
+  uint32_t shareKernel = FARO_ABI_NO_KERNEL;
   uint32_t gather = FARO_ABI_BY_COPY;
   uint32_t from = FARO_ABI_NO_RING, into = FARO_ABI_NO_RING;
   uint32_t acquires = 0, releases = 0;

@@ -46,7 +46,7 @@ private:
     const NodePlan &across = *run.batch->across;
     const Plan &plan = *run.batch;
     const uint32_t begin = across.rowItems[remoteRow], end = across.rowItems[remoteRow + 1];
-    rows.push_back({across.partialRowOf(remoteRow), end - begin});
+    rows.push_back({remoteRow, end - begin});
     for (uint32_t i = begin; i < end; ++i) {
       const Place &place = plan.places[across.items[i]];
       items.push_back({run.topology().localIndex(place.rank), place.row, weights[plan.choices[across.items[i]]]});

@@ -9,9 +9,8 @@
 //   reduce                                                   sums and where they belong, to slots
 //   wire       slots, to a peer                              the same
 //   fan_out    slots, to final rows                          slots, to their owners' partial rows
-//   share                                                    own node's sums, to own partial rows
-//   settle                                                   own tokens whose partial rows are there, after each slice
-//   pull                                                     one node: result rows; else the tokens that are left
+//   settle                                                   own tokens of which all partial rows are there
+//   pull                                                     one node: own tokens from result rows; else those left
 #pragma once
 
 #include "runtime/engine/Binding.h"
@@ -30,7 +29,6 @@ std::unique_ptr<OnceBinding> bindPad(const RunContext &);
 std::unique_ptr<OnceBinding> bindPush(const RunContext &, const faro_abi_stage &, ConstRows x);
 std::unique_ptr<OnceBinding> bindHand(const RunContext &, const faro_abi_stage &, ConstRows x);
 std::unique_ptr<OnceBinding> bindAsk(const RunContext &, const faro_abi_stage &, const float *weights);
-std::unique_ptr<OnceBinding> bindShare(const RunContext &, const faro_abi_stage &, const float *weights);
 std::unique_ptr<OnceBinding> bindPull(const RunContext &, const faro_abi_stage &, const Combined &);
 
 std::unique_ptr<SliceBinding> bindGather(const RunContext &, const faro_abi_stage &, ConstRows x);

@@ -1,38 +1,37 @@
-// This rank's tokens, summed from the rows of its partial window in the order of nodes and with weights 1: the last
-// step of a combine across nodes. In ascending order of tokens, by two stages of a run: `settle` goes as far as rows
-// are there, `pull` to the end.
+// This rank's tokens, summed from partial rows in the order of nodes and with weights 1: the last step of a combine
+// across nodes. Other nodes' partial rows lie in this rank's partial window; this node's share of a token is summed
+// just before, and is still in the cache when it is added. In ascending order of tokens, by two stages of a run:
+// `settle` goes as far as rows are there, `pull` to the end.
 #pragma once
 
-#include "runtime/engine/RunContext.h"
+#include "runtime/engine/bindings/Bindings.h"
 
 namespace faro {
 
 class PartialSums {
 public:
   /// The context must outlive it.
-  PartialSums(const RunContext &, Rows out);
+  PartialSums(const RunContext &, const Combined &);
 
-  /// This rank has stored a row of its own partial window that came from another node.
-  void stored(uint32_t partialRow) {
-    if (partialRow >= shares)
-      arrived[partialRow - shares] = true;
-  }
+  /// This rank has stored a row of its own partial window.
+  void stored(uint32_t partialRow) { arrived[partialRow] = true; }
   /// Sums a grain of tokens, up to the first of which a row is not stored, or not known to be: other ranks of the node
-  /// store some. The shares must be in the window.
-  void sumStored(const faro_abi_stage &stage);
+  /// store some.
+  void sumStored(const faro_abi_stage &);
   /// Sums a grain of what is left, when all rows are in the window. True when nothing is left.
-  bool sumRest(const faro_abi_stage &stage);
+  bool sumRest(const faro_abi_stage &);
 
 private:
   bool isComplete(int64_t token) const;
-  void sum(const faro_abi_stage &stage, bool rest);
+  void sum(const faro_abi_stage &, bool rest);
+  const std::byte *sumShares(const faro_abi_stage &, int64_t begin, int64_t end);
 
   const RunContext &run;
-  Rows out;
-  uint64_t stride;
-  uint32_t shares;
-  std::vector<bool> arrived; ///< by remote row
-  int64_t token = 0;         ///< the first that is not summed
+  Combined combined;
+  uint64_t stride;             ///< of partial rows
+  std::vector<bool> arrived;   ///< by partial row
+  std::vector<uint64_t> bases; ///< of result rows, by local index
+  int64_t token = 0;           ///< the first that is not summed
 };
 
 } // namespace faro

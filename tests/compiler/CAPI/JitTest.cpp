@@ -162,8 +162,10 @@ TEST_F(JitTest, AMeshOfAnyNodesGetsAScheduleForEachPath) {
   }
   // One kernel for a share, wherever it is needed; another for what lands and for the last sum.
   const faro_abi_schedule &across = module.programs[1].schedules[1];
-  const uint32_t share = stageOf(across, FARO_ABI_STAGE_SHARE).kernel;
+  const uint32_t share = stageOf(across, FARO_ABI_STAGE_PULL).share_kernel;
   EXPECT_EQ(stageOf(across, FARO_ABI_STAGE_REDUCE).kernel, share);
+  EXPECT_EQ(stageOf(across, FARO_ABI_STAGE_SETTLE).share_kernel, share);
+  EXPECT_EQ(stageOf(across, FARO_ABI_STAGE_REDUCE).share_kernel, FARO_ABI_NO_KERNEL);
   EXPECT_NE(stageOf(across, FARO_ABI_STAGE_PULL).kernel, share);
   EXPECT_NE(stageOf(module.programs[1].schedules[0], FARO_ABI_STAGE_PULL).kernel, share);
   EXPECT_STREQ(module.kernel_sets[0].kernels[share].name, "bring_share");

@@ -56,13 +56,13 @@ static KernelSet readSet(const faro_abi_module &module, const faro_abi_kernel_se
       for (uint32_t s = 0; s < schedule.stage_count; ++s) {
         const faro_abi_stage &stage = schedule.stages[s];
         const uint32_t names[2] = {stage.kernel, stage.streaming_kernel};
+        if (across && stage.op == FARO_ABI_STAGE_PULL)
+          put(&kernels.share, stage.share_kernel, 0);
         for (int form = 0; form < 2; ++form) {
           if (stage.op == FARO_ABI_STAGE_PUSH)
             put(kernels.push, names[form], form);
           else if (stage.op == FARO_ABI_STAGE_PULL)
             put(across ? kernels.add : kernels.pull, names[form], form);
-          else if (stage.op == FARO_ABI_STAGE_SHARE)
-            put(kernels.share, names[form], form);
           else if (stage.op == FARO_ABI_STAGE_FAN_OUT && module.programs[p].op == FARO_ABI_COMBINE)
             put(kernels.land, names[form], form);
         }

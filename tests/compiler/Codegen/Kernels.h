@@ -29,7 +29,7 @@ struct KernelSet {
   faro_abi_push_fn push[2] = {};
   faro_abi_pull_fn pull[2] = {};
   // Of the combine across nodes: items to a share, shares that arrive, shares to the result.
-  faro_abi_pull_fn share[2] = {};
+  faro_abi_pull_fn share = nullptr;
   faro_abi_push_fn land[2] = {};
   faro_abi_pull_fn add[2] = {};
 };

@@ -156,10 +156,10 @@ TEST_P(ShareTest, SharesAndTheirSumsEqualTheDefinitionToTheBit) {
   const Batch shares(Element::F32, row.columns, kernels.partialStride, uint32_t(row.columns) + 19, row.element);
   for (const KernelSet &set : kernels.sets) {
     SCOPED_TRACE(set.target);
-    ASSERT_TRUE(set.share[0] && set.add[0]);
+    ASSERT_TRUE(set.share && set.add[0]);
     const auto bytes = int64_t(items.storedBytes());
-    check(set.share[0], items, int64_t(kernels.partialStride), 0, 0, Batch::Tokens);
-    check(set.share[0], items, bytes + 5, 3, 2, Batch::Tokens - 1);
+    check(set.share, items, int64_t(kernels.partialStride), 0, 0, Batch::Tokens);
+    check(set.share, items, bytes + 5, 3, 2, Batch::Tokens - 1);
     check(set.add[0], shares, int64_t(kernels.rowBytes), 0, 0, Batch::Tokens);
     check(set.add[0], shares, int64_t(kernels.rowBytes) + 7, 3, 2, Batch::Tokens - 1);
     ASSERT_EQ(set.add[1] != nullptr, kernels.stride % 64 == 0);

@@ -80,7 +80,6 @@ xfer.program @too_much_padding dispatch(!experts, !routes) path(direct)
 xfer.program @across combine(!experts, !routes) path(hierarchical) partial(f32)
     attributes {row_stride = 4 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
-  %own = xfer.share %plan on(core) kernel(@pull)
   // expected-error@+1 {{kernel @pull is also named by a stage that needs another one; give them different names}}
-  %sum = xfer.pull %plan on(core) kernel(@pull)
+  %sum = xfer.pull %plan on(core) kernel(@pull) share(@pull)
 }

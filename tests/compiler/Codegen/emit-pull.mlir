@@ -115,6 +115,5 @@ xfer.program @program combine(!experts, !routes) path(hierarchical) partial(f32)
   %rx = xfer.ring "rx" slots(8) bytes(65536) : !xfer.ring
   %part = xfer.reduce %plan into(%tx) acquires(%tx) on(core) kernel(@share)
   %land = xfer.fan_out %plan from(%rx) releases(%rx) on(core) kernel(@land)
-  %own = xfer.share %plan on(core) kernel(@share)
-  %sum = xfer.pull %plan on(core) kernel(@add) streaming(@add_streaming)
+  %sum = xfer.pull %plan on(core) kernel(@add) streaming(@add_streaming) share(@share)
 }

@@ -135,8 +135,6 @@ private:
     if (schedule.isDispatch())
       for (size_t q : mates(r))
         parts.push_back(ofRank(q));
-    else
-      parts.push_back(ofRank(r));
     for (size_t f = 0; f < job.flows.size(); ++f)
       if (job.flows[f].to / 2 == r / 2)
         for (size_t n = 0; n < job.flows[f].slices; ++n)
@@ -193,13 +191,11 @@ private:
         write(event, window(q, ofRank(r)), "rows");
       if (stage.op == "hand" && q != r)
         write(event, transit(q, r), "rows");
-      if (stage.op == "share" || (stage.op == "pull" && !schedule.isHierarchical()))
+      if (stage.op == "pull")
         read(event, input(q), "input");
     }
     if (stage.op == "pad")
       write(event, window(r, "padding"), "rows");
-    if (stage.op == "share")
-      write(event, window(r, ofRank(r)), "rows");
     if (stage.op == "pull") {
       if (schedule.isHierarchical())
         for (const std::string &part : windowParts(r))
@@ -281,7 +277,8 @@ private:
       write(arrived[event], slot(stage.arg("into"), f, n), rows);
     } else if (stage.op == "settle") {
       // Of the tokens that its rank stored itself: what other ranks of the node store is left to the pull.
-      read(event, window(r, ofRank(r)), "rows");
+      for (size_t q : mates(r))
+        read(event, input(q), "input");
       read(event, window(r, rows), "rows");
       write(event, output(r, rows), "sums");
     } else {

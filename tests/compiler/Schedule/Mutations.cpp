@@ -86,10 +86,8 @@ private:
 
   /// Another stage that is written alike, another resource, the other way to gather.
   void changeKind(const StageLine &line) {
-    const std::vector<std::vector<std::string>> alike = {{"notify", "await"},
-                                                         {"push", "pull", "hand", "share", "settle"},
-                                                         {"pad", "ask"},
-                                                         {"gather", "reduce", "fan_out"}};
+    const std::vector<std::vector<std::string>> alike = {
+        {"notify", "await"}, {"push", "pull", "hand", "settle"}, {"pad", "ask"}, {"gather", "reduce", "fan_out"}};
     for (const auto &kinds : alike)
       if (std::ranges::find(kinds, line.op) != kinds.end())
         for (const std::string &kind : kinds)

@@ -126,11 +126,10 @@ func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {
 // CHECK-NEXT:   %[[PART:.*]] = xfer.reduce %[[PLAN]] after(%[[IN]], %[[ASK]]) into(%[[TX]]) acquires(%[[TX]]) on(core) kernel(@dispatch_across_pull)
 // CHECK-NEXT:   %[[THERE:.*]] = xfer.wire after(%[[PART]]) from(%[[TX]]) into(%[[RX]]) acquires(%[[RX]]) releases(%[[TX]]) on(nic)
 // CHECK-NEXT:   %[[LAND:.*]] = xfer.fan_out %[[PLAN]] after(%[[IN]], %[[THERE]]) from(%[[RX]]) releases(%[[RX]]) on(core) kernel(@dispatch_across_land) streaming(@dispatch_across_land_streaming)
-// CHECK-NEXT:   %[[OWN:.*]] = xfer.share %[[PLAN]] after(%[[IN]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming)
-// CHECK-NEXT:   %[[SETTLE:.*]] = xfer.settle %[[PLAN]] after(%[[OWN]], %[[LAND]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming)
+// CHECK-NEXT:   %[[SETTLE:.*]] = xfer.settle %[[PLAN]] after(%[[IN]], %[[LAND]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming) share(@dispatch_across_pull)
 // CHECK-NEXT:   %[[L:.*]] = xfer.notify "landed" after(%[[LAND]]) on(link)
 // CHECK-NEXT:   %[[LL:.*]] = xfer.await "landed" after(%[[L]]) on(link)
-// CHECK-NEXT:   %[[SUM:.*]] = xfer.pull %[[PLAN]] after(%[[SETTLE]], %[[OWN]], %[[LL]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming)
+// CHECK-NEXT:   %[[SUM:.*]] = xfer.pull %[[PLAN]] after(%[[SETTLE]], %[[LL]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming) share(@dispatch_across_pull)
 // CHECK-NEXT:   %[[DONE:.*]] = xfer.notify "done" after(%[[SUM]], %[[PART]]) on(link)
 // CHECK-NEXT:   xfer.await "done" after(%[[DONE]]) on(link)
 // CHECK-NEXT: }
@@ -152,9 +151,8 @@ module attributes {faro.mesh = #faro.mesh<nodes = 2, ranks_per_node = 2>} {
   // CHECK: xfer.ring "tx" slots(8) bytes(200704)
   // CHECK: xfer.reduce {{.*}} kernel(@combine_share){{$}}
   // CHECK: xfer.fan_out {{.*}} kernel(@combine_land) streaming(@combine_land_streaming)
-  // CHECK: xfer.share {{.*}} kernel(@combine_share) streaming(@combine_share_streaming)
-  // CHECK: xfer.settle {{.*}} kernel(@combine_add) streaming(@combine_add_streaming)
-  // CHECK: xfer.pull {{.*}} kernel(@combine_add) streaming(@combine_add_streaming)
+  // CHECK: xfer.settle {{.*}} kernel(@combine_add) streaming(@combine_add_streaming) share(@combine_share)
+  // CHECK: xfer.pull {{.*}} kernel(@combine_add) streaming(@combine_add_streaming) share(@combine_share)
   func.func @combine(%y: !experts, %r: !routes) -> !tokens {
     %x = faro.combine %y, %r partial(f32) : (!experts, !routes) -> !tokens
     return %x : !tokens

@@ -60,36 +60,11 @@ xfer.program @schedule_s21 combine(!experts, !routes) path(hierarchical)
   %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
   %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
   %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
-  %own = xfer.share %plan after(%in) on(core) kernel(@p)
   %give = xfer.notify "landed" after(%land) on(link)
   %have = xfer.await "landed" after(%give) on(link)
   // expected-error@+1 {{stage 'pull' adds partial rows that forwarders store; expected a flag that is raised after stage 'fan_out' and awaited before this one}}
-  %sum = xfer.pull %plan after(%own) on(core) kernel(@p)
+  %sum = xfer.pull %plan after(%in) on(core) kernel(@p) share(@p)
   %sent = xfer.notify "done" after(%sum, %part) on(link)
-  %all = xfer.await "done" after(%sent) on(link)
-}
-
-// -----
-
-!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
-!routes = !faro.routes<topk = 2, experts = 4>
-xfer.program @schedule_s21_share combine(!experts, !routes) path(hierarchical)
-    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
-  %plan = xfer.descriptors : !xfer.descriptors
-  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
-  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
-  %ask = xfer.ask %plan on(link)
-  %open = xfer.notify "open" on(link)
-  %in = xfer.await "open" after(%open) on(link)
-  %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
-  %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
-  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
-  %own = xfer.share %plan after(%in) on(core) kernel(@p)
-  %give = xfer.notify "landed" after(%land) on(link)
-  %have = xfer.await "landed" after(%give) on(link)
-  // expected-error@+1 {{stage 'pull' adds the partial rows of stage 'share'; expected to come after it}}
-  %sum = xfer.pull %plan after(%have) on(core) kernel(@p)
-  %sent = xfer.notify "done" after(%sum, %part, %own) on(link)
   %all = xfer.await "done" after(%sent) on(link)
 }
 
@@ -109,36 +84,10 @@ xfer.program @schedule_s22 combine(!experts, !routes) path(hierarchical)
   %part = xfer.reduce %plan after(%in) into(%tx) acquires(%tx) on(core) kernel(@p)
   %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
   %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
-  %own = xfer.share %plan after(%in) on(core) kernel(@p)
   %give = xfer.notify "landed" after(%land) on(link)
   %have = xfer.await "landed" after(%give) on(link)
-  %sum = xfer.pull %plan after(%own, %have) on(core) kernel(@p)
+  %sum = xfer.pull %plan after(%in, %have) on(core) kernel(@p) share(@p)
   %sent = xfer.notify "done" after(%sum, %part) on(link)
-  %all = xfer.await "done" after(%sent) on(link)
-}
-
-// -----
-
-!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
-!routes = !faro.routes<topk = 2, experts = 4>
-xfer.program @schedule_s23_share combine(!experts, !routes) path(hierarchical)
-    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
-  %plan = xfer.descriptors : !xfer.descriptors
-  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
-  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
-  %ask = xfer.ask %plan on(link)
-  %open = xfer.notify "open" on(link)
-  %in = xfer.await "open" after(%open) on(link)
-  %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
-  %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
-  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
-  %own = xfer.share %plan after(%in) on(core) kernel(@p)
-  // expected-error@+1 {{stage 'settle' adds the partial rows of stage 'share'; expected to come after it}}
-  %some = xfer.settle %plan after(%land) on(core) kernel(@p)
-  %give = xfer.notify "landed" after(%land) on(link)
-  %have = xfer.await "landed" after(%give) on(link)
-  %sum = xfer.pull %plan after(%some, %own, %have) on(core) kernel(@p)
-  %sent = xfer.notify "done" after(%sum, %part, %some) on(link)
   %all = xfer.await "done" after(%sent) on(link)
 }
 
@@ -157,12 +106,11 @@ xfer.program @schedule_s23 combine(!experts, !routes) path(hierarchical)
   %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
   %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
   %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
-  %own = xfer.share %plan after(%in) on(core) kernel(@p)
   // expected-error@+1 {{stage 'settle' adds the partial rows of stage 'fan_out'; expected to come after it}}
-  %some = xfer.settle %plan after(%own, %there) on(core) kernel(@p)
+  %some = xfer.settle %plan after(%in, %there) on(core) kernel(@p) share(@p)
   %give = xfer.notify "landed" after(%land) on(link)
   %have = xfer.await "landed" after(%give) on(link)
-  %sum = xfer.pull %plan after(%some, %own, %have) on(core) kernel(@p)
+  %sum = xfer.pull %plan after(%some, %have) on(core) kernel(@p) share(@p)
   %sent = xfer.notify "done" after(%sum, %part, %some) on(link)
   %all = xfer.await "done" after(%sent) on(link)
 }
@@ -182,12 +130,50 @@ xfer.program @schedule_s23_pull combine(!experts, !routes) path(hierarchical)
   %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
   %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
   %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
-  %own = xfer.share %plan after(%in) on(core) kernel(@p)
-  %some = xfer.settle %plan after(%own, %land) on(core) kernel(@p)
+  %some = xfer.settle %plan after(%in, %land) on(core) kernel(@p) share(@p)
   %give = xfer.notify "landed" after(%land) on(link)
   %have = xfer.await "landed" after(%give) on(link)
   // expected-error@+1 {{stage 'pull' sums the tokens that stage 'settle' has left; expected to come after it}}
-  %sum = xfer.pull %plan after(%own, %have) on(core) kernel(@p)
+  %sum = xfer.pull %plan after(%in, %have) on(core) kernel(@p) share(@p)
   %sent = xfer.notify "done" after(%sum, %part, %some) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s24 combine(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
+  %ask = xfer.ask %plan on(link)
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
+  %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
+  // expected-error@+1 {{stage 'settle' adds this node's share of each token; expected share(@kernel), which sums it}}
+  %some = xfer.settle %plan after(%in, %land) on(core) kernel(@p)
+  %give = xfer.notify "landed" after(%land) on(link)
+  %have = xfer.await "landed" after(%give) on(link)
+  %sum = xfer.pull %plan after(%some, %have) on(core) kernel(@p) share(@p)
+  %sent = xfer.notify "done" after(%sum, %part, %some) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s24_direct combine(!experts, !routes) path(direct)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  // expected-error@+1 {{stage 'pull' has no use for the kernel share(...): it adds no partial rows}}
+  %sum = xfer.pull %plan after(%in) on(core) kernel(@p) share(@p)
+  %sent = xfer.notify "done" after(%sum) on(link)
   %all = xfer.await "done" after(%sent) on(link)
 }

@@ -52,7 +52,7 @@ xfer.program @one_slot_across dispatch(!experts, !routes) path(hierarchical)
   %all = xfer.await "done" on(link)
 }
 
-// The share is summed while slices travel, and everything is over before the sums are added.
+// Everything has come before the first sum is made.
 // CHECK: xfer.program @two_phases_across
 xfer.program @two_phases_across combine(!experts, !routes) path(hierarchical) partial(f32)
     attributes {row_stride = 128 : i64, streaming_threshold = 0 : i64} {
@@ -65,10 +65,9 @@ xfer.program @two_phases_across combine(!experts, !routes) path(hierarchical) pa
   %part = xfer.reduce %plan after(%ask) into(%tx) acquires(%tx) on(core) kernel(@p)
   %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
   %land = xfer.fan_out %plan after(%there, %in) from(%rx) releases(%rx) on(core) kernel(@p)
-  %own = xfer.share %plan after(%in) on(core) kernel(@p)
-  %sent = xfer.notify "done" after(%part, %land, %own) on(link)
+  %sent = xfer.notify "done" after(%part, %land) on(link)
   %all = xfer.await "done" on(link)
-  %sum = xfer.pull %plan after(%all) on(core) kernel(@p)
+  %sum = xfer.pull %plan after(%all) on(core) kernel(@p) share(@p)
   %bye = xfer.notify "bye" after(%sum) on(link)
   %end = xfer.await "bye" on(link)
 }

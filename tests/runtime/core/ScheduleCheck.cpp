@@ -48,12 +48,14 @@ struct Schedule {
 private:
   uint32_t add(const char *name, uint32_t op, std::vector<uint32_t> waits, uint32_t flag = 0) {
     const bool kernel = op >= FARO_ABI_STAGE_PUSH && op != FARO_ABI_STAGE_ASK && op != FARO_ABI_STAGE_WIRE;
+    const bool share = op == FARO_ABI_STAGE_PULL || op == FARO_ABI_STAGE_SETTLE;
     faro_abi_stage stage{name,
                          op,
                          FARO_ABI_ON_CORE,
                          flag,
                          kernel ? 0 : FARO_ABI_NO_KERNEL,
                          FARO_ABI_NO_KERNEL,
+                         share ? 0 : FARO_ABI_NO_KERNEL,
                          FARO_ABI_BY_COPY,
                          FARO_ABI_NO_RING,
                          FARO_ABI_NO_RING,
@@ -94,11 +96,10 @@ private:
     const uint32_t reduce = slices("reduce", FARO_ABI_STAGE_REDUCE, {in, ask}, FARO_ABI_NO_RING, Tx);
     const uint32_t wire = slices("wire", FARO_ABI_STAGE_WIRE, {reduce}, Tx, Rx);
     const uint32_t out = slices("fan_out", FARO_ABI_STAGE_FAN_OUT, {in, wire}, Rx, FARO_ABI_NO_RING);
-    const uint32_t share = add("share", FARO_ABI_STAGE_SHARE, {in});
-    const uint32_t settle = slices("settle", FARO_ABI_STAGE_SETTLE, {out, share}, FARO_ABI_NO_RING, FARO_ABI_NO_RING);
+    const uint32_t settle = slices("settle", FARO_ABI_STAGE_SETTLE, {in, out}, FARO_ABI_NO_RING, FARO_ABI_NO_RING);
     const uint32_t landed = add("notify landed", FARO_ABI_STAGE_NOTIFY, {out}, 1);
     const uint32_t all = add("await landed", FARO_ABI_STAGE_AWAIT, {landed}, 1);
-    const uint32_t pull = add("pull", FARO_ABI_STAGE_PULL, {share, settle, all});
+    const uint32_t pull = add("pull", FARO_ABI_STAGE_PULL, {settle, all});
     const uint32_t done = add("notify done", FARO_ABI_STAGE_NOTIFY, {pull, reduce}, 2);
     add("await done", FARO_ABI_STAGE_AWAIT, {done}, 2);
   }
@@ -139,7 +140,7 @@ TEST(ScheduleCheck, refusesEachFaultOfADispatch) {
           {"ring 0 has 0 slots", [](Schedule &s) { s.rings[Tx].slots = 0; }},
           {"ring 1 has 8 slots of 100 bytes", [](Schedule &s) { s.rings[Rx].slot_bytes = 100; }},
           {"ring 1 has 8 slots of 1152921504606846976", [](Schedule &s) { s.rings[Rx].slot_bytes = 1ull << 60; }},
-          {"unknown operation 13", [](Schedule &s) { s.stages[3].op = 13; }},
+          {"unknown operation 12", [](Schedule &s) { s.stages[3].op = 12; }},
           {"resource 3", [](Schedule &s) { s.stages[3].resource = 3; }},
           {"(ask) moves rows against the direction",
            [](Schedule &s) { s.stage(FARO_ABI_STAGE_HAND).op = FARO_ABI_STAGE_ASK; }},
@@ -186,7 +187,12 @@ TEST(ScheduleCheck, refusesEachFaultOfACombine) {
           {"(pad) moves rows against the direction", [](Schedule &s) { s.stages.back().op = FARO_ABI_STAGE_PAD; }},
           {"(push) moves rows against the direction",
            [](Schedule &s) { s.stage(FARO_ABI_STAGE_PULL).op = FARO_ABI_STAGE_PUSH; }},
-          {"before the other ranks are ready", [](Schedule &s) { s.afterOf(FARO_ABI_STAGE_SHARE)[0] = 1; }},
+          {"names no kernel for this node's shares",
+           [](Schedule &s) { s.stage(FARO_ABI_STAGE_SETTLE).share_kernel = FARO_ABI_NO_KERNEL; }},
+          {"names no kernel for this node's shares",
+           [](Schedule &s) { s.stage(FARO_ABI_STAGE_PULL).share_kernel = Kernels; }},
+          {"names a kernel for shares, which it does not add",
+           [](Schedule &s) { s.stage(FARO_ABI_STAGE_REDUCE).share_kernel = 0; }},
           {"before the other ranks are ready", [](Schedule &s) { s.afterOf(FARO_ABI_STAGE_REDUCE)[0] = 0; }},
           {"0 stages of operation ask", [](Schedule &s) { s.stages[0].op = FARO_ABI_STAGE_NOTIFY; }},
       });
@@ -200,9 +206,9 @@ TEST(ScheduleCheck, survivesAnyNumbers) {
     Schedule s(round % 2 ? FARO_ABI_DISPATCH : FARO_ABI_COMBINE);
     faro_abi_stage &stage = s.stages[random() % s.stages.size()];
     uint32_t *const fields[] = {
-        &stage.op,         &stage.resource,     &stage.flag,     &stage.kernel,   &stage.streaming_kernel,
-        &stage.gather,     &stage.from,         &stage.into,     &stage.acquires, &stage.releases,
-        &s.rings[0].slots, &s.schedule.partial, &s.schedule.path};
+        &stage.op,           &stage.resource,   &stage.flag,         &stage.kernel,   &stage.streaming_kernel,
+        &stage.share_kernel, &stage.gather,     &stage.from,         &stage.into,     &stage.acquires,
+        &stage.releases,     &s.rings[0].slots, &s.schedule.partial, &s.schedule.path};
     *fields[random() % std::size(fields)] = random() % 3 ? uint32_t(random() % 16) : uint32_t(random());
     std::vector<uint32_t> &waits = s.after[random() % s.after.size()];
     if (!waits.empty() && random() % 4 == 0)

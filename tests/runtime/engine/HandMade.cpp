@@ -52,10 +52,12 @@ public:
   }
   faro_abi_stage &add(const char *name, faro_abi_stage_op op, std::vector<const char *> after, uint32_t kernel = ~0u) {
     EditableSchedule::Stage stage{};
+    const bool adds = !schedule.rings.empty() && (op == FARO_ABI_STAGE_PULL || op == FARO_ABI_STAGE_SETTLE);
     stage.table.name = name;
     stage.table.op = op;
     stage.table.kernel = kernel;
     stage.table.streaming_kernel = FARO_ABI_NO_KERNEL;
+    stage.table.share_kernel = adds ? 1 : FARO_ABI_NO_KERNEL;
     stage.table.from = stage.table.into = FARO_ABI_NO_RING;
     for (const char *before : after)
       stage.after.push_back(schedule.find(before));
@@ -100,11 +102,10 @@ EditableSchedule combineAcross(const ModuleShape &shape) {
   w.flag("open", "in", 0, {});
   w.add("ask", FARO_ABI_STAGE_ASK, {});
   w.slices("part", FARO_ABI_STAGE_REDUCE, {"in", "ask"}, 1, false);
-  w.add("own", FARO_ABI_STAGE_SHARE, {"in"}, 1);
   if (shape.settles)
-    w.add("some", FARO_ABI_STAGE_SETTLE, {"own", "out"}, 1);
+    w.add("some", FARO_ABI_STAGE_SETTLE, {"in", "out"}, 1);
   w.flag("land", "landed", 1, {"out"});
-  w.add("sum", FARO_ABI_STAGE_PULL, {shape.settles ? "some" : "own", "landed"}, 1);
+  w.add("sum", FARO_ABI_STAGE_PULL, {shape.settles ? "some" : "in", "landed"}, 1);
   w.flag("said", "all", 2, {"sum", "part"});
   return w.schedule;
 }

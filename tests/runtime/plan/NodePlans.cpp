@@ -135,18 +135,10 @@ TEST(NodePlan, remoteRowsAreTheTokensWithItemsThere) {
 
 TEST(NodePlan, localItemsAreTheRest) {
   forAllRanks([](const Batch &batch, uint32_t rank, const NodePlan &plan, const Plan &items) {
-    uint32_t share = 0;
     for (uint32_t token = 0; token < uint32_t(items.tokens); ++token) {
       const uint32_t begin = plan.localOffsets[token], end = plan.localOffsets[token + 1];
       EXPECT_EQ(listedChoices(items, plan.localItems, begin, end), choicesOf(batch, rank, token, plan.node));
-      if (begin == end)
-        continue;
-      ASSERT_LT(share, plan.shares);
-      EXPECT_EQ(plan.shareOffsets[share], begin);
-      EXPECT_EQ(plan.shareOffsets[++share], end);
     }
-    EXPECT_EQ(share, plan.shares);
-    EXPECT_EQ(plan.shareOffsets.size(), share + 1);
     EXPECT_EQ(plan.localItems.size() + plan.items.size(), items.places.size());
   });
 }
@@ -228,8 +220,7 @@ TEST(NodePlan, partialRowsAreUsedOnceAndSummedInTheOrderOfNodes) {
   forAll([](const Job &job) {
     for (uint32_t rank = 0; rank < job.plans.size(); ++rank) {
       const NodePlan &plan = job.plans[rank];
-      std::vector<int> used(plan.shares + plan.remoteRows());
-      uint32_t share = 0;
+      std::vector<int> used(plan.remoteRows());
       for (uint32_t token = 0; token < uint32_t(job.batch.plans[rank].tokens); ++token) {
         uint32_t at = plan.partialOffsets[token];
         for (uint32_t node = 0; node < job.batch.topology.nodes(); ++node) {
@@ -237,23 +228,21 @@ TEST(NodePlan, partialRowsAreUsedOnceAndSummedInTheOrderOfNodes) {
             continue;
           ASSERT_LT(at, plan.partialOffsets[token + 1]);
           const uint32_t row = plan.partialRows[at++];
+          if (node == plan.node) {
+            EXPECT_EQ(row, NodePlan::OwnShare);
+            continue;
+          }
           ASSERT_LT(row, used.size());
           ++used[row];
-          if (node == plan.node) {
-            EXPECT_EQ(row, share++);
-          } else {
-            const uint32_t remote = row - plan.shares;
-            EXPECT_EQ(plan.partialRowOf(remote), row);
-            EXPECT_EQ(plan.rowToken[remote], token);
-            EXPECT_TRUE(remote >= plan.firstRow[node] && remote < plan.firstRow[node + 1]);
-          }
+          EXPECT_EQ(plan.rowToken[row], token);
+          EXPECT_TRUE(row >= plan.firstRow[node] && row < plan.firstRow[node + 1]);
         }
         EXPECT_EQ(at, plan.partialOffsets[token + 1]);
       }
       EXPECT_TRUE(std::all_of(used.begin(), used.end(), [](int n) { return n == 1; }));
       const auto neighbours = job.batch.topology.ranksOf(plan.node);
       for (uint32_t i = 0; i < neighbours.size(); ++i)
-        EXPECT_EQ(plan.partialRowsOfRank[i], job.plans[neighbours[i]].shares + job.plans[neighbours[i]].remoteRows());
+        EXPECT_EQ(plan.partialRowsOfRank[i], job.plans[neighbours[i]].remoteRows());
     }
   });
 }

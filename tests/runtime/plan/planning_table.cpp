@@ -40,8 +40,7 @@ double sizeOf(const Plan &p) {
 
 double sizeOf(const NodePlan &p) {
   return mebibytes(p.firstRow, p.rowToken, p.rowItems, p.items, p.pieces, p.localOffsets, p.localItems, p.sends,
-                   p.loads, p.receives, p.transitRowsOfRank, p.shareOffsets, p.partialOffsets, p.partialRows,
-                   p.partialRowsOfRank);
+                   p.loads, p.receives, p.transitRowsOfRank, p.partialOffsets, p.partialRows, p.partialRowsOfRank);
 }
 
 struct Job {

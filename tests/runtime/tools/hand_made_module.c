@@ -46,13 +46,13 @@ static void pull(void *out, int64_t stride, const uint32_t *offsets, const uint6
 }
 
 static const uint32_t after[4][1] = {{0}, {1}, {2}, {3}};
-#define NO_KERNELS FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL
+#define NO_KERNELS FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL
 #define NO_RINGS FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0
 #define STAGES(move, kernel)                                                                                           \
   {                                                                                                                    \
     {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, NO_KERNELS, 0, NO_RINGS, 0, 0},                               \
         {"opened", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, NO_KERNELS, 0, NO_RINGS, 1, after[0]},                   \
-        {"move", move, FARO_ABI_ON_CORE, 0, kernel, FARO_ABI_NO_KERNEL, 0, NO_RINGS, 1, after[1]},                     \
+        {"move", move, FARO_ABI_ON_CORE, 0, kernel, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 0, NO_RINGS, 1, after[1]}, \
         {"done", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 1, NO_KERNELS, 0, NO_RINGS, 1, after[2]}, {                  \
       "all done", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 1, NO_KERNELS, 0, NO_RINGS, 1, after[3]                      \
     }                                                                                                                  \

@@ -220,7 +220,7 @@ class Schedules(RunTest):
             # Rows that a neighbour has not handed over yet would be sent.
             (r", %await_handed\)", ")", "xfer.gather", ("'gather'", "'hand'")),
             # Partial rows would be added that have not come yet.
-            (r", %await_landed\)", ")", "xfer.pull %plan after(%settle, %share", ("'pull'", "'fan_out'")),
+            (r", %await_landed\)", ", %await_open)", "xfer.pull %plan after(%settle", ("'pull'", "'fan_out'")),
         ):
             with self.subTest(where):
                 self.check_refused_at(self.edited(text, pattern, replacement), where, *words)
