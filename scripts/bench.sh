@@ -5,7 +5,7 @@
 #   scripts/bench.sh --shapes    hidden sizes x top-k x dtypes: share of the bound for each (half an hour)
 #   scripts/bench.sh --all       both
 #   scripts/bench.sh --nodes     across nodes: peers over UCX and MPI, on namespaces of this machine with links of 1 Gbit/s and
-#                                without limit (10 minutes; needs root); --into fills the page's tables across nodes
+#                                without limit (14 minutes; needs root); --into fills the page's tables across nodes
 #   scripts/bench.sh --compare OLD   this project's figures in --out beside those in the folder OLD
 #   scripts/bench.sh --check     no times: that all methods move the right rows, for shapes that are no multiple of anything
 # Also: --build DIR (default: build), --out DIR (default: out/bench; one .json and one .txt a run, and tables.md),
@@ -115,9 +115,9 @@ if [ "$mode" = nodes ]; then
     shift 3
     run "nodes.$shape.1gbit.$name" "$shape@1gbit" --op all --tokens 1024 --iterations "$iterations" "$@"
   }
-  shaped uniform 2x2 5
+  shaped uniform 2x2 9
   run nodes.2x2.none.uniform 2x2@none --op all --tokens 1024 --iterations 11
-  shaped single-node 2x2 3 --routing single-node
+  shaped single-node 2x2 9 --routing single-node
   shaped bimodal 2x2 3 --routing bimodal
   shaped uniform 4x2 3
   shaped real-like 4x2 3 --routing group-limited
