@@ -68,7 +68,7 @@ public:
   explicit EmitKernelsPass(const EmitKernelsOptions &options) {
     tile = options.tile;
     vector = options.vector;
-    sourceAlignment = options.sourceAlignment;
+    rowAlignment = options.rowAlignment;
     prefetch = options.prefetch;
   }
 
@@ -80,7 +80,7 @@ public:
   }
 
   void runOnOperation() final {
-    const EmitKernelsOptions options{tile, vector, sourceAlignment, prefetch};
+    const EmitKernelsOptions options{tile, vector, rowAlignment, prefetch};
     if (failed(checkOptions(options)))
       return signalPassFailure();
     emitted.clear();
@@ -94,10 +94,10 @@ private:
   LogicalResult checkOptions(const EmitKernelsOptions &options) {
     const auto power = [](int64_t value) { return value > 0 && std::has_single_bit(uint64_t(value)); };
     if (!power(options.vector) || options.vector < 16 || options.vector > 64 || !power(options.tile) ||
-        options.tile < options.vector || !power(options.sourceAlignment) || options.prefetch < 0)
+        options.tile < options.vector || !power(options.rowAlignment) || options.prefetch < 0)
       return getOperation().emitError()
              << "xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 and tile >= vector, found tile = "
-             << options.tile << ", vector = " << options.vector << ", source-alignment = " << options.sourceAlignment;
+             << options.tile << ", vector = " << options.vector << ", row-alignment = " << options.rowAlignment;
     return success();
   }
 
@@ -171,9 +171,9 @@ private:
   Option<int64_t> tile{*this, "tile", llvm::cl::desc("bytes of a row that a push holds in registers"),
                        llvm::cl::init(512)};
   Option<int64_t> vector{*this, "vector", llvm::cl::desc("bytes of one load or store"), llvm::cl::init(64)};
-  Option<int64_t> sourceAlignment{*this, "source-alignment",
-                                  llvm::cl::desc("what rows that are read are a multiple of, in bytes"),
-                                  llvm::cl::init(1)};
+  Option<int64_t> rowAlignment{
+      *this, "row-alignment",
+      llvm::cl::desc("what rows start at a multiple of, in bytes, as far as their size lets them"), llvm::cl::init(1)};
   Option<int64_t> prefetch{*this, "prefetch", llvm::cl::desc("how many bytes of its rows a pull asks for ahead"),
                            llvm::cl::init(8192)};
   llvm::StringMap<Emitted> emitted;

@@ -144,7 +144,7 @@ private:
       SmallVector<Value> next;
       for (const Piece &piece : tile.pieces) {
         Value loaded = kernel.load(each.row, kernel.add(at, piece.offset), numeric.loadType(piece.bytes),
-                                   alignmentOf({options.sourceAlignment, piece.offset}));
+                                   alignmentOf({options.rowAlignment, shape.stride, piece.offset}));
         for (Value part : numeric.widen(loaded, piece.bytes)) {
           Value factor = vector::BroadcastOp::create(b, loc, part.getType(), each.weight);
           // Two roundings, as the contract says: no fastmath flag lets these become one.
@@ -179,11 +179,14 @@ private:
     }
   }
 
+  /// `out` is the user's, whose rows lie next to each other.
+  int64_t outAlignment() const { return alignmentOf({options.rowAlignment, inOut(shape.bytes)}); }
+
   /// Bits of the stored element at `piece` of the row that is stored, of which `left` bytes are the row's.
   void storePiece(Value at, const Piece &piece, Value bits, int64_t left) {
-    // `out` is the user's; the streaming form asks for 64 bytes.
+    // The streaming form asks for 64 bytes.
     const bool aligned = shape.streaming && shape.stride % 64 == 0;
-    const int64_t alignment = aligned ? alignmentOf({piece.offset, inOut(tileBytes())}) : 1;
+    const int64_t alignment = alignmentOf({aligned ? 64 : outAlignment(), piece.offset, inOut(tileBytes())});
     if (left >= piece.bytes)
       kernel.store(bits, out, kernel.add(at, piece.offset), alignment, aligned && piece.bytes == options.vector);
     else if (left > 0)
@@ -229,8 +232,8 @@ private:
       SmallVector<int64_t> mask;
       for (int64_t lane = 0; lane < each.bytes / unit; ++lane)
         mask.push_back(each.offset / unit + lane);
-      kernel.store(shuffle(lanes, lanes, mask), out, kernel.add(at, piece.offset + each.offset), 1,
-                   /*streaming=*/false);
+      kernel.store(shuffle(lanes, lanes, mask), out, kernel.add(at, piece.offset + each.offset),
+                   alignmentOf({outAlignment(), piece.offset + each.offset, inOut(tileBytes())}), /*streaming=*/false);
     }
   }
 

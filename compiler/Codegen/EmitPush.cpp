@@ -44,6 +44,9 @@ private:
     Value value;
   };
 
+  /// The user's rows lie next to each other.
+  int64_t sourceAlignment() const { return alignmentOf({options.rowAlignment, shape.bytes}); }
+
   Type typeOf(int64_t bytes) {
     if (bytes < 4)
       return kernel.i(unsigned(8 * bytes));
@@ -54,7 +57,7 @@ private:
     SmallVector<Loaded> loaded;
     for (const Piece &piece : piecesOf(begin, end, options.vector))
       loaded.push_back({piece, kernel.load(source, kernel.add(at, piece.offset), typeOf(piece.bytes),
-                                           alignmentOf({options.sourceAlignment, piece.offset}))});
+                                           alignmentOf({sourceAlignment(), piece.offset}))});
     return loaded;
   }
 
@@ -81,7 +84,7 @@ private:
     const int64_t unit = shape.element == FARO_ABI_F32 ? 4 : 2, lanes = options.vector / unit;
     VectorType type = kernel.vectorOf(lanes, kernel.i(unsigned(8 * unit)));
     const int64_t from = whole + partial - options.vector;
-    Value last = kernel.load(source, kernel.add(zero, from), type, alignmentOf({options.sourceAlignment, from}));
+    Value last = kernel.load(source, kernel.add(zero, from), type, alignmentOf({sourceAlignment(), from}));
     Value zeros = kernel.zero(type);
     SmallVector<int64_t> mask;
     for (int64_t lane = 0; lane < lanes; ++lane)

@@ -20,12 +20,16 @@ struct EmitKernelsOptions {
   int64_t tile = 512;
   /// Bytes of one load or store: a cache line of a CPU, or a GPU's 128 bits.
   int64_t vector = 64;
-  /// What the rows that a kernel reads, and the distances between them, are a multiple of. 1 costs a CPU nothing.
-  int64_t sourceAlignment = 1;
+  /// What rows start at a multiple of, the user's too, as far as the size of a row lets them: rows of 574 bytes lie at
+  /// multiples of 2. 1 costs a CPU nothing.
+  int64_t rowAlignment = 1;
   /// How many bytes a pull asks for before it needs them, of all rows of a token together: bandwidth times latency of a
   /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead.
   int64_t prefetch = 8192;
 };
+
+/// How kernels for a CUDA device are written. The same kernels run on a CPU, slower.
+EmitKernelsOptions cudaKernelOptions();
 
 std::unique_ptr<mlir::Pass> createEmitKernelsPass(const EmitKernelsOptions &options = {});
 std::unique_ptr<mlir::Pass> createExpandF16Pass();

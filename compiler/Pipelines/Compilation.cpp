@@ -1,6 +1,7 @@
 #include "compiler/Pipelines/Compilation.h"
 
 #include "compiler/Codegen/Module/BuildModule.h"
+#include "compiler/Codegen/Module/ModuleTables.h"
 #include "compiler/Pipelines/CheckText.h"
 #include "dialect/Xfer/XferDialect.h"
 
@@ -148,12 +149,13 @@ std::string Compilation::print() {
   return printed;
 }
 
-LogicalResult Compilation::toLLVM(llvm::ArrayRef<CpuTarget> targets) {
+LogicalResult Compilation::toLLVM(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images) {
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> made = makeTargetMachine();
   if (!made)
     return fail(made.takeError());
   machine = std::move(*made);
-  FailureOr<std::unique_ptr<llvm::Module>> built = buildModule(*mlirModule, targets, text, llvmContext, *machine);
+  FailureOr<std::unique_ptr<llvm::Module>> built =
+      buildModule(*mlirModule, targets, images, text, llvmContext, *machine);
   if (failed(built))
     return failure();
   llvmModule = std::move(*built);

@@ -3,7 +3,7 @@
 //   text ──parse──► MLIR ──lowerTo(phase)──► MLIR ──toLLVM──► LLVM ──toObject──► object
 #pragma once
 
-#include "compiler/Codegen/Module/CpuTarget.h"
+#include "compiler/Codegen/Module/ModuleTables.h"
 #include "compiler/Codegen/Module/Object.h"
 #include "compiler/Pipelines/Pipelines.h"
 
@@ -38,8 +38,8 @@ public:
   mlir::ModuleOp module() { return *mlirModule; }
   std::string print();
 
-  /// The kernels of every target and the tables, optimised. Requires the level Kernels.
-  llvm::LogicalResult toLLVM(llvm::ArrayRef<CpuTarget> targets);
+  /// The kernels of every target and the tables, optimised; `images` go along. Requires the level Kernels.
+  llvm::LogicalResult toLLVM(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images = {});
   std::string printLLVM();
 
   /// Requires toLLVM; once.

@@ -218,6 +218,23 @@ typedef struct faro_abi_kernel_set {
   const faro_abi_kernel *kernels;
 } faro_abi_kernel_set;
 
+/* Kernels for CUDA devices, as their driver takes them: functions of the same names as the kernels of each kernel set.
+ * A cubin runs on devices of its architecture's major version and of the same or a higher minor one (sm_90: 9.0), PTX
+ * on devices of its architecture and all later ones. A launch may have any number of blocks and of threads: kernels
+ * spread tokens over blocks and a row over threads. */
+typedef enum faro_abi_image_format {
+  FARO_ABI_CUBIN = 1,
+  FARO_ABI_PTX = 2 /* text, zero-terminated */
+} faro_abi_image_format;
+
+typedef struct faro_abi_image {
+  const char *target;    /* for people: "cuda:sm_90" */
+  uint32_t format;       /* faro_abi_image_format */
+  uint32_t architecture; /* 90 for sm_90 */
+  const uint8_t *data;
+  uint64_t size; /* without the zero behind PTX */
+} faro_abi_image;
+
 typedef struct faro_abi_module {
   uint32_t magic;
   uint32_t version;
@@ -233,6 +250,8 @@ typedef struct faro_abi_module {
   uint32_t kernel_set_count;
   const faro_abi_program *programs;
   const faro_abi_kernel_set *kernel_sets; /* each holds the same kernels under the same indices */
+  uint32_t image_count, reserved;
+  const faro_abi_image *images;
 } faro_abi_module;
 
 #ifdef __cplusplus

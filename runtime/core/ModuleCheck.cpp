@@ -96,8 +96,24 @@ static std::string checkSchedules(const faro_abi_program &program, uint32_t kern
   return {};
 }
 
+static std::string checkImages(const faro_abi_module &m) {
+  if (m.image_count && !m.images)
+    return fmt::format("{} device images, but no table of them", m.image_count);
+  for (uint32_t i = 0; i < m.image_count; ++i) {
+    const faro_abi_image &image = m.images[i];
+    if (!image.target || !image.data || image.size == 0 ||
+        (image.format != FARO_ABI_CUBIN && image.format != FARO_ABI_PTX))
+      return fmt::format("device image {} has no target or data, or format {}", i, image.format);
+    if (image.format == FARO_ABI_PTX && image.data[image.size] != 0)
+      return fmt::format("device image {} ({}) is PTX that does not end with a zero", i, image.target);
+  }
+  return {};
+}
+
 Status checkModule(const faro_abi_module &m, const std::string &name) {
   FARO_RETURN_IF_ERROR(checkHeader(m, name));
+  if (std::string wrong = checkImages(m); !wrong.empty())
+    return corrupt(name, wrong);
   for (uint32_t s = 0; s < m.kernel_set_count; ++s) {
     const faro_abi_kernel_set &set = m.kernel_sets[s];
     if (!set.target || set.kernel_count != m.kernel_sets[0].kernel_count || (set.kernel_count && !set.kernels))

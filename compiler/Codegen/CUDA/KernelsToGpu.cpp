@@ -9,6 +9,7 @@
 // Loops over blocks and threads stride by the size of the launch, so any grid is right. What follows is MLIR's
 // gpu-lower-to-nvvm-pipeline.
 #include "compiler/Codegen/CPU/LeafToLLVM.h"
+#include "compiler/Codegen/CUDA/RowAccess.h"
 #include "compiler/Codegen/Passes.h"
 #include "dialect/Xfer/XferDialect.h"
 
@@ -102,6 +103,8 @@ private:
     RewritePatternSet patterns(&getContext());
     // No prefetches: what hides latency here is many threads.
     populateLeafToLLVM(converter, patterns, {GlobalMemory, /*prefetches=*/false, /*x86Fence=*/false});
+    populateRowAccess(converter, patterns);
+    markReadOnlyLoads(kernels);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, converter);
     ConversionTarget target(getContext());
     target.addIllegalDialect<xfer::XferDialect>();

@@ -29,14 +29,6 @@ std::optional<int> parseCudaTarget(std::string_view text) {
   return number;
 }
 
-EmitKernelsOptions cudaKernelOptions() {
-  EmitKernelsOptions options;
-  // One 128-bit access of a thread at a time: neighbours take neighbouring pieces, so that a warp's are whole lines.
-  options.tile = options.vector = options.sourceAlignment = 16;
-  options.prefetch = 0;
-  return options;
-}
-
 void registerCuda(DialectRegistry &registry) {
   registerAllDialects(registry);
   registerAllExtensions(registry);

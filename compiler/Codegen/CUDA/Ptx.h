@@ -14,10 +14,6 @@ namespace faro::compiler {
 /// An NVIDIA architecture that PTX can be written for, as its number: 90 for "sm_90". Nothing when it is none.
 std::optional<int> parseCudaTarget(std::string_view text);
 
-/// The tile of a thread and the alignment that it needs.
-struct EmitKernelsOptions;
-EmitKernelsOptions cudaKernelOptions();
-
 /// Dialects and interfaces that toPtx needs.
 void registerCuda(mlir::DialectRegistry &registry);
 

@@ -72,11 +72,12 @@ void registerModuleTranslation(DialectRegistry &registry) {
 }
 
 FailureOr<std::unique_ptr<llvm::Module>> buildModule(ModuleOp module, llvm::ArrayRef<CpuTarget> targets,
-                                                     llvm::StringRef specText, llvm::LLVMContext &context,
-                                                     const llvm::TargetMachine &machine) {
+                                                     llvm::ArrayRef<ImageTable> images, llvm::StringRef specText,
+                                                     llvm::LLVMContext &context, const llvm::TargetMachine &machine) {
   FailureOr<ModuleTables> tables = collectTables(module);
   if (failed(tables))
     return failure();
+  tables->images.assign(images.begin(), images.end());
   auto kernels = module.lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
   for (const std::string &kernel : tables->kernels)
     if (!kernels || !kernels.lookupSymbol(kernel))

@@ -25,12 +25,16 @@ class ModuleOp;
 
 namespace faro::compiler {
 
+struct ImageTable;
+
 /// What lowering and translation need beside the dialects themselves.
 void registerModuleTranslation(mlir::DialectRegistry &registry);
 
-/// `module` holds xfer.program operations and their kernels, and stays as it is. Faults are diagnosed there.
+/// `module` holds xfer.program operations and their kernels, and stays as it is. Faults are diagnosed there. `images`:
+/// of the same kernels, for devices.
 llvm::FailureOr<std::unique_ptr<llvm::Module>> buildModule(mlir::ModuleOp module, llvm::ArrayRef<CpuTarget> targets,
-                                                           llvm::StringRef specText, llvm::LLVMContext &context,
+                                                           llvm::ArrayRef<ImageTable> images, llvm::StringRef specText,
+                                                           llvm::LLVMContext &context,
                                                            const llvm::TargetMachine &machine);
 
 } // namespace faro::compiler

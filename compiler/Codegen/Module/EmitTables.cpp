@@ -101,6 +101,12 @@ public:
         {text(target.name, "target.name"), u32(target.level), u32(kernels.size()), array(kernels, "set.kernels")});
   }
 
+  Constant *image(const ImageTable &image) {
+    static_assert(sizeof(faro_abi_image) == 32);
+    return structure({text(image.target, "image.target"), u32(image.format), u32(image.architecture),
+                      text(image.data, "image.data"), u64(image.data.size())});
+  }
+
 private:
   llvm::Module &module;
   llvm::LLVMContext &context;
@@ -115,23 +121,38 @@ std::string kernelSymbol(llvm::StringRef kernel, const CpuTarget &target) {
 
 void emitTables(llvm::Module &module, const ModuleTables &tables, llvm::ArrayRef<CpuTarget> targets,
                 llvm::StringRef specText) {
-  static_assert(sizeof(faro_abi_module) == 120 && offsetof(faro_abi_module, spec_sha256) == 56);
+  static_assert(sizeof(faro_abi_module) == 136 && offsetof(faro_abi_module, spec_sha256) == 56);
   TableEmitter emit(module);
-  llvm::SmallVector<Constant *> programs, sets;
+  llvm::SmallVector<Constant *> programs, sets, images;
   for (const ProgramTable &program : tables.programs)
     programs.push_back(emit.program(program));
   for (const CpuTarget &target : targets)
     sets.push_back(emit.kernelSet(tables, target));
+  for (const ImageTable &image : tables.images)
+    images.push_back(emit.image(image));
 
   const std::array<uint8_t, 32> hash =
       llvm::SHA256::hash(llvm::ArrayRef(reinterpret_cast<const uint8_t *>(specText.data()), specText.size()));
-  Constant *value = emit.structure(
-      {emit.u32(FARO_ABI_MAGIC), emit.u32(FARO_ABI_VERSION), emit.u32(sizeof(faro_abi_module)),
-       emit.u32(sizeof(faro_abi_program)), emit.u32(sizeof(faro_abi_schedule)), emit.u32(sizeof(faro_abi_ring)),
-       emit.u32(sizeof(faro_abi_stage)), emit.u32(sizeof(faro_abi_kernel_set)), emit.text(producer(), "producer"),
-       emit.text(specText, "spec"), emit.u64(specText.size()), emit.bytes(hash),
-       emit.structure({emit.u32(tables.mesh.nodes), emit.u32(tables.mesh.ranks_per_node)}), emit.u32(programs.size()),
-       emit.u32(sets.size()), emit.array(programs, "programs"), emit.array(sets, "kernel_sets")});
+  Constant *value = emit.structure({emit.u32(FARO_ABI_MAGIC),
+                                    emit.u32(FARO_ABI_VERSION),
+                                    emit.u32(sizeof(faro_abi_module)),
+                                    emit.u32(sizeof(faro_abi_program)),
+                                    emit.u32(sizeof(faro_abi_schedule)),
+                                    emit.u32(sizeof(faro_abi_ring)),
+                                    emit.u32(sizeof(faro_abi_stage)),
+                                    emit.u32(sizeof(faro_abi_kernel_set)),
+                                    emit.text(producer(), "producer"),
+                                    emit.text(specText, "spec"),
+                                    emit.u64(specText.size()),
+                                    emit.bytes(hash),
+                                    emit.structure({emit.u32(tables.mesh.nodes), emit.u32(tables.mesh.ranks_per_node)}),
+                                    emit.u32(programs.size()),
+                                    emit.u32(sets.size()),
+                                    emit.array(programs, "programs"),
+                                    emit.array(sets, "kernel_sets"),
+                                    emit.u32(images.size()),
+                                    emit.u32(0),
+                                    emit.array(images, "images")});
   auto *global = new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
                                           llvm::GlobalValue::ExternalLinkage, value, FARO_ABI_SYMBOL);
   global->setAlignment(llvm::Align(8));

@@ -63,9 +63,17 @@ struct ProgramTable {
   std::vector<ScheduleTable> schedules;
 };
 
+struct ImageTable {
+  std::string target;  ///< "cuda:sm_90"
+  uint32_t format = 0; ///< faro_abi_image_format
+  uint32_t architecture = 0;
+  std::string data;
+};
+
 struct ModuleTables {
   faro_abi_mesh mesh{};
   std::vector<ProgramTable> programs;
+  std::vector<ImageTable> images;   ///< of CUDA devices
   std::vector<std::string> kernels; ///< symbols; a kernel's place here is its index in every kernel set
 };
 

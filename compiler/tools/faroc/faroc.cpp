@@ -1,4 +1,5 @@
 // faroc: compiles a spec ahead of time, or shows what becomes of it on the way.
+#include "compiler/Codegen/CUDA/Images.h"
 #include "compiler/Codegen/CUDA/Ptx.h"
 #include "compiler/Codegen/Module/ModuleTables.h"
 #include "compiler/Pipelines/Compilation.h"
@@ -6,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 
@@ -15,8 +17,8 @@ using namespace faro::compiler;
 
 struct Options {
   std::string input, output, compileTo, dumpDirectory, targets = "cpu", wire = wireClassName(WireClass::Tcp);
-  bool cpu = false;
-  std::optional<int> cuda;
+  bool cpu = false, usage = false;
+  std::vector<int> cuda; ///< architectures, ascending
 };
 
 int complain(const std::string &message) {
@@ -24,18 +26,20 @@ int complain(const std::string &message) {
   return 1;
 }
 
-/// "cpu", "cuda:sm_90", or both; a message when it is neither.
+/// "cpu", "cuda:sm_90", or several of them; a message when there is something else.
 std::string readTargets(Options &options) {
   std::stringstream list(options.targets);
   for (std::string target; std::getline(list, target, ',');) {
     if (target == "cpu")
       options.cpu = true;
-    else if (std::optional<int> architecture = parseCudaTarget(target); architecture && !options.cuda)
-      options.cuda = architecture;
+    else if (std::optional<int> architecture = parseCudaTarget(target))
+      options.cuda.push_back(*architecture);
     else
       return "--target: unknown '" + target + "'; expected cpu or cuda:sm_<number>, such as cuda:sm_90";
   }
-  if (!options.cpu && !options.cuda)
+  std::sort(options.cuda.begin(), options.cuda.end());
+  options.cuda.erase(std::unique(options.cuda.begin(), options.cuda.end()), options.cuda.end());
+  if (!options.cpu && options.cuda.empty())
     return "--target: expected cpu or cuda:sm_<number>, found nothing";
   return {};
 }
@@ -44,17 +48,19 @@ std::string readTargets(Options &options) {
 std::string checkOptions(Options &options) {
   if (std::string wrong = readTargets(options); !wrong.empty())
     return wrong;
-  const bool ptx = options.compileTo == "ptx";
-  if (ptx && !options.cuda)
+  const bool ptx = options.compileTo == "ptx", kernels = options.compileTo == "kernels";
+  if (ptx && options.cuda.empty())
     return "--compile-to=ptx needs --target=cuda:sm_<number>";
-  if (options.compileTo.empty() && options.cuda)
-    return "modules with CUDA kernels cannot be written yet; --compile-to=kernels and --compile-to=ptx show them, and "
-           "--target=cpu compiles for the CPU";
+  if ((ptx && options.cuda.size() > 1) || (kernels && options.cuda.size() + options.cpu > 1))
+    return "--compile-to=" + options.compileTo + " shows one target at a time, found --target=" + options.targets;
+  if (options.compileTo.empty() && !options.cpu)
+    return "a module has kernels for the CPU in any case: its tables and schedules are for the host; give "
+           "--target=cpu," +
+           options.targets;
+  if (options.usage && (options.cuda.empty() || !options.compileTo.empty()))
+    return "--kernel-usage needs --target=cpu,cuda:sm_<number> and a module as output";
   if ((options.compileTo == "llvm" || options.compileTo == "asm") && !options.cpu)
     return "--compile-to=" + options.compileTo + " is for --target=cpu; for CUDA there is --compile-to=ptx";
-  if (options.compileTo == "kernels" && options.cpu && options.cuda)
-    return "--compile-to=kernels shows one target at a time; give --target=cpu or --target=" +
-           options.targets.substr(options.targets.find("cuda"));
   if (options.compileTo.empty() && options.output.empty()) {
     if (options.input == "-")
       return "what is read from standard input has no name to derive the output's from; give -o OUT.so";
@@ -73,13 +79,18 @@ public:
                               [](const std::string &message) { std::cerr << message << '\n'; }, dialects()) {}
 
   llvm::LogicalResult run() {
-    const bool isCuda = options.cuda && (options.compileTo == "kernels" || options.compileTo == "ptx");
+    const bool isCuda = !options.cuda.empty() && (options.compileTo == "kernels" || options.compileTo == "ptx");
     const std::optional<Phase> wanted = phaseFromName(options.compileTo);
     const Phase end = wanted && *wanted < Phase::Kernels ? *wanted : Phase::Kernels;
-    if (failed(compilation.parse()) ||
-        failed(compilation.lowerTo(
-            end, {*wireClassFromName(options.wire), isCuda ? cudaKernelOptions() : EmitKernelsOptions()},
-            [&](Phase phase) { return dump(phase, compilation.print()); })))
+    const LoweringOptions lowering{*wireClassFromName(options.wire),
+                                   isCuda ? cudaKernelOptions() : EmitKernelsOptions()};
+    const auto reached = [&](Phase phase) { return dump(phase, compilation.print()); };
+    if (failed(compilation.parse()) || failed(compilation.lowerTo(std::min(end, Phase::Xfer), lowering, reached)))
+      return llvm::failure();
+    // Kernels for devices are written from the same schedule, with tiles of their own.
+    if (!options.cuda.empty() && options.compileTo.empty() && failed(makeImages()))
+      return llvm::failure();
+    if (failed(compilation.lowerTo(end, lowering, reached)))
       return llvm::failure();
     if (isCuda)
       return finishCuda();
@@ -90,7 +101,7 @@ public:
 
 private:
   const mlir::DialectRegistry *dialects() {
-    if (!options.cuda)
+    if (options.cuda.empty())
       return nullptr;
     registerCuda(registry);
     return &registry;
@@ -101,12 +112,33 @@ private:
       return llvm::failure();
     if (options.compileTo == "kernels")
       return write(compilation.print());
-    llvm::FailureOr<std::string> ptx = toPtx(compilation.module(), *options.cuda);
+    llvm::FailureOr<std::string> ptx = toPtx(compilation.module(), options.cuda.front());
     return failed(ptx) ? llvm::failure() : write(*ptx);
   }
 
+  llvm::LogicalResult makeImages() {
+    const std::string ptxas = findPtxas();
+    if (ptxas.empty())
+      std::cerr << "faroc: note: no ptxas in FARO_PTXAS, PATH, CUDA_HOME/bin or /usr/local/cuda/bin; the module "
+                   "carries PTX, which the driver assembles where it runs\n";
+    llvm::FailureOr<CudaImages> made = makeCudaImages(compilation.module(), options.cuda, ptxas);
+    if (failed(made))
+      return llvm::failure();
+    images = std::move(made->images);
+    if (options.usage)
+      printUsage(*made);
+    return llvm::success();
+  }
+
+  static void printUsage(const CudaImages &made) {
+    std::cout << "| target | kernel | registers | spilled bytes | stack bytes |\n| --- | --- | --- | --- | --- |\n";
+    for (const auto &[target, usage] : made.usage)
+      std::cout << "| " << target << " | " << usage.kernel << " | " << usage.registers << " | "
+                << usage.spillStores + usage.spillLoads << " | " << usage.stack << " |\n";
+  }
+
   llvm::LogicalResult finishCpu(std::optional<Phase> wanted) {
-    if (failed(compilation.toLLVM(aotTargets())))
+    if (failed(compilation.toLLVM(aotTargets(), images)))
       return llvm::failure();
     if (!options.dumpDirectory.empty() && failed(dump(Phase::LLVM, compilation.printLLVM())))
       return llvm::failure();
@@ -145,6 +177,7 @@ private:
   const Options &options;
   mlir::DialectRegistry registry;
   Compilation compilation;
+  std::vector<ImageTable> images;
 };
 
 } // namespace
@@ -155,6 +188,7 @@ int main(int argc, char **argv) {
   app.add_option("SPEC", options.input, "the spec; - reads standard input")->required();
   app.add_option("-o,--output", options.output, "the module to write (default: SPEC's name with .so)");
   app.add_option("--target", options.targets, "cpu and cuda:sm_<number>, separated by commas")->capture_default_str();
+  app.add_flag("--kernel-usage", options.usage, "print what ptxas says of registers and spills, a CUDA kernel a line");
   app.add_option("--wire", options.wire, "what is between nodes, for the choice of slices")
       ->check(CLI::IsMember({wireClassName(WireClass::Tcp), wireClassName(WireClass::Rdma)}))
       ->capture_default_str();

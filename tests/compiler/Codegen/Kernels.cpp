@@ -71,13 +71,15 @@ static KernelSet readSet(const faro_abi_module &module, const faro_abi_kernel_se
   return kernels;
 }
 
-Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials) {
+Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials,
+                       const EmitKernelsOptions &options) {
   std::string said;
   Compilation compilation(specOf(element, columns, f32Partials), "spec",
                           [&](const std::string &text) { said += text + "\n"; });
   std::vector<CpuTarget> targets = aotTargets();
   targets.push_back(llvm::cantFail(hostTarget()));
-  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Kernels)) || failed(compilation.toLLVM(targets)))
+  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Kernels, {WireClass::Tcp, options})) ||
+      failed(compilation.toLLVM(targets)))
     throw std::runtime_error(said);
   auto object = compilation.toCode(Output::Object);
   if (failed(object))

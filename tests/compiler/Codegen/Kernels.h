@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/Codegen/Module/JitModule.h"
+#include "compiler/Codegen/Passes.h"
 #include "compiler/Interpreter/Reference.h"
 
 #include <gtest/gtest.h>
@@ -41,7 +42,9 @@ struct Kernels {
 };
 
 /// Compiles for x86-64, v3, v4 and this machine, and leaves out what it cannot run. Throws when anything goes wrong.
-Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials = false);
+/// `options`: how kernels are written.
+Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials = false,
+                       const compiler::EmitKernelsOptions &options = {});
 
 /// Memory that ends where an inaccessible page begins.
 class EdgeMemory {

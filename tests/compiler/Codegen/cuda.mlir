@@ -3,6 +3,8 @@
 // RUN: faroc %faro_src/examples/02_deepseek_v3/moe.mlir --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=PTX
 // RUN: faroc %faro_src/examples/02_deepseek_v3/moe.mlir --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=TWICE
 
+// RUN: faroc %faro_src/examples/02_deepseek_v3/moe.mlir --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=WHOLE
+
 // GPU: gpu.module @kernels
 // GPU: gpu.func @dispatch_push(%{{.*}}: !llvm.ptr<1> {llvm.noalias, llvm.readonly}, %{{.*}}: i64, {{.*}}) kernel
 // GPU: gpu.block_id x
@@ -11,18 +13,39 @@
 // GPU: gpu.return
 
 // PTX: .target sm_90
+// A row is read once, past the first cache, by 128 bits a thread; where nobody writes it meanwhile, by the read-only path.
 // PTX-LABEL: .entry dispatch_push(
-// PTX: ld.global.nc.v4.b32
+// PTX: ld.global.nc.L1::no_allocate.v4.b32
 // PTX: st.global.v4.b32
 // PTX-LABEL: .entry dispatch_push_streaming(
-// PTX: st.global.v4.b32
+// PTX: ld.global.nc.L1::no_allocate.v4.b32
+// PTX: st.global.L1::no_allocate.v4.b32
 // PTX: fence.acq_rel.sys
 // PTX-LABEL: .entry combine_pull(
+// PTX: ld.global.L1::no_allocate.v4.b32
+// PTX: mul.rn.f32
+// PTX: add.rn.f32
+// PTX: st.global.v4.b32
 // PTX-LABEL: .entry combine_pull_streaming(
-// PTX-DAG: ld.global{{(\.nc)?}}.v4.b32
-// PTX-DAG: mul.rn.f32
-// PTX-DAG: add.rn.f32
-// PTX-DAG: st.global.v4.b32
+// PTX: ld.global.L1::no_allocate.v4.b32
+// PTX: mul.rn.f32
+// PTX: add.rn.f32
+// PTX: st.global.L1::no_allocate.v4.b32
+
+// Nothing is taken apart into bytes, and no thread has memory of its own.
+// WHOLE-NOT: st.global.b8
+// WHOLE-NOT: st.global.b16
+// WHOLE-NOT: .local
+
+// Rows that are no multiple of 16 bytes lie where they lie: those of the user are read by elements.
+// RUN: sed -e 's/7168xbf16/287xbf16/' %faro_src/examples/02_deepseek_v3/moe.mlir | faroc - --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=ODD
+// ODD-LABEL: .entry dispatch_push(
+// ODD-NOT: ld.global.nc.L1::no_allocate
+// ODD: ld.global.nc.b16
+// ODD: st.global.v4.b32
+// ODD-LABEL: .entry combine_pull(
+// ODD: ld.global.L1::no_allocate.v4.b32
+// ODD: st.global.b16
 
 // The product is rounded before it is added.
 // TWICE-NOT: fma.rn
@@ -30,12 +53,12 @@
 // Sums of another type than the rows, and where they land.
 // RUN: sed -e 's/faro.combine %%y, %%r/& partial(f32)/' %faro_src/examples/02_deepseek_v3/moe.mlir | faroc - --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=PARTIAL
 // PARTIAL-LABEL: .entry combine_share(
-// PARTIAL: ld.global{{(\.nc)?}}.v4.b32
+// PARTIAL: ld.global.L1::no_allocate.v4.b32
 // PARTIAL: mul.rn.f32
 // PARTIAL: add.rn.f32
 // PARTIAL-LABEL: .entry combine_land(
 // PARTIAL: st.global.v4.b32
 // PARTIAL-LABEL: .entry combine_add(
-// PARTIAL: ld.global{{(\.nc)?}}.v4.b32
+// PARTIAL: ld.global.L1::no_allocate.v4.b32
 // PARTIAL-LABEL: .entry combine_add_streaming(
-// PARTIAL: st.global.v4.b32
+// PARTIAL: st.global.L1::no_allocate.v4.b32

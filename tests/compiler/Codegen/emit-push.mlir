@@ -1,5 +1,5 @@
 // RUN: faro-opt %s -split-input-file -xfer-emit-kernels | FileCheck %s
-// RUN: faro-opt %s -split-input-file -xfer-emit-kernels="tile=16 vector=16 source-alignment=16" | FileCheck %s --check-prefix=GPU
+// RUN: faro-opt %s -split-input-file -xfer-emit-kernels="tile=16 vector=16 row-alignment=16" | FileCheck %s --check-prefix=GPU
 
 !experts = !faro.tokens<320xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 2, experts = 4>

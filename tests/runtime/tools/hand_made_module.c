@@ -89,4 +89,7 @@ __attribute__((visibility("default"))) const faro_abi_module faro_module = {
     2,
     1,
     programs,
-    &set};
+    &set,
+    0,
+    0,
+    0};

@@ -1,0 +1,111 @@
+#include "runtime/device/cuda/Device.h"
+
+#include <fmt/format.h>
+
+namespace faro::cuda {
+
+//===------------------------------------------------------------ device ---===//
+
+Expected<std::shared_ptr<Device>> Device::open(std::shared_ptr<const Driver> driver, int number) {
+  std::shared_ptr<Device> device(new Device());
+  device->driver_ = std::move(driver);
+  const Driver &cuda = *device->driver_;
+  int devices = 0;
+  FARO_RETURN_IF_ERROR(cuda.check(cuda.deviceGetCount(&devices), "cuDeviceGetCount"));
+  if (number < 0 || number >= devices)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("there is no CUDA device {}; this process may use {} (CUDA_VISIBLE_DEVICES), numbered "
+                              "from 0",
+                              number, devices));
+  FARO_RETURN_IF_ERROR(cuda.check(cuda.deviceGet(&device->ordinal, number), fmt::format("cuDeviceGet {}", number)));
+  char name[256] = {};
+  FARO_RETURN_IF_ERROR(cuda.check(cuda.deviceGetName(name, sizeof name - 1, device->ordinal), "cuDeviceGetName"));
+  device->name_ = name;
+  int major = 0, minor = 0, multiprocessors = 0;
+  for (const auto &[value, attribute] : {std::pair(&major, int(api::MajorVersion)),
+                                         {&minor, int(api::MinorVersion)},
+                                         {&multiprocessors, int(api::MultiprocessorCount)}})
+    FARO_RETURN_IF_ERROR(
+        cuda.check(cuda.deviceGetAttribute(value, attribute, device->ordinal), "cuDeviceGetAttribute"));
+  device->architecture_ = uint32_t(10 * major + minor);
+  device->multiprocessors_ = uint32_t(multiprocessors);
+  FARO_RETURN_IF_ERROR(
+      cuda.check(cuda.primaryCtxRetain(&device->context, device->ordinal),
+                 fmt::format("cuDevicePrimaryCtxRetain of device {} ({})", number, device->name_)));
+  return device;
+}
+
+Device::~Device() {
+  if (context)
+    (void)driver_->primaryCtxRelease(ordinal);
+}
+
+Status Device::makeCurrent() const { return driver_->check(driver_->ctxSetCurrent(context), "cuCtxSetCurrent"); }
+
+//===------------------------------------------------------------ memory ---===//
+
+Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, size_t bytes) {
+  Memory memory;
+  if (bytes > 0)
+    FARO_RETURN_IF_ERROR(device->driver().check(device->driver().memAlloc(&memory.address_, bytes),
+                                                fmt::format("cuMemAlloc of {} bytes on {}", bytes, device->name())));
+  memory.size_ = bytes;
+  memory.device = std::move(device);
+  return memory;
+}
+
+Memory::~Memory() {
+  if (address_ && device->makeCurrent())
+    (void)device->driver().memFree(address_);
+}
+
+//===------------------------------------------------------------ stream ---===//
+
+Expected<std::unique_ptr<Stream>> Stream::create(std::shared_ptr<const Device> device) {
+  std::unique_ptr<Stream> made(new Stream(std::move(device)));
+  const Driver &cuda = made->device_->driver();
+  FARO_RETURN_IF_ERROR(cuda.check(cuda.streamCreate(&made->stream, api::StreamNonBlocking), "cuStreamCreate"));
+  return made;
+}
+
+Stream::~Stream() {
+  if (stream && device_->makeCurrent())
+    (void)device_->driver().streamDestroy(stream);
+}
+
+Status Stream::toDevice(api::Pointer to, const void *from, size_t bytes) {
+  const Driver &cuda = device_->driver();
+  return bytes == 0 ? Status::ok()
+                    : cuda.check(cuda.memcpyHtoDAsync(to, from, bytes, stream),
+                                 fmt::format("cuMemcpyHtoDAsync of {} bytes", bytes));
+}
+
+Status Stream::toHost(void *to, api::Pointer from, size_t bytes) {
+  const Driver &cuda = device_->driver();
+  return bytes == 0 ? Status::ok()
+                    : cuda.check(cuda.memcpyDtoHAsync(to, from, bytes, stream),
+                                 fmt::format("cuMemcpyDtoHAsync of {} bytes", bytes));
+}
+
+Status Stream::zero(api::Pointer to, size_t bytes) {
+  const Driver &cuda = device_->driver();
+  return bytes == 0
+             ? Status::ok()
+             : cuda.check(cuda.memsetD8Async(to, 0, bytes, stream), fmt::format("cuMemsetD8Async of {} bytes", bytes));
+}
+
+Expected<bool> Stream::test() {
+  constexpr api::Result NotReady = 600; // CUDA_ERROR_NOT_READY
+  const api::Result result = device_->driver().streamQuery(stream);
+  if (result == NotReady)
+    return false;
+  FARO_RETURN_IF_ERROR(device_->driver().check(result, fmt::format("work on {} failed", device_->name())));
+  return true;
+}
+
+Status Stream::wait() {
+  return device_->driver().check(device_->driver().streamSynchronize(stream),
+                                 fmt::format("work on {} failed", device_->name()));
+}
+
+} // namespace faro::cuda

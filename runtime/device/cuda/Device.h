@@ -1,0 +1,131 @@
+// One CUDA device, as a rank uses it: memory, streams, and a module's kernels.
+#pragma once
+
+#include "faro/module.h"
+#include "runtime/device/cuda/Driver.h"
+
+#include <memory>
+#include <vector>
+
+namespace faro::cuda {
+
+/// Holds the device's primary context, which all of a process's users of the device share (PyTorch's too). Any thread may
+/// use it after makeCurrent().
+class Device : public std::enable_shared_from_this<Device> {
+public:
+  /// `number`: as the driver counts the devices that this process may use. Errors: INVALID_ARGUMENT (no such device),
+  /// UNAVAILABLE.
+  static Expected<std::shared_ptr<Device>> open(std::shared_ptr<const Driver> driver, int number);
+  ~Device();
+  Device(const Device &) = delete;
+  Device &operator=(const Device &) = delete;
+
+  const Driver &driver() const { return *driver_; }
+  const std::string &name() const { return name_; }
+  uint32_t architecture() const { return architecture_; } ///< 90 for compute capability 9.0
+  uint32_t multiprocessors() const { return multiprocessors_; }
+
+  /// For the calling thread, until it makes another one current.
+  Status makeCurrent() const;
+
+private:
+  Device() = default;
+  std::shared_ptr<const Driver> driver_;
+  api::Ordinal ordinal = 0;
+  api::Context context = nullptr;
+  std::string name_;
+  uint32_t architecture_ = 0, multiprocessors_ = 0;
+};
+
+/// Memory of a device, freed with this. The device must be current when it is made.
+class Memory {
+public:
+  static Expected<Memory> allocate(std::shared_ptr<const Device> device, size_t bytes);
+  Memory() = default;
+  Memory(Memory &&other) noexcept { swap(other); }
+  Memory &operator=(Memory &&other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Memory();
+
+  api::Pointer address() const { return address_; } ///< 0 for no bytes
+  size_t size() const { return size_; }
+
+private:
+  void swap(Memory &other) noexcept {
+    std::swap(device, other.device);
+    std::swap(address_, other.address_);
+    std::swap(size_, other.size_);
+  }
+  std::shared_ptr<const Device> device;
+  api::Pointer address_ = 0;
+  size_t size_ = 0;
+};
+
+/// Work in order, beside that of other streams.
+class Stream {
+public:
+  static Expected<std::unique_ptr<Stream>> create(std::shared_ptr<const Device> device);
+  ~Stream();
+  Stream(const Stream &) = delete;
+  Stream &operator=(const Stream &) = delete;
+
+  /// Host memory must stay as it is until the stream has come to it.
+  Status toDevice(api::Pointer to, const void *from, size_t bytes);
+  Status toHost(void *to, api::Pointer from, size_t bytes);
+  Status zero(api::Pointer to, size_t bytes);
+  /// True when all that was put into it is done. A kernel that failed is an error here.
+  Expected<bool> test();
+  /// Until it is. Not bounded: what a kernel waits for has to be.
+  Status wait();
+
+  api::Stream handle() const { return stream; }
+  const Device &device() const { return *device_; }
+
+private:
+  explicit Stream(std::shared_ptr<const Device> device) : device_(std::move(device)) {}
+  std::shared_ptr<const Device> device_;
+  api::Stream stream = nullptr;
+};
+
+/// How many blocks, of how many threads. Kernels are right with any.
+struct Grid {
+  uint32_t blocks = 1, threads = 256;
+  /// For `tokens` rows of `bytes` bytes: a thread for each 16 bytes, up to 512; enough blocks for all tokens, up to those
+  /// that `multiprocessors` hold at a time with 2048 threads each.
+  static Grid of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors);
+};
+
+/// A module's kernels on a device.
+class Kernels {
+public:
+  /// Loads the module's image for the device. Errors: UNAVAILABLE (no image for it), DATA_LOSS (the driver refuses the
+  /// image, with what it says; a kernel is missing).
+  static Expected<std::unique_ptr<Kernels>> load(std::shared_ptr<const Device> device,
+                                                 std::shared_ptr<const Module> module);
+  ~Kernels();
+  Kernels(const Kernels &) = delete;
+  Kernels &operator=(const Kernels &) = delete;
+
+  const faro_abi_image &image() const { return *image_; }
+
+  /// Kernel `index` of the module's kernel sets as faro_abi_push_fn; all addresses are of the device.
+  Status push(uint32_t index, Stream &, Grid, api::Pointer source, int64_t sourceStride, api::Pointer offsets,
+              api::Pointer destinations, int64_t begin, int64_t end) const;
+  /// As faro_abi_pull_fn.
+  Status pull(uint32_t index, Stream &, Grid, api::Pointer out, int64_t outStride, api::Pointer offsets,
+              api::Pointer rows, api::Pointer weights, int64_t begin, int64_t end) const;
+
+private:
+  Kernels() = default;
+  Status launch(uint32_t index, Stream &, Grid, void **parameters) const;
+
+  std::shared_ptr<const Device> device;
+  std::shared_ptr<const Module> module;
+  const faro_abi_image *image_ = nullptr;
+  api::Module loaded = nullptr;
+  std::vector<api::Function> functions; ///< by kernel index
+};
+
+} // namespace faro::cuda

@@ -1,0 +1,40 @@
+// NVIDIA's driver, loaded when it is first asked for: one binary runs on machines with and without a GPU.
+#pragma once
+
+#include "faro/status.h"
+#include "runtime/core/SharedLibrary.h"
+#include "runtime/device/cuda/DriverApi.h"
+
+#include <memory>
+#include <string>
+
+namespace faro::cuda {
+
+/// The driver's functions. Any thread may call them.
+class Driver {
+public:
+  /// The oldest driver that reads the PTX that is written: CUDA 12.6, as cuDriverGetVersion counts.
+  static constexpr int LeastVersion = 12060;
+
+  /// The driver of this machine: libcuda.so.1 where the loader looks, or $FARO_CUDA_DRIVER. Loaded once; a failure is
+  /// looked for anew each time. Errors: UNAVAILABLE (no driver, no device, a driver too old), saying what to do.
+  static Expected<std::shared_ptr<const Driver>> get();
+  /// The same from a library of this name.
+  static Expected<std::shared_ptr<const Driver>> load(const std::string &library);
+
+  int version() const { return version_; }
+  const std::string &path() const { return library->path(); }
+
+  /// OK, or what the driver says of a failed call: "cuMemAlloc of 4096 bytes: CUDA_ERROR_OUT_OF_MEMORY: out of memory".
+  Status check(api::Result result, const std::string &what) const;
+
+#define FARO_CUDA_MEMBER(member, symbol, parameters) api::Result(*member) parameters = nullptr;
+  FARO_CUDA_FUNCTIONS(FARO_CUDA_MEMBER)
+#undef FARO_CUDA_MEMBER
+
+private:
+  std::shared_ptr<SharedLibrary> library;
+  int version_ = 0;
+};
+
+} // namespace faro::cuda

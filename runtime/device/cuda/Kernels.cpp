@@ -1,0 +1,78 @@
+#include "runtime/device/cuda/ChooseImage.h"
+#include "runtime/device/cuda/Device.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace faro::cuda {
+
+Grid Grid::of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors) {
+  constexpr uint64_t Access = 16, Warp = 32, MostThreads = 512, ResidentThreads = 2048;
+  const uint64_t wanted = (bytes / Access + Warp - 1) / Warp * Warp;
+  Grid grid;
+  grid.threads = uint32_t(std::clamp(wanted, Warp, MostThreads));
+  const uint64_t resident = multiprocessors * (ResidentThreads / grid.threads);
+  grid.blocks = uint32_t(std::clamp<uint64_t>(tokens, 1, std::max<uint64_t>(resident, 1)));
+  return grid;
+}
+
+Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> device,
+                                                 std::shared_ptr<const Module> module) {
+  auto image = chooseImage({module->abi().images, module->abi().image_count}, device->architecture());
+  if (!image)
+    return Status(image.status().code(), fmt::format("{}: {}", module->name(), image.status().message()));
+  FARO_RETURN_IF_ERROR(device->makeCurrent());
+  std::unique_ptr<Kernels> kernels(new Kernels());
+  kernels->device = std::move(device);
+  kernels->module = std::move(module);
+  kernels->image_ = *image;
+  const Driver &cuda = kernels->device->driver();
+  char log[4096] = {};
+  int names[] = {api::JitErrorLogBuffer, api::JitErrorLogBufferBytes};
+  void *values[] = {log, reinterpret_cast<void *>(sizeof log - 1)};
+  const std::string what = fmt::format("{}: image {} on {} (sm_{})", kernels->module->name(), (*image)->target,
+                                       kernels->device->name(), kernels->device->architecture());
+  const Status loaded =
+      cuda.check(cuda.moduleLoadDataEx(&kernels->loaded, (*image)->data, 2, names, values), "cuModuleLoadDataEx");
+  if (!loaded)
+    return Status(loaded.code() == FARO_INTERNAL ? FARO_DATA_LOSS : loaded.code(),
+                  fmt::format("{}: {}{}{}", what, loaded.message(), *log ? "\n" : "", log));
+  const faro_abi_kernel_set &set = kernels->module->kernels();
+  for (uint32_t k = 0; k < set.kernel_count; ++k) {
+    kernels->functions.push_back(nullptr);
+    if (cuda.moduleGetFunction(&kernels->functions.back(), kernels->loaded, set.kernels[k].name) != api::Success)
+      return Status(FARO_DATA_LOSS, fmt::format("{}: it has no kernel {}", what, set.kernels[k].name));
+  }
+  return kernels;
+}
+
+Kernels::~Kernels() {
+  if (loaded && device->makeCurrent())
+    (void)device->driver().moduleUnload(loaded);
+}
+
+Status Kernels::launch(uint32_t index, Stream &stream, Grid grid, void **parameters) const {
+  const char *name = module->kernels().kernels[index].name;
+  return device->driver().check(device->driver().launchKernel(functions[index], grid.blocks, 1, 1, grid.threads, 1, 1,
+                                                              /*sharedBytes=*/0, stream.handle(), parameters, nullptr),
+                                fmt::format("launch of {} with {} blocks of {} threads on {}", name, grid.blocks,
+                                            grid.threads, device->name()));
+}
+
+Status Kernels::push(uint32_t index, Stream &stream, Grid grid, api::Pointer source, int64_t sourceStride,
+                     api::Pointer offsets, api::Pointer destinations, int64_t begin, int64_t end) const {
+  if (begin == end)
+    return Status::ok();
+  void *parameters[] = {&source, &sourceStride, &offsets, &destinations, &begin, &end};
+  return launch(index, stream, grid, parameters);
+}
+
+Status Kernels::pull(uint32_t index, Stream &stream, Grid grid, api::Pointer out, int64_t outStride,
+                     api::Pointer offsets, api::Pointer rows, api::Pointer weights, int64_t begin, int64_t end) const {
+  if (begin == end)
+    return Status::ok();
+  void *parameters[] = {&out, &outStride, &offsets, &rows, &weights, &begin, &end};
+  return launch(index, stream, grid, parameters);
+}
+
+} // namespace faro::cuda

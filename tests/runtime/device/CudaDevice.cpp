@@ -1,0 +1,291 @@
+// Devices, memory and kernels behind a driver that a test controls.
+#include "runtime/device/cuda/ChooseImage.h"
+#include "runtime/device/cuda/Device.h"
+#include "tests/runtime/HandMadeTables.h"
+#include "tests/runtime/device/FakeCuda.h"
+
+#include <cstring>
+#include <gtest/gtest.h>
+#include <numeric>
+
+using namespace faro;
+using namespace faro::cuda;
+using faro::test::FakeCuda;
+
+namespace {
+
+void expectError(const Status &status, StatusCode code, std::initializer_list<const char *> words) {
+  EXPECT_EQ(status.code(), code) << status.message();
+  for (const char *word : words)
+    EXPECT_NE(status.message().find(word), std::string::npos) << word << ": '" << status.message() << "'";
+}
+
+/// Four columns of f32, packed.
+constexpr int64_t Columns = 4;
+
+void push(const void *source, int64_t stride, const uint32_t *offsets, const uint64_t *destinations, int64_t begin,
+          int64_t end) {
+  for (int64_t t = begin; t < end; ++t)
+    for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i)
+      std::memcpy(reinterpret_cast<void *>(uintptr_t(destinations[i])),
+                  static_cast<const char *>(source) + t * stride, Columns * sizeof(float));
+}
+
+void pull(void *out, int64_t stride, const uint32_t *offsets, const uint64_t *rows, const float *weights, int64_t begin,
+          int64_t end) {
+  for (int64_t t = begin; t < end; ++t)
+    for (int64_t c = 0; c < Columns; ++c) {
+      float sum = 0;
+      for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i)
+        sum += weights[i] * reinterpret_cast<const float *>(uintptr_t(rows[i]))[c];
+      reinterpret_cast<float *>(static_cast<char *>(out) + t * stride)[c] = sum;
+    }
+}
+
+const uint8_t Code[] = "machine code", Text[] = "// PTX";
+
+/// A module with a push and a pull kernel and images for two architectures.
+struct Tables {
+  faro_abi_kernel kernels[2] = {{"dispatch_push", reinterpret_cast<void (*)()>(push)},
+                                {"combine_pull", reinterpret_cast<void (*)()>(pull)}};
+  faro_abi_kernel_set set{"plain C++", FARO_ABI_CPU_X86_64, 2, kernels};
+  uint32_t after1[1] = {0}, after2[1] = {1};
+  faro_abi_stage stages[3] = {
+      {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL,
+       0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 0, nullptr},
+      {"ready", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL,
+       0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 1, after1},
+      {"push", FARO_ABI_STAGE_PUSH, FARO_ABI_ON_CORE, 0, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 0, FARO_ABI_NO_RING,
+       FARO_ABI_NO_RING, 0, 0, 1, after2}};
+  faro_abi_schedule schedule{"dispatch", FARO_ABI_DIRECT, 0, 0, 3, 0, stages, nullptr};
+  faro_abi_program program = test::dispatchOf("dispatch", 8, 16, &schedule);
+  faro_abi_image images[3] = {{"cuda:sm_80", FARO_ABI_CUBIN, 80, Code, sizeof Code},
+                              {"cuda:sm_80", FARO_ABI_PTX, 80, Text, sizeof Text - 1},
+                              {"cuda:sm_90", FARO_ABI_CUBIN, 90, Code + 1, sizeof Code - 1}};
+  faro_abi_module module = test::moduleHead("test", "spec");
+
+  Tables() {
+    module.program_count = module.kernel_set_count = 1;
+    module.programs = &program;
+    module.kernel_sets = &set;
+    module.image_count = 3;
+    module.images = images;
+  }
+};
+
+class CudaDevice : public ::testing::Test {
+protected:
+  CudaDevice() : library(*SharedLibrary::open(FAKE_CUDA)) {
+    fake = reinterpret_cast<FakeCuda *(*)()>(library->find("fakeCuda"))();
+    *fake = {};
+    fake->push = push;
+    fake->pull = pull;
+  }
+  ~CudaDevice() override {
+    EXPECT_EQ(fake->allocated, 0u);
+    EXPECT_EQ(fake->contexts, 0);
+    EXPECT_EQ(fake->streams, 0);
+    EXPECT_EQ(fake->modules, 0);
+  }
+
+  std::shared_ptr<Device> open() {
+    auto driver = Driver::load(FAKE_CUDA);
+    EXPECT_TRUE(driver) << driver.status().message();
+    auto device = Device::open(*driver, 0);
+    EXPECT_TRUE(device) << device.status().message();
+    EXPECT_TRUE((*device)->makeCurrent());
+    return *device;
+  }
+  std::shared_ptr<const Module> module() {
+    auto made = Module::adopt(&tables.module, nullptr, "m.so");
+    EXPECT_TRUE(made) << made.status().message();
+    return *made;
+  }
+
+  std::shared_ptr<SharedLibrary> library;
+  FakeCuda *fake;
+  Tables tables;
+};
+
+template <typename T> Memory put(const std::shared_ptr<Device> &device, Stream &stream, const std::vector<T> &values) {
+  auto memory = Memory::allocate(device, values.size() * sizeof(T));
+  EXPECT_TRUE(memory) << memory.status().message();
+  EXPECT_TRUE(stream.toDevice(memory->address(), values.data(), values.size() * sizeof(T)));
+  return std::move(*memory);
+}
+
+} // namespace
+
+TEST_F(CudaDevice, AMachineWithoutADriverIsToldSo) {
+  expectError(Driver::load("libno-such-driver.so").status(), FARO_UNAVAILABLE,
+              {"no CUDA driver", "libno-such-driver.so", "install NVIDIA's driver"});
+  expectError(Driver::load("libm.so.6").status(), FARO_UNAVAILABLE, {"libm.so.6 has no function cuInit", "12.6"});
+}
+
+TEST_F(CudaDevice, AnOldDriverOrOneWithoutDevicesIsRefused) {
+  fake->version = 11040;
+  expectError(Driver::load(FAKE_CUDA).status(), FARO_UNAVAILABLE, {"is for CUDA 11.4", "expected one for CUDA 12.6"});
+  fake->version = 13000;
+  fake->initResult = 100;
+  expectError(Driver::load(FAKE_CUDA).status(), FARO_UNAVAILABLE, {"does not start", "CUDA_VISIBLE_DEVICES"});
+  fake->initResult = 0;
+  fake->devices = 0;
+  expectError(Driver::load(FAKE_CUDA).status(), FARO_UNAVAILABLE, {"finds no device"});
+}
+
+TEST_F(CudaDevice, DevicesAreNumbered) {
+  const auto device = open();
+  EXPECT_EQ(device->name(), "Fake GPU");
+  EXPECT_EQ(device->architecture(), 90u);
+  EXPECT_EQ(device->multiprocessors(), 132u);
+  const auto driver = Driver::load(FAKE_CUDA);
+  for (const int number : {-1, 2})
+    expectError(Device::open(*driver, number).status(), FARO_INVALID_ARGUMENT, {"no CUDA device", "may use 2"});
+}
+
+TEST_F(CudaDevice, MemoryThatIsNotThereIsAnErrorWithItsSize) {
+  const auto device = open();
+  fake->memory = 1 << 20;
+  auto first = Memory::allocate(device, 1 << 20);
+  ASSERT_TRUE(first);
+  expectError(Memory::allocate(device, 4096).status(), FARO_OUT_OF_MEMORY,
+              {"cuMemAlloc of 4096 bytes on Fake GPU", "CUDA_ERROR_OUT_OF_MEMORY", "out of memory"});
+  *first = Memory();
+  EXPECT_TRUE(Memory::allocate(device, 4096));
+  auto none = Memory::allocate(device, 0);
+  ASSERT_TRUE(none);
+  EXPECT_EQ(none->address(), 0u);
+}
+
+TEST(ChooseImage, TakesTheNearestMachineCodeThenPtx) {
+  const faro_abi_image sm80{"cuda:sm_80", FARO_ABI_CUBIN, 80, Code, 1}, sm86{"cuda:sm_86", FARO_ABI_CUBIN, 86, Code, 1},
+      sm90{"cuda:sm_90", FARO_ABI_CUBIN, 90, Code, 1}, ptx80{"cuda:sm_80", FARO_ABI_PTX, 80, Text, 1},
+      ptx90{"cuda:sm_90", FARO_ABI_PTX, 90, Text, 1};
+  const auto chosen = [](std::vector<faro_abi_image> images, uint32_t architecture) {
+    auto image = chooseImage(images, architecture);
+    return image ? std::pair((*image)->architecture, (*image)->format == FARO_ABI_CUBIN) : std::pair(0u, false);
+  };
+  EXPECT_EQ(chosen({sm80, sm86, sm90, ptx80}, 80), std::pair(80u, true));
+  EXPECT_EQ(chosen({sm80, sm86, sm90, ptx80}, 86), std::pair(86u, true));
+  EXPECT_EQ(chosen({sm86, sm80, sm90, ptx80}, 89), std::pair(86u, true)); // of the same major version
+  EXPECT_EQ(chosen({sm80, sm86, sm90, ptx80}, 90), std::pair(90u, true));
+  EXPECT_EQ(chosen({sm80, sm90, ptx80}, 100), std::pair(80u, false)); // newer than all: the driver assembles
+  EXPECT_EQ(chosen({ptx80, ptx90}, 90), std::pair(90u, false));
+  EXPECT_EQ(chosen({ptx80, ptx90}, 86), std::pair(80u, false));
+  EXPECT_EQ(chosen({sm80, sm90, ptx80}, 75), std::pair(0u, false));
+  EXPECT_EQ(chosen({sm86}, 80), std::pair(0u, false));
+}
+
+TEST(ChooseImage, SaysWhatThereIsAndHowToCompile) {
+  const faro_abi_image images[] = {{"cuda:sm_90", FARO_ABI_CUBIN, 90, Code, 1}};
+  expectError(chooseImage(images, 80).status(), FARO_UNAVAILABLE,
+              {"holds cuda:sm_90", "sm_80", "--target=cpu,cuda:sm_80"});
+  expectError(chooseImage({}, 80).status(), FARO_UNAVAILABLE, {"kernels for the CPU only"});
+}
+
+TEST(Grid, HasAThreadForEachAccessAndABlockForEachTokenUpToWhatADeviceHolds) {
+  const auto grid = [](uint64_t tokens, uint64_t bytes) {
+    const Grid made = Grid::of(tokens, bytes, 132);
+    return std::pair(made.blocks, made.threads);
+  };
+  EXPECT_EQ(grid(4096, 14336), std::pair(528u, 512u));
+  EXPECT_EQ(grid(100, 14336), std::pair(100u, 512u));
+  EXPECT_EQ(grid(1, 2), std::pair(1u, 32u));
+  EXPECT_EQ(grid(0, 16), std::pair(1u, 32u));
+  EXPECT_EQ(grid(1u << 30, 2880), std::pair(132u * 10, 192u));
+}
+
+TEST_F(CudaDevice, KernelsGetWhatTheyAreGiven) {
+  const auto device = open();
+  auto kernels = Kernels::load(device, module());
+  ASSERT_TRUE(kernels) << kernels.status().message();
+  EXPECT_EQ(fake->image, Code + 1); // of sm_90
+  auto stream = Stream::create(device);
+  ASSERT_TRUE(stream);
+
+  constexpr int64_t Tokens = 5;
+  std::vector<float> x(Tokens * Columns);
+  std::iota(x.begin(), x.end(), 1.0f);
+  const std::vector<uint32_t> offsets = {0, 2, 2, 3, 5, 6};
+  const Memory source = put(device, **stream, x), counts = put(device, **stream, offsets);
+  auto window = Memory::allocate(device, 6 * Columns * sizeof(float));
+  ASSERT_TRUE(window);
+  ASSERT_TRUE((*stream)->zero(window->address(), window->size()));
+  std::vector<uint64_t> rows;
+  for (const uint64_t row : {5, 0, 3, 1, 4, 2})
+    rows.push_back(window->address() + row * Columns * sizeof(float));
+  const Memory list = put(device, **stream, rows), weights = put(device, **stream, std::vector<float>(6, 0.5f));
+  const Grid grid = Grid::of(Tokens, Columns * sizeof(float), device->multiprocessors());
+  ASSERT_TRUE((*kernels)->push(0, **stream, grid, source.address(), Columns * sizeof(float), counts.address(),
+                               list.address(), 0, Tokens));
+  EXPECT_EQ(std::pair(fake->blocks, fake->threads), std::pair(5u, 32u));
+  auto out = Memory::allocate(device, x.size() * sizeof(float));
+  ASSERT_TRUE(out);
+  ASSERT_TRUE((*kernels)->pull(1, **stream, grid, out->address(), Columns * sizeof(float), counts.address(),
+                               list.address(), weights.address(), 0, Tokens));
+  std::vector<float> sums(x.size());
+  ASSERT_TRUE((*stream)->toHost(sums.data(), out->address(), out->size()));
+  ASSERT_TRUE((*stream)->wait());
+  auto over = (*stream)->test();
+  ASSERT_TRUE(over && *over);
+  for (int64_t t = 0; t < Tokens; ++t)
+    for (int64_t c = 0; c < Columns; ++c)
+      EXPECT_EQ(sums[size_t(t * Columns + c)],
+                0.5f * float(offsets[size_t(t) + 1] - offsets[size_t(t)]) * x[size_t(t * Columns + c)]);
+}
+
+TEST_F(CudaDevice, NothingIsLaunchedForNoTokens) {
+  const auto device = open();
+  auto kernels = Kernels::load(device, module());
+  ASSERT_TRUE(kernels);
+  auto stream = Stream::create(device);
+  EXPECT_TRUE((*kernels)->push(0, **stream, {}, 0, 0, 0, 0, 3, 3));
+  EXPECT_TRUE((*kernels)->pull(1, **stream, {}, 0, 0, 0, 0, 0, 0, 0));
+  EXPECT_EQ(fake->blocks, 0u);
+}
+
+TEST_F(CudaDevice, ImagesThatDoNotLoadAreNamed) {
+  const auto device = open();
+  fake->loadResult = 218;
+  fake->loadLog = "ptxas application ptx input, line 7; fatal";
+  expectError(Kernels::load(device, module()).status(), FARO_DATA_LOSS,
+              {"m.so: image cuda:sm_90 on Fake GPU (sm_90)", "cuModuleLoadDataEx", "line 7; fatal"});
+  fake->loadResult = 0;
+  fake->missingKernel = "combine_pull";
+  expectError(Kernels::load(device, module()).status(), FARO_DATA_LOSS, {"m.so", "has no kernel combine_pull"});
+  tables.module.image_count = 0;
+  expectError(Kernels::load(device, module()).status(), FARO_UNAVAILABLE, {"m.so", "kernels for the CPU only"});
+}
+
+TEST_F(CudaDevice, FailuresOfKernelsAreErrorsWhereTheyAreSeen) {
+  const auto device = open();
+  auto kernels = Kernels::load(device, module());
+  auto stream = Stream::create(device);
+  ASSERT_TRUE(kernels && stream);
+  fake->launchResult = 701;
+  expectError((*kernels)->push(0, **stream, {7, 64}, 0, 0, 0, 0, 0, 1), FARO_INTERNAL,
+              {"launch of dispatch_push with 7 blocks of 64 threads on Fake GPU"});
+  fake->waitResult = 700;
+  expectError((*stream)->wait(), FARO_INTERNAL, {"work on Fake GPU failed", "CUDA_ERROR_ILLEGAL_ADDRESS (700)"});
+  expectError((*stream)->test().status(), FARO_INTERNAL, {"CUDA_ERROR_ILLEGAL_ADDRESS"});
+  fake->waitResult = 600;
+  auto over = (*stream)->test();
+  ASSERT_TRUE(over) << over.status().message();
+  EXPECT_FALSE(*over);
+}
+
+TEST_F(CudaDevice, DamagedImageTablesAreRefused) {
+  const auto refused = [this](const char *words) {
+    auto made = Module::adopt(&tables.module, nullptr, "m.so");
+    ASSERT_FALSE(made);
+    expectError(made.status(), FARO_DATA_LOSS, {"m.so", words});
+  };
+  tables.images[1].data = Code; // PTX, with a byte behind it that is no zero
+  refused("device image 1 (cuda:sm_80) is PTX that does not end with a zero");
+  tables.images[1].format = 7;
+  refused("device image 1 has no target or data, or format 7");
+  tables.images[0].size = 0;
+  refused("device image 0");
+  tables.module.images = nullptr;
+  refused("3 device images, but no table of them");
+}

@@ -1,0 +1,31 @@
+// A stand-in for NVIDIA's driver on machines without one: a library with its functions, over host memory. Streams do their
+// work at once, and kernels are functions of the test. What a test wants to go wrong goes wrong.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace faro::test {
+
+struct FakeCuda {
+  // What the machine has.
+  int version = 12080, devices = 2, major = 9, minor = 0, multiprocessors = 132;
+  int initResult = 0;
+  // What goes wrong.
+  size_t memory = size_t(1) << 30; ///< bytes; more is CUDA_ERROR_OUT_OF_MEMORY
+  int loadResult = 0, launchResult = 0, waitResult = 0;
+  const char *loadLog = "";
+  const char *missingKernel = nullptr;
+  // What it is told.
+  void (*push)(const void *, int64_t, const uint32_t *, const uint64_t *, int64_t, int64_t) = nullptr;
+  void (*pull)(void *, int64_t, const uint32_t *, const uint64_t *, const float *, int64_t, int64_t) = nullptr;
+  // What it saw.
+  size_t allocated = 0; ///< bytes that are not freed
+  int contexts = 0, streams = 0, modules = 0;
+  const void *image = nullptr;
+  unsigned blocks = 0, threads = 0;
+};
+
+} // namespace faro::test
+
+extern "C" faro::test::FakeCuda *fakeCuda(); ///< the library's one
