@@ -93,12 +93,13 @@ private:
   }
 
   void storeEverywhere(Value destinations, Value lo, Value hi, Value at, int64_t begin, ArrayRef<Loaded> loaded) {
-    // Rows in Faro's memory start at a multiple of 64 when the stride is one; else nothing is known of them.
+    // Rows in Faro's memory start at a multiple of 64 when the stride is one; else a CPU knows nothing of them.
     const bool aligned = shape.stride % 64 == 0;
+    const int64_t start = aligned ? options.tile : alignmentOf({options.rowAlignment, shape.stride});
     kernel.loop(lo, hi, [&](Value j) {
       Value destination = kernel.elementAddr(destinations, j);
       for (const Loaded &each : loaded) {
-        const int64_t alignment = aligned ? alignmentOf({each.piece.offset, options.tile}) : 1;
+        const int64_t alignment = alignmentOf({each.piece.offset, start});
         // A store past the cache of less than a line is slower than any other.
         const bool streaming = shape.streaming && aligned && each.piece.bytes == options.vector;
         kernel.store(each.value, destination, kernel.add(at, each.piece.offset), alignment, streaming);

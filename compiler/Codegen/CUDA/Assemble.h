@@ -1,5 +1,6 @@
-// PTX to machine code, by the toolkit's ptxas. It is looked for in FARO_PTXAS (`none`: there is none), PATH, CUDA_HOME/bin
-// and /usr/local/cuda/bin; a machine without one compiles PTX only, which the driver assembles where the kernels run.
+// PTX to machine code, by the toolkit's ptxas. It is looked for in FARO_PTXAS (`none`: there is none), PATH,
+// CUDA_HOME/bin and /usr/local/cuda/bin; a machine without one compiles PTX only, which the driver assembles where the
+// kernels run.
 #pragma once
 
 #include "llvm/Support/Error.h"

@@ -79,7 +79,8 @@ struct RowLoad : ConvertOpToLLVMPattern<xfer::LoadOp> {
         vector = LLVM::InsertElementOp::create(rewriter, loc, vector, word, number(rewriter, loc, access * Words + i));
       }
     }
-    rewriter.replaceOp(op, words == op.getType() ? vector : LLVM::BitcastOp::create(rewriter, loc, op.getType(), vector));
+    rewriter.replaceOp(op,
+                       words == op.getType() ? vector : LLVM::BitcastOp::create(rewriter, loc, op.getType(), vector));
     return success();
   }
 };

@@ -24,10 +24,10 @@ Expected<const faro_abi_image *> chooseImage(std::span<const faro_abi_image> ima
       best = &image;
   }
   if (!best)
-    return Status(FARO_UNAVAILABLE, fmt::format("the module holds {} and nothing that a device of architecture sm_{} "
-                                                "runs; compile it with faroc --target=cpu,cuda:sm_{}",
-                                                held.empty() ? "kernels for the CPU only" : held, architecture,
-                                                architecture));
+    return Status(FARO_UNAVAILABLE,
+                  fmt::format("the module holds {} and nothing that a device of architecture sm_{} "
+                              "runs; compile it with faroc --target=cpu,cuda:sm_{}",
+                              held.empty() ? "kernels for the CPU only" : held, architecture, architecture));
   return best;
 }
 

@@ -8,9 +8,9 @@
 
 namespace faro::cuda {
 
-/// `architecture`: of the device, 90 for compute capability 9.0. The cubin of the device's major version with the highest
-/// minor one that it has; without one the PTX of the highest architecture up to its own. Errors: UNAVAILABLE, naming what
-/// the module holds and how to compile for the device. A pure function.
+/// `architecture`: of the device, 90 for compute capability 9.0. The cubin of the device's major version with the
+/// highest minor one that it has; without one the PTX of the highest architecture up to its own. Errors: UNAVAILABLE,
+/// naming what the module holds and how to compile for the device. A pure function.
 Expected<const faro_abi_image *> chooseImage(std::span<const faro_abi_image> images, uint32_t architecture);
 
 } // namespace faro::cuda

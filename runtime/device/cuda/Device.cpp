@@ -29,9 +29,8 @@ Expected<std::shared_ptr<Device>> Device::open(std::shared_ptr<const Driver> dri
         cuda.check(cuda.deviceGetAttribute(value, attribute, device->ordinal), "cuDeviceGetAttribute"));
   device->architecture_ = uint32_t(10 * major + minor);
   device->multiprocessors_ = uint32_t(multiprocessors);
-  FARO_RETURN_IF_ERROR(
-      cuda.check(cuda.primaryCtxRetain(&device->context, device->ordinal),
-                 fmt::format("cuDevicePrimaryCtxRetain of device {} ({})", number, device->name_)));
+  FARO_RETURN_IF_ERROR(cuda.check(cuda.primaryCtxRetain(&device->context, device->ordinal),
+                                  fmt::format("cuDevicePrimaryCtxRetain of device {} ({})", number, device->name_)));
   return device;
 }
 

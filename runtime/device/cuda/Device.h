@@ -9,8 +9,8 @@
 
 namespace faro::cuda {
 
-/// Holds the device's primary context, which all of a process's users of the device share (PyTorch's too). Any thread may
-/// use it after makeCurrent().
+/// Holds the device's primary context, which all of a process's users of the device share (PyTorch's too). Any thread
+/// may use it after makeCurrent().
 class Device : public std::enable_shared_from_this<Device> {
 public:
   /// `number`: as the driver counts the devices that this process may use. Errors: INVALID_ARGUMENT (no such device),
@@ -92,8 +92,8 @@ private:
 /// How many blocks, of how many threads. Kernels are right with any.
 struct Grid {
   uint32_t blocks = 1, threads = 256;
-  /// For `tokens` rows of `bytes` bytes: a thread for each 16 bytes, up to 512; enough blocks for all tokens, up to those
-  /// that `multiprocessors` hold at a time with 2048 threads each.
+  /// For `tokens` rows of `bytes` bytes: a thread for each 16 bytes, up to 512; enough blocks for all tokens, up to
+  /// those that `multiprocessors` hold at a time with 2048 threads each.
   static Grid of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors);
 };
 

@@ -1,13 +1,14 @@
-// The part of NVIDIA's driver interface that is used, as its header cuda.h declares it, for machines without that header.
-// Functions whose meaning has changed have a version in their symbol; FARO_CUDA_FUNCTIONS names the ones meant here.
+// The part of NVIDIA's driver interface that is used, as its header cuda.h declares it, for machines without that
+// header. Functions whose meaning has changed have a version in their symbol; FARO_CUDA_FUNCTIONS names the ones meant
+// here.
 #pragma once
 
 #include <cstddef>
 
 namespace faro::cuda::api {
 
-using Result = int;   // CUresult; 0: CUDA_SUCCESS
-using Ordinal = int;  // CUdevice
+using Result = int;                 // CUresult; 0: CUDA_SUCCESS
+using Ordinal = int;                // CUdevice
 using Pointer = unsigned long long; // CUdeviceptr
 using Context = struct ContextTag *;
 using Module = struct ModuleTag *;
@@ -38,22 +39,22 @@ enum : int {
   X(getErrorName, cuGetErrorName, (api::Result error, const char **name))                                              \
   X(getErrorString, cuGetErrorString, (api::Result error, const char **text))                                          \
   X(deviceGetCount, cuDeviceGetCount, (int *count))                                                                    \
-  X(deviceGet, cuDeviceGet, (api::Ordinal *device, int number))                                                        \
+  X(deviceGet, cuDeviceGet, (api::Ordinal * device, int number))                                                       \
   X(deviceGetName, cuDeviceGetName, (char *name, int size, api::Ordinal device))                                       \
   X(deviceGetAttribute, cuDeviceGetAttribute, (int *value, int attribute, api::Ordinal device))                        \
-  X(primaryCtxRetain, cuDevicePrimaryCtxRetain, (api::Context *context, api::Ordinal device))                          \
+  X(primaryCtxRetain, cuDevicePrimaryCtxRetain, (api::Context * context, api::Ordinal device))                         \
   X(primaryCtxRelease, cuDevicePrimaryCtxRelease_v2, (api::Ordinal device))                                            \
   X(ctxSetCurrent, cuCtxSetCurrent, (api::Context context))                                                            \
   X(moduleLoadDataEx, cuModuleLoadDataEx,                                                                              \
-    (api::Module *module, const void *image, unsigned options, int *names, void **values))                             \
+    (api::Module * module, const void *image, unsigned options, int *names, void **values))                            \
   X(moduleUnload, cuModuleUnload, (api::Module module))                                                                \
-  X(moduleGetFunction, cuModuleGetFunction, (api::Function *function, api::Module module, const char *name))           \
-  X(memAlloc, cuMemAlloc_v2, (api::Pointer *memory, size_t bytes))                                                     \
+  X(moduleGetFunction, cuModuleGetFunction, (api::Function * function, api::Module module, const char *name))          \
+  X(memAlloc, cuMemAlloc_v2, (api::Pointer * memory, size_t bytes))                                                    \
   X(memFree, cuMemFree_v2, (api::Pointer memory))                                                                      \
   X(memcpyHtoDAsync, cuMemcpyHtoDAsync_v2, (api::Pointer to, const void *from, size_t bytes, api::Stream stream))      \
   X(memcpyDtoHAsync, cuMemcpyDtoHAsync_v2, (void *to, api::Pointer from, size_t bytes, api::Stream stream))            \
   X(memsetD8Async, cuMemsetD8Async, (api::Pointer to, unsigned char value, size_t bytes, api::Stream stream))          \
-  X(streamCreate, cuStreamCreate, (api::Stream *stream, unsigned flags))                                               \
+  X(streamCreate, cuStreamCreate, (api::Stream * stream, unsigned flags))                                              \
   X(streamDestroy, cuStreamDestroy_v2, (api::Stream stream))                                                           \
   X(streamSynchronize, cuStreamSynchronize, (api::Stream stream))                                                      \
   X(streamQuery, cuStreamQuery, (api::Stream stream))                                                                  \

@@ -53,10 +53,10 @@ Kernels::~Kernels() {
 
 Status Kernels::launch(uint32_t index, Stream &stream, Grid grid, void **parameters) const {
   const char *name = module->kernels().kernels[index].name;
-  return device->driver().check(device->driver().launchKernel(functions[index], grid.blocks, 1, 1, grid.threads, 1, 1,
-                                                              /*sharedBytes=*/0, stream.handle(), parameters, nullptr),
-                                fmt::format("launch of {} with {} blocks of {} threads on {}", name, grid.blocks,
-                                            grid.threads, device->name()));
+  return device->driver().check(
+      device->driver().launchKernel(functions[index], grid.blocks, 1, 1, grid.threads, 1, 1,
+                                    /*sharedBytes=*/0, stream.handle(), parameters, nullptr),
+      fmt::format("launch of {} with {} blocks of {} threads on {}", name, grid.blocks, grid.threads, device->name()));
 }
 
 Status Kernels::push(uint32_t index, Stream &stream, Grid grid, api::Pointer source, int64_t sourceStride,

@@ -21,9 +21,7 @@ struct Lines {
   Lines(size_t size, std::byte fill) : memory(size / 64 + 1) { std::memset(data(), int(fill), memory.size() * 64); }
   std::byte *data() { return memory.front().bytes; }
   size_t size() const { return memory.size() * 64; }
-  bool operator==(const Lines &other) const {
-    return std::memcmp(&memory.front(), &other.memory.front(), size()) == 0;
-  }
+  bool operator==(const Lines &other) const { return std::memcmp(&memory.front(), &other.memory.front(), size()) == 0; }
   std::vector<Line> memory;
 };
 
@@ -118,8 +116,7 @@ TEST_P(DeviceKernels, PullSumsAsTheDefinitionSays) {
 TEST_P(DeviceKernels, SumsBetweenNodesAreThoseOfTheCpu) {
   const Kernels device = compile(true), cpu = compileKernels(GetParam().element, GetParam().columns, true);
   Lines rows = randomRows(offsets.back(), GetParam().element, device.rowBytes, device.stride, random);
-  Lines partials =
-      randomRows(offsets.back(), Element::F32, 4 * GetParam().columns, device.partialStride, random);
+  Lines partials = randomRows(offsets.back(), Element::F32, 4 * GetParam().columns, device.partialStride, random);
   for (size_t s = 0; s < device.sets.size(); ++s) {
     const KernelSet &mine = device.sets[s], &theirs = cpu.sets[s];
     EXPECT_EQ(pulled(mine.share, rows, device.stride, device.partialStride),

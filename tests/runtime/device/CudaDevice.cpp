@@ -27,8 +27,8 @@ void push(const void *source, int64_t stride, const uint32_t *offsets, const uin
           int64_t end) {
   for (int64_t t = begin; t < end; ++t)
     for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i)
-      std::memcpy(reinterpret_cast<void *>(uintptr_t(destinations[i])),
-                  static_cast<const char *>(source) + t * stride, Columns * sizeof(float));
+      std::memcpy(reinterpret_cast<void *>(uintptr_t(destinations[i])), static_cast<const char *>(source) + t * stride,
+                  Columns * sizeof(float));
 }
 
 void pull(void *out, int64_t stride, const uint32_t *offsets, const uint64_t *rows, const float *weights, int64_t begin,

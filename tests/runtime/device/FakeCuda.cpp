@@ -33,7 +33,9 @@ api::Result cuDriverGetVersion(int *version) {
   return 0;
 }
 api::Result cuGetErrorName(api::Result error, const char **name) {
-  *name = error == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : error == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS" : "CUDA_ERROR";
+  *name = error == OutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : error == 700       ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+                               : "CUDA_ERROR";
   return 0;
 }
 api::Result cuGetErrorString(api::Result error, const char **text) {

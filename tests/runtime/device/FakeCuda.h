@@ -1,5 +1,5 @@
-// A stand-in for NVIDIA's driver on machines without one: a library with its functions, over host memory. Streams do their
-// work at once, and kernels are functions of the test. What a test wants to go wrong goes wrong.
+// A stand-in for NVIDIA's driver on machines without one: a library with its functions, over host memory. Streams do
+// their work at once, and kernels are functions of the test. What a test wants to go wrong goes wrong.
 #pragma once
 
 #include <cstddef>
