@@ -110,10 +110,14 @@ faro_status faro_module_compile(const char *text, size_t size, const char *name,
 void faro_module_destroy(faro_module *module) { delete module; }
 
 faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out) {
+  return faro_session_create_on(comm, module, -1, out);
+}
+
+faro_status faro_session_create_on(faro_comm *comm, faro_module *module, int cuda_device, faro_session **out) {
   return guarded([&]() -> Status {
     if (!comm || !module || !out)
       return missing("faro_session_create", !comm ? "comm" : !module ? "module" : "out");
-    auto session = Session::create(comm->communicator, module->module);
+    auto session = Session::create(comm->communicator, module->module, {cuda_device});
     if (!session)
       return session.status();
     *out = new faro_session{module->module, std::move(*session)};

@@ -97,6 +97,18 @@ SymmetricMemory::~SymmetricMemory() {
     transport.release(region);
 }
 
+Window::Window(std::shared_ptr<Communicator> c, NodeGather g, const char *name, NodeMemoryMaker m)
+    : communicator(std::move(c)), gather(std::move(g)), name(name), make(std::move(m)) {
+  if (!make)
+    make = [communicator = communicator](const std::vector<uint64_t> &sizes, const NodeGather &gather,
+                                         const char *what) -> Expected<std::unique_ptr<NodeMemory>> {
+      auto made = SymmetricMemory::create(communicator, sizes, gather, what);
+      if (!made)
+        return made.status();
+      return std::unique_ptr<NodeMemory>(std::move(*made));
+    };
+}
+
 bool Window::fits(const std::vector<uint64_t> &bytesOfLocal) const {
   for (uint32_t local = 0; local < bytesOfLocal.size(); ++local)
     if (bytesOfLocal[local] > (memory ? memory->sizeOfLocal(local) : 0))
@@ -113,7 +125,7 @@ Status Window::ensure(const std::vector<uint64_t> &bytesOfLocal) {
   for (uint32_t local = 0; local < bytesOfLocal.size(); ++local)
     sizes.push_back(std::max(bytesOfLocal[local] + bytesOfLocal[local] / 8, memory ? memory->sizeOfLocal(local) : 0));
   memory.reset(); // first: old and new need not fit side by side
-  auto larger = SymmetricMemory::create(communicator, sizes, gather, name);
+  auto larger = make(sizes, gather, name);
   if (!larger)
     return larger.status();
   memory = std::move(*larger);

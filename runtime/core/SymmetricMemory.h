@@ -22,24 +22,36 @@ using NodeGather = std::function<Expected<std::vector<Bytes>>(const Bytes &mine,
 /// By the control connection, which all ranks of the job must come to: for those who have no memory in common yet.
 NodeGather gatherOverJob(std::shared_ptr<Communicator> communicator);
 
+/// A piece of memory a rank, which every rank of its node can reach.
+class NodeMemory {
+public:
+  virtual ~NodeMemory() = default;
+  /// Null for a rank of another node.
+  virtual std::byte *of(uint32_t rank) const = 0;
+  /// Of a rank of this node, by local index.
+  virtual uint64_t sizeOfLocal(uint32_t local) const = 0;
+};
+
+/// Collective on the node. Makes memory of these sizes, by local index.
+using NodeMemoryMaker = std::function<Expected<std::unique_ptr<NodeMemory>>(const std::vector<uint64_t> &sizeOfLocal,
+                                                                            const NodeGather &, const char *what)>;
+
 /// One region a rank, mapped by all the others of its node. The sizes may differ. Collective on the node to make;
 /// released on its own by each rank: a peer's pages live as long as somebody maps them. Holds its communicator.
-class SymmetricMemory {
+class SymmetricMemory final : public NodeMemory {
 public:
   /// Collective on the node. sizeOfLocal: bytes by local index, the same list on every rank of the node. Zeroed,
   /// aligned to 4096 bytes. Errors: OUT_OF_MEMORY, UNAVAILABLE when a peer's memory cannot be mapped.
   static Expected<std::unique_ptr<SymmetricMemory>> create(std::shared_ptr<Communicator> communicator,
                                                            const std::vector<uint64_t> &sizeOfLocal,
                                                            const NodeGather &gather, const char *what);
-  ~SymmetricMemory();
+  ~SymmetricMemory() override;
   SymmetricMemory(const SymmetricMemory &) = delete;
   SymmetricMemory &operator=(const SymmetricMemory &) = delete;
 
   std::byte *mine() const { return bases[communicator->rank()]; }
-  /// Null for a rank of another node.
-  std::byte *of(uint32_t rank) const { return bases[rank]; }
-  /// Of a rank of this node, by local index.
-  uint64_t sizeOfLocal(uint32_t local) const { return sizes[local]; }
+  std::byte *of(uint32_t rank) const override { return bases[rank]; }
+  uint64_t sizeOfLocal(uint32_t local) const override { return sizes[local]; }
 
 private:
   explicit SymmetricMemory(std::shared_ptr<Communicator> c) : communicator(std::move(c)) {}
@@ -56,9 +68,8 @@ private:
 /// decide alike without talking; other nodes need not know.
 class Window {
 public:
-  /// `gather` must be usable as long as the window grows.
-  Window(std::shared_ptr<Communicator> communicator, NodeGather gather, const char *name)
-      : communicator(std::move(communicator)), gather(std::move(gather)), name(name) {}
+  /// `gather` must be usable as long as the window grows. `make`: other memory than symmetric memory.
+  Window(std::shared_ptr<Communicator> communicator, NodeGather gather, const char *name, NodeMemoryMaker make = {});
 
   /// bytesOfLocal: by local index.
   bool fits(const std::vector<uint64_t> &bytesOfLocal) const;
@@ -67,7 +78,7 @@ public:
   Status ensure(const std::vector<uint64_t> &bytesOfLocal);
 
   /// Null as long as no rank of the node has needed any.
-  std::byte *mine() const { return memory ? memory->mine() : nullptr; }
+  std::byte *mine() const { return of(communicator->rank()); }
   /// Null for ranks of other nodes too.
   std::byte *of(uint32_t rank) const { return memory ? memory->of(rank) : nullptr; }
   uint64_t bytes() const;
@@ -77,7 +88,8 @@ private:
   std::shared_ptr<Communicator> communicator;
   NodeGather gather;
   const char *name;
-  std::unique_ptr<SymmetricMemory> memory;
+  NodeMemoryMaker make;
+  std::unique_ptr<NodeMemory> memory;
   uint64_t grown = 0;
 };
 

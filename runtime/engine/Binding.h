@@ -13,6 +13,8 @@ public:
   virtual ~OnceBinding() = default;
   /// Does some of the work (GrainBytes of output, all of it on one node). True when nothing is left.
   virtual Expected<bool> step() = 0;
+  /// Whether there is nothing for this rank to do but to come again: a device works on it.
+  virtual bool waitsForDevice() const { return false; }
 };
 
 /// One flow in one run.

@@ -154,7 +154,8 @@ Expected<bool> Run::fireGrain(bool urgentOnly) {
       if (isFlag(stage) || isOnceASlice(stage) || isUrgent(stage) != urgent || isDone(s) || !ready(s))
         continue;
       auto fired = fireOnce(s);
-      return fired ? Expected<bool>(true) : fired;
+      if (!fired || *fired || !bindings.once[s]->waitsForDevice())
+        return fired ? Expected<bool>(true) : fired;
     }
   }
   return false;

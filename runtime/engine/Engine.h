@@ -66,6 +66,7 @@ private:
 
   // For errors.
   bool waitsForCredit() const;
+  std::optional<uint32_t> waitsForDevice() const;
   std::vector<uint32_t> absent() const;
   SignalBoard::Waiter newWaiter();
   std::string waits() const;

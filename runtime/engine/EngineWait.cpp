@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <thread>
 
 namespace faro {
 
@@ -68,6 +69,14 @@ std::string Run::waitOf(const FlowRun &flow) const {
   return say(sliceStages.front(), flow.fired[sliceStages.front()], "its rows");
 }
 
+/// A stage that a device works on, while nothing else can be done.
+std::optional<uint32_t> Run::waitsForDevice() const {
+  for (uint32_t s = 0; s < schedule.stage_count; ++s)
+    if (!isDone(s) && bindings.once[s] && bindings.once[s]->waitsForDevice())
+      return s;
+  return std::nullopt;
+}
+
 std::string Run::waits() const {
   constexpr uint32_t Most = 4; // the others wait for the same, as a rule
   std::string text;
@@ -101,6 +110,7 @@ Expected<bool> Run::test() {
 Status Run::wait() {
   auto waiter = newWaiter();
   uint64_t before = changes;
+  auto lastChange = Clock::now();
   while (true) {
     auto over = advance();
     if (!over)
@@ -109,7 +119,18 @@ Status Run::wait() {
       return Status::ok();
     if (changes != before) { // something happened: the time-out counts from the last thing that did
       before = changes;
+      lastChange = Clock::now();
       waiter = newWaiter();
+      continue;
+    }
+    if (const std::optional<uint32_t> stage = waitsForDevice()) {
+      // A device rings no bell. What it does is bounded like any other wait.
+      FARO_RETURN_IF_ERROR(waiter.look(schedule.name));
+      if (Clock::now() - lastChange > context->parts.communicator->timeout())
+        return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {}: stage {} of {} is not done on its device after {:.1f} s",
+                                                    context->rank(), schedule.stages[*stage].name, schedule.name,
+                                                    std::chrono::duration<double>(Clock::now() - lastChange).count())};
+      std::this_thread::yield();
       continue;
     }
     const bool credit = waitsForCredit();

@@ -11,6 +11,9 @@
 
 namespace faro {
 
+namespace cuda {
+class SessionDevice;
+}
 class PartialSums;
 class SliceExchange;
 
@@ -35,6 +38,7 @@ struct RunParts {
   const SessionWindows *windows = nullptr;
   SessionStatistics *statistics = nullptr;
   RunScratch *scratch = nullptr;
+  cuda::SessionDevice *device = nullptr; ///< where rows lie; null: in host memory
 };
 
 struct RunContext {

@@ -2,6 +2,7 @@
 
 #include "runtime/engine/SliceExchange.h"
 #include "runtime/engine/bindings/Bindings.h"
+#include "runtime/engine/bindings/DeviceBindings.h"
 #include "runtime/engine/bindings/PartialSums.h"
 
 #include <algorithm>
@@ -70,13 +71,13 @@ Status bind(const RunContext &run, const Arguments &given, uint32_t s, Run::Bind
   case FARO_ABI_STAGE_AWAIT:
     return Status::ok();
   case FARO_ABI_STAGE_PAD:
-    to.once[s] = bindPad(run);
+    to.once[s] = run.parts.device ? bindDevicePad(run) : bindPad(run);
     return Status::ok();
   case FARO_ABI_STAGE_PUSH:
-    to.once[s] = bindPush(run, stage, given.x);
+    to.once[s] = run.parts.device ? bindDevicePush(run, stage, given.x) : bindPush(run, stage, given.x);
     return Status::ok();
   case FARO_ABI_STAGE_PULL:
-    to.once[s] = bindPull(run, stage, given.combined);
+    to.once[s] = run.parts.device ? bindDevicePull(run, stage, given.combined) : bindPull(run, stage, given.combined);
     return Status::ok();
   case FARO_ABI_STAGE_HAND:
     to.once[s] = bindHand(run, stage, given.x);

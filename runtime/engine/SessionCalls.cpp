@@ -20,6 +20,7 @@ RunParts SessionImpl::parts() {
   parts.windows = &windows;
   parts.statistics = &stats;
   parts.scratch = &scratch;
+  parts.device = device.get();
   return parts;
 }
 
@@ -37,6 +38,7 @@ Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, Const
         fmt::format("rank {}: dispatch of {} rows, {} bytes apart; expected the plan's {} tokens, at least {} "
                     "bytes apart",
                     communicator->rank(), x.rows, x.stride, plan->tokens, program.row.bytes));
+  FARO_RETURN_IF_ERROR(checkDeviceRows("dispatch", x.data, x.rows, x.stride, program.row));
   FARO_RETURN_IF_ERROR(windows.ensureReceived(**batch));
   windows.receivedOf = (*batch)->hash;
   auto run = startDispatch(parts(), *scheduleOf(program, path()), **batch, x, activityOf(program, Dispatch));
@@ -46,6 +48,33 @@ Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, Const
 }
 
 //===---------------------------------------------------------- combine ---===//
+
+Status SessionImpl::checkDeviceRows(const char *what, const void *data, int64_t rows, int64_t stride,
+                                    const faro_abi_row &row) const {
+  const uint64_t unit = device ? cuda::SessionDevice::alignmentOf(row.bytes) : 1;
+  if (rows == 0 || (reinterpret_cast<uintptr_t>(data) % unit == 0 && uint64_t(stride) % unit == 0))
+    return Status::ok();
+  return {FARO_INVALID_ARGUMENT,
+          fmt::format("rank {}: {} of rows at {}, {} bytes apart; expected multiples of {} bytes on a CUDA device",
+                      communicator->rank(), what, data, stride, unit)};
+}
+
+/// A copy of the rows in the window of expert outputs.
+Status SessionImpl::stageRows(const Batch &batch, ConstRows y) {
+  const faro_abi_row &row = batch.program->row;
+  stats.stagedBytes += uint64_t(batch.receivedRows) * row.bytes;
+  if (device) {
+    FARO_RETURN_IF_ERROR(device->device->makeCurrent());
+    FARO_RETURN_IF_ERROR(device->stream->copyRows(reinterpret_cast<uintptr_t>(windows.outputs.mine()), row.stride,
+                                                  reinterpret_cast<uintptr_t>(y.data), uint64_t(y.stride), row.bytes,
+                                                  uint64_t(batch.receivedRows)));
+    return device->stream->wait();
+  }
+  for (int64_t r = 0; r < batch.receivedRows; ++r)
+    std::memcpy(windows.outputs.mine() + r * int64_t(row.stride), static_cast<const std::byte *>(y.data) + r * y.stride,
+                row.bytes);
+  return Status::ok();
+}
 
 /// Which window the others shall read. Rows elsewhere are copied into the window of expert outputs, which all ranks of
 /// the node have or none: so a rank that needs it says so first, unless it is there already.
@@ -72,11 +101,8 @@ Expected<WindowName> SessionImpl::locateRows(const Batch &batch, ConstRows y, ui
   }
   if (!staged)
     return inOutputs ? OutputsWindow : ReceivedWindow;
-  for (int64_t r = 0; r < batch.receivedRows; ++r)
-    std::memcpy(windows.outputs.mine() + r * int64_t(row.stride), static_cast<const std::byte *>(y.data) + r * y.stride,
-                row.bytes);
+  FARO_RETURN_IF_ERROR(stageRows(batch, y));
   windows.outputsOf = batch.hash;
-  stats.stagedBytes += uint64_t(batch.receivedRows) * row.bytes;
   return OutputsWindow;
 }
 
@@ -102,6 +128,7 @@ Status SessionImpl::beginCombine(const faro_abi_program &program, const std::sha
     return {FARO_INVALID_ARGUMENT, fmt::format("rank {}: combine into {} rows, {} bytes apart; expected the plan's {} "
                                                "tokens, at least {} bytes apart, and weights",
                                                rank, out.rows, out.stride, plan->tokens, rowBytes)};
+  FARO_RETURN_IF_ERROR(checkDeviceRows("combine", out.data, out.rows, out.stride, program.row));
   const faro_abi_schedule &schedule = *scheduleOf(program, path());
   const uint16_t activity = activityOf(program, Combine);
   auto window = locateRows(**batch, y, activity);

@@ -10,12 +10,13 @@ namespace faro {
 
 /// All ranks must run the same module: a rank with another one would read other meanings into the same flags. And what
 /// is decided alike without talking must be decided in the same way.
-static Status agree(Communicator &communicator, const Module &module) {
+static Status agree(Communicator &communicator, const Module &module, bool onDevice) {
   const char *name = std::getenv("FARO_BALANCER");
   constexpr size_t HashBytes = sizeof module.abi().spec_sha256;
   Bytes mine(HashBytes);
   std::memcpy(mine.data(), module.abi().spec_sha256, HashBytes);
-  const std::string settings = fmt::format("FARO_BALANCER={}, FARO_CHECK={}", name ? name : "", checksPlans() ? 1 : 0);
+  const std::string settings = fmt::format("FARO_BALANCER={}, FARO_CHECK={}, rows on {}", name ? name : "",
+                                           checksPlans() ? 1 : 0, onDevice ? "a CUDA device" : "the host");
   const auto words = std::as_bytes(std::span(settings));
   mine.insert(mine.end(), words.begin(), words.end());
   auto all = communicator.allgather(mine, "spec of the module");
@@ -37,13 +38,16 @@ static Status agree(Communicator &communicator, const Module &module) {
 }
 
 Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<Communicator> communicator,
-                                                   std::shared_ptr<const Module> module) {
-  return SessionImpl::create(std::move(communicator), std::move(module));
+                                                   std::shared_ptr<const Module> module,
+                                                   const SessionOptions &options) {
+  return SessionImpl::create(std::move(communicator), std::move(module), options);
 }
 
 Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communicator> communicator,
-                                                       std::shared_ptr<const Module> module) {
-  FARO_RETURN_IF_ERROR(agree(*communicator, *module));
+                                                       std::shared_ptr<const Module> module,
+                                                       const SessionOptions &options) {
+  const bool onDevice = options.cudaDevice >= 0;
+  FARO_RETURN_IF_ERROR(agree(*communicator, *module, onDevice));
   // From here every rank finds the same, so nobody needs to be told.
   FARO_RETURN_IF_ERROR(checkMesh(*module, communicator->topology()));
   auto balancer = balancerFromEnvironment();
@@ -60,13 +64,29 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
     mostExperts = std::max(mostExperts, map->experts());
     experts.emplace(&program, std::move(*map));
   }
+  std::unique_ptr<cuda::SessionDevice> device;
+  if (onDevice) {
+    if (communicator->topology().nodes() > 1)
+      return Status(FARO_UNAVAILABLE,
+                    fmt::format("rank {}: sessions on CUDA devices are for ranks of one node in this release, found {} "
+                                "nodes; leave rows in host memory",
+                                communicator->rank(), communicator->topology().nodes()));
+    auto made = cuda::SessionDevice::create(options.cudaDevice, module);
+    if (!made) {
+      const Status status(made.status().code(),
+                          fmt::format("rank {}: {}", communicator->rank(), made.status().message()));
+      communicator->abort(status);
+      return status;
+    }
+    device = std::move(*made);
+  }
   auto exchanges = SessionExchanges::create(communicator, module, mostExperts);
   if (!exchanges) {
     communicator->abort(exchanges.status());
     return exchanges.status();
   }
   return std::unique_ptr<Session>(new SessionImpl(std::move(communicator), std::move(module), findBalancer(*balancer),
-                                                  std::move(experts), std::move(*exchanges)));
+                                                  std::move(experts), std::move(*exchanges), std::move(device)));
 }
 
 } // namespace faro

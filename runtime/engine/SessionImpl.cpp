@@ -1,6 +1,8 @@
 // The public calls: each is guarded, timed, and one at a time.
 #include "runtime/engine/SessionImpl.h"
 
+#include "runtime/device/cuda/DeviceWindow.h"
+
 #include <fmt/format.h>
 
 namespace faro {
@@ -21,13 +23,27 @@ Status Session::combine(const faro_abi_program &program, const std::shared_ptr<c
   return wait();
 }
 
+/// Of the windows of rows: a device's, or what ranks share of the host's.
+static NodeMemoryMaker rowMemory(const Communicator &communicator, const cuda::SessionDevice *device) {
+  if (!device)
+    return {};
+  return [&communicator, device = device->device](const std::vector<uint64_t> &sizes, const NodeGather &gather,
+                                                  const char *what) {
+    return cuda::DeviceWindow::create(communicator, device, sizes, gather, what);
+  };
+}
+
 SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const Module> m, Balancer balancer,
-                         ExpertMaps experts, std::unique_ptr<SessionExchanges> e)
+                         ExpertMaps experts, std::unique_ptr<SessionExchanges> e,
+                         std::unique_ptr<cuda::SessionDevice> d)
     : communicator(std::move(c)), module(std::move(m)), balancer(balancer), experts(std::move(experts)),
-      identity(std::make_shared<char>()), exchanges(std::move(e)),
-      windows(communicator, [board = &exchanges->board()](const Bytes &mine, const char *what) {
-        return board->gather(mine, Memory << 8, what);
-      }) {}
+      identity(std::make_shared<char>()), exchanges(std::move(e)), device(std::move(d)),
+      windows(
+          communicator,
+          [board = &exchanges->board()](const Bytes &mine, const char *what) {
+            return board->gather(mine, Memory << 8, what);
+          },
+          rowMemory(*communicator, device.get())) {}
 
 //===------------------------------------------------- guarding a call ---===//
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "faro/session.h"
+#include "runtime/device/cuda/SessionDevice.h"
 #include "runtime/engine/MeshCheck.h"
 #include "runtime/engine/ScheduleRuns.h"
 #include "runtime/engine/SessionExchanges.h"
@@ -23,7 +24,7 @@ namespace faro {
 class SessionImpl final : public Session {
 public:
   static Expected<std::unique_ptr<Session>> create(std::shared_ptr<Communicator> communicator,
-                                                   std::shared_ptr<const Module> module);
+                                                   std::shared_ptr<const Module> module, const SessionOptions &options);
 
   Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) override;
   Status reserve(const std::shared_ptr<const Plan> &plan) override;
@@ -41,7 +42,8 @@ private:
   using ExpertMaps = std::map<const faro_abi_program *, ExpertMap>;
   using BatchHandle = std::shared_ptr<const Batch>;
   SessionImpl(std::shared_ptr<Communicator> communicator, std::shared_ptr<const Module> module, Balancer balancer,
-              ExpertMaps experts, std::unique_ptr<SessionExchanges> exchanges);
+              ExpertMaps experts, std::unique_ptr<SessionExchanges> exchanges,
+              std::unique_ptr<cuda::SessionDevice> device);
 
   /// What a call is, in the tags that ranks exchange.
   enum CallKind : uint16_t { Prepare = 1, Dispatch, Combine, Sources, Memory };
@@ -69,6 +71,9 @@ private:
   Status beginCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                       const float *weights, Rows out);
   /// Where combine reads this rank's rows: in place, or after a copy.
+  /// Whether the user's rows lie as the device's kernels need it.
+  Status checkDeviceRows(const char *what, const void *data, int64_t rows, int64_t stride, const faro_abi_row &) const;
+  Status stageRows(const Batch &batch, ConstRows y);
   Expected<WindowName> locateRows(const Batch &batch, ConstRows y, uint16_t activity);
   Expected<std::vector<Source>> runSources(const Batch &batch);
 
@@ -81,6 +86,7 @@ private:
   const ExpertMaps experts;
   const std::shared_ptr<const void> identity; ///< stands for this session in its batches
   const std::unique_ptr<SessionExchanges> exchanges;
+  const std::unique_ptr<cuda::SessionDevice> device; ///< null: rows lie in host memory
   SessionWindows windows;
   RunScratch scratch;
   mutable SessionStatistics stats; ///< the windows' part is filled in when asked for

@@ -4,9 +4,11 @@
 
 namespace faro {
 
-SessionWindows::SessionWindows(const std::shared_ptr<Communicator> &communicator, const NodeGather &gather)
-    : received(communicator, gather, "window of received rows"),
-      outputs(communicator, gather, "window of expert outputs"), origins(communicator, gather, "window of row origins"),
+SessionWindows::SessionWindows(const std::shared_ptr<Communicator> &communicator, const NodeGather &gather,
+                               const NodeMemoryMaker &rows)
+    : received(communicator, gather, "window of received rows", rows),
+      outputs(communicator, gather, "window of expert outputs", rows),
+      origins(communicator, gather, "window of row origins"),
       transit(communicator, gather, "window of rows in transit"),
       partials(communicator, gather, "window of partial sums"), node(nodeRanks(*communicator)) {}
 

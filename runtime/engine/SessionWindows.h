@@ -20,7 +20,9 @@ uint64_t transitRowBytes(const faro_abi_program &dispatch);
 class SessionWindows {
 public:
   /// `gather` must be usable as long as windows grow.
-  SessionWindows(const std::shared_ptr<Communicator> &communicator, const NodeGather &gather);
+  /// `rows`: memory of the windows whose rows the user sees.
+  SessionWindows(const std::shared_ptr<Communicator> &communicator, const NodeGather &gather,
+                 const NodeMemoryMaker &rows);
 
   // Room for a batch's rows. Collective on the node when there is not enough, and what was there is lost.
   /// What a dispatch fills: received rows and rows in transit.

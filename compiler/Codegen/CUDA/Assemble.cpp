@@ -85,7 +85,7 @@ llvm::Expected<Assembled> assemble(const std::string &ptxas, const std::string &
   Temporary source, code, said;
   for (auto [file, suffix] : {std::pair(&source, "ptx"), {&code, "cubin"}, {&said, "txt"}})
     if (llvm::Error error = file->create(suffix))
-      return std::move(error);
+      return error;
   std::error_code wrong;
   llvm::raw_fd_ostream out(source.path, wrong);
   out << ptx;

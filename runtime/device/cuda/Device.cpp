@@ -93,6 +93,23 @@ Status Stream::zero(api::Pointer to, size_t bytes) {
              : cuda.check(cuda.memsetD8Async(to, 0, bytes, stream), fmt::format("cuMemsetD8Async of {} bytes", bytes));
 }
 
+Status Stream::copyRows(api::Pointer to, size_t toStride, api::Pointer from, size_t fromStride, size_t bytes,
+                        size_t rows) {
+  if (rows == 0)
+    return Status::ok();
+  api::Copy2D copy{};
+  copy.fromKind = copy.toKind = api::DeviceMemory;
+  copy.from = from;
+  copy.fromPitch = fromStride;
+  copy.to = to;
+  copy.toPitch = toStride;
+  copy.widthBytes = bytes;
+  copy.height = rows;
+  const Driver &cuda = device_->driver();
+  return cuda.check(cuda.memcpy2DAsync(&copy, stream),
+                    fmt::format("cuMemcpy2DAsync of {} rows of {} bytes", rows, bytes));
+}
+
 Expected<bool> Stream::test() {
   constexpr api::Result NotReady = 600; // CUDA_ERROR_NOT_READY
   const api::Result result = device_->driver().streamQuery(stream);

@@ -75,6 +75,8 @@ public:
   Status toDevice(api::Pointer to, const void *from, size_t bytes);
   Status toHost(void *to, api::Pointer from, size_t bytes);
   Status zero(api::Pointer to, size_t bytes);
+  /// `rows` rows of `bytes` bytes, each way so many bytes apart, within the device.
+  Status copyRows(api::Pointer to, size_t toStride, api::Pointer from, size_t fromStride, size_t bytes, size_t rows);
   /// True when all that was put into it is done. A kernel that failed is an error here.
   Expected<bool> test();
   /// Until it is. Not bounded: what a kernel waits for has to be.

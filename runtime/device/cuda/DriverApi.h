@@ -14,7 +14,28 @@ using Context = struct ContextTag *;
 using Module = struct ModuleTag *;
 using Function = struct FunctionTag *;
 using Stream = struct StreamTag *;
-using Event = struct EventTag *;
+
+/// CUipcMemHandle: of memory that another process of this machine may map.
+struct IpcHandle {
+  char bytes[64];
+};
+
+/// CUDA_MEMCPY2D.
+struct Copy2D {
+  size_t fromX, fromY;
+  int fromKind;
+  const void *fromHost;
+  Pointer from;
+  void *fromArray;
+  size_t fromPitch;
+  size_t toX, toY;
+  int toKind;
+  void *toHost;
+  Pointer to;
+  void *toArray;
+  size_t toPitch;
+  size_t widthBytes, height;
+};
 
 enum : int {
   Success = 0,
@@ -27,7 +48,8 @@ enum : int {
   JitErrorLogBufferBytes = 6,
   // Flags.
   StreamNonBlocking = 1,
-  EventDisableTiming = 2,
+  IpcLazyEnablePeerAccess = 1,
+  DeviceMemory = 2, // of CUmemorytype
 };
 
 } // namespace faro::cuda::api
@@ -54,6 +76,10 @@ enum : int {
   X(memcpyHtoDAsync, cuMemcpyHtoDAsync_v2, (api::Pointer to, const void *from, size_t bytes, api::Stream stream))      \
   X(memcpyDtoHAsync, cuMemcpyDtoHAsync_v2, (void *to, api::Pointer from, size_t bytes, api::Stream stream))            \
   X(memsetD8Async, cuMemsetD8Async, (api::Pointer to, unsigned char value, size_t bytes, api::Stream stream))          \
+  X(memcpy2DAsync, cuMemcpy2DAsync_v2, (const api::Copy2D *copy, api::Stream stream))                                  \
+  X(ipcGetMemHandle, cuIpcGetMemHandle, (api::IpcHandle * handle, api::Pointer memory))                                \
+  X(ipcOpenMemHandle, cuIpcOpenMemHandle_v2, (api::Pointer * memory, api::IpcHandle handle, unsigned flags))           \
+  X(ipcCloseMemHandle, cuIpcCloseMemHandle, (api::Pointer memory))                                                     \
   X(streamCreate, cuStreamCreate, (api::Stream * stream, unsigned flags))                                              \
   X(streamDestroy, cuStreamDestroy_v2, (api::Stream stream))                                                           \
   X(streamSynchronize, cuStreamSynchronize, (api::Stream stream))                                                      \

@@ -56,6 +56,11 @@ FARO_API void faro_module_destroy(faro_module *module);
 
 /* Collective. */
 FARO_API faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out);
+/* The same with rows on a CUDA device, as the driver counts those that this process may use; -1: on the host. x, y, out
+ * and the memory of faro_received and faro_expert_rows are then the device's; topk_idx and weights stay in host memory.
+ * Rows of the caller begin and lie apart at multiples of 16 bytes, or of the largest power of two that divides a row's
+ * size. */
+FARO_API faro_status faro_session_create_on(faro_comm *comm, faro_module *module, int cuda_device, faro_session **out);
 FARO_API void faro_session_destroy(faro_session *session);
 
 /* Collective. topk_idx: [tokens, topk] row-major, -1 drops a choice. `program` names a dispatch of the module; null:

@@ -65,6 +65,15 @@ struct SessionStatistics {
   uint64_t settledTokens = 0;                    ///< summed in combines before the last partial row had come
 };
 
+/// Where a session's rows are.
+struct SessionOptions {
+  /// A CUDA device, as the driver counts those that this process may use; -1: the host. On a device, x, y and out are
+  /// its memory, and so are Received::rows and expertRows; topk_idx and weights stay in host memory. Rows of the user
+  /// begin, and lie apart, at multiples of 16 bytes, or of the largest power of two that divides a row's size where
+  /// that is less. Calls return when the device is done. All ranks of one node, and all on devices or none.
+  int cudaDevice = -1;
+};
+
 /// One module on one communicator, on one node or several. One thread at a time. Collective calls must be made by all
 /// ranks in the same order. FARO_BALANCER (static, fusco, blend) and FARO_CHECK=1 in the environment must be the same
 /// on all ranks: who carries rows between nodes, and whether each plan is checked against everybody else's (slow). A
@@ -72,9 +81,10 @@ struct SessionStatistics {
 class Session {
 public:
   /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement, or have different
-  /// modules or settings.
+  /// modules or settings; UNAVAILABLE when there is no such device, or nothing of the module runs on it.
   static Expected<std::unique_ptr<Session>> create(std::shared_ptr<Communicator> communicator,
-                                                   std::shared_ptr<const Module> module);
+                                                   std::shared_ptr<const Module> module,
+                                                   const SessionOptions &options = {});
   virtual ~Session() = default;
 
   /// Collective. Exchanges counts (in shared memory, and one message to each other node) and computes the final row of

@@ -59,6 +59,21 @@ std::string RoutingKind::name() const {
   return "unknown";
 }
 
+/// -1 for "cpu", N for "cuda:N", 0 for "cuda".
+static std::optional<int> parseDevice(std::string_view text) {
+  if (text == "cpu")
+    return -1;
+  if (text == "cuda")
+    return 0;
+  constexpr std::string_view Prefix = "cuda:";
+  int number = 0;
+  if (!text.starts_with(Prefix))
+    return std::nullopt;
+  text.remove_prefix(Prefix.size());
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && number >= 0 ? std::optional(number) : std::nullopt;
+}
+
 std::variant<Options, int> parseOptions(int argc, char **argv) {
   Options options;
   CLI::App app{"Runs a Faro program (token dispatch and combine) on local ranks, checks and times it.", "faro-run"};
@@ -67,7 +82,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 
   uint32_t ranks = 0;
-  std::string transport, routing = "uniform", expertsFn = "identity";
+  std::string transport, routing = "uniform", expertsFn = "identity", device = "cpu";
   app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")
       ->type_name("")
       ->required();
@@ -80,6 +95,9 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   auto *transportOption = app.add_option("--transport", transport, "ucx: a process per rank (default); local: a thread")
                               ->type_name("KIND")
                               ->check(CLI::IsMember({"ucx", "local"}));
+  app.add_option("--device", device,
+                 "Where rows are: cpu (default), cuda or cuda:N (a device of this machine, one node)")
+      ->type_name("KIND");
   app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up")
       ->type_name("DIR");
   app.add_option("--output", options.output, "Folder to write rank<r>.safetensors to")->type_name("DIR");
@@ -134,6 +152,12 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   else
     return usage(
         fmt::format("--routing: '{}' is none of uniform, zipf:S (S a number >= 0), single-node, bimodal", routing));
+  if (const std::optional<int> number = parseDevice(device))
+    options.cudaDevice = *number;
+  else
+    return usage(fmt::format("--device: '{}' is none of cpu, cuda, cuda:N (N a number >= 0)", device));
+  if (options.cudaDevice >= 0 && options.nodes > 1)
+    return usage("--device cuda is for one node in this release; leave --nodes out, or use --device cpu");
   if (options.ranks && options.nodes > *options.ranks)
     return usage(fmt::format("--nodes {}: there are only {} ranks (--ranks) to split", options.nodes, *options.ranks));
   if (!options.ranks && nodesOption->count())

@@ -25,6 +25,7 @@ struct Options {
   std::optional<uint32_t> ranks; ///< nothing: one rank of a job that a launcher started
   uint32_t nodes = 1;            ///< at most `ranks`; only with them
   std::optional<std::string> transport;
+  int cudaDevice = -1; ///< -1: the host
   std::string input, output;
   RoutingKind routing;
   int64_t tokens = 1024; ///< per rank

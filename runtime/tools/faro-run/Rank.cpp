@@ -1,5 +1,6 @@
 #include "runtime/tools/faro-run/Rank.h"
 
+#include "runtime/tools/faro-run/DeviceRows.h"
 #include "runtime/tools/faro-run/Output.h"
 
 #include <cstring>
@@ -29,6 +30,7 @@ public:
   RankResult takeResult() { return std::move(result_); }
 
 private:
+  Status moveToDevice();
   Status once(uint32_t repeat);
   Status playExperts(uint32_t repeat);
   Status findExpertOfRows();
@@ -69,6 +71,10 @@ private:
   ConstRows y_;                      ///< the experts' outputs
   std::unique_ptr<std::byte[], void (*)(void *)> combinedMemory_{nullptr, std::free};
   Rows combined_;
+  // With rows on a device: their places there. The above are copies in host memory.
+  std::unique_ptr<DeviceRows> device_;
+  ConstRows tokens_;
+  Rows receivedThere_, combinedThere_;
 };
 
 Status RankRun::run() {
@@ -79,7 +85,8 @@ Status RankRun::run() {
   input_ = std::move(*input);
   result_.tokens = int64_t(input_.tokens());
 
-  Expected<std::unique_ptr<Session>> session = Session::create(work_.communicator, work_.job.module);
+  Expected<std::unique_ptr<Session>> session =
+      Session::create(work_.communicator, work_.job.module, {work_.options.cudaDevice});
   if (!session)
     return session.status();
   session_ = std::move(*session);
@@ -103,9 +110,29 @@ Status RankRun::run() {
     // What is never written shows as NaNs, not as what a fresh page happens to hold.
     std::memset(combinedMemory_.get(), 0xff, std::max<size_t>(bytes, 64));
   }
+  tokens_ = {input_.rows, int64_t(input_.tokens()), int64_t(work_.job.reference.rowBytes())};
+  combinedThere_ = combined_;
+  if (work_.options.cudaDevice >= 0)
+    FARO_RETURN_IF_ERROR(moveToDevice());
   for (uint32_t repeat = 0; repeat < work_.options.repeat; ++repeat)
     FARO_RETURN_IF_ERROR(once(repeat));
   return finish();
+}
+
+Status RankRun::moveToDevice() {
+  auto device = DeviceRows::open(work_.options.cudaDevice);
+  if (!device)
+    return device.status();
+  device_ = std::move(*device);
+  auto tokens = device_->putTokens(tokens_);
+  if (!tokens)
+    return tokens.status();
+  tokens_ = *tokens;
+  auto combined = device_->makeCombined(combined_);
+  if (!combined)
+    return combined.status();
+  combinedThere_ = *combined;
+  return Status::ok();
 }
 
 Status RankRun::once(uint32_t repeat) {
@@ -125,12 +152,18 @@ Status RankRun::once(uint32_t repeat) {
   const SessionStatistics beforeDispatch = session_->statistics();
   progress.enter(Phase::Dispatching);
   FARO_RETURN_IF_ERROR(timed("dispatch", repeat, result_.dispatchNs, [&]() -> Status {
-    auto received =
-        session_->dispatch(plan_, {input_.rows, int64_t(input_.tokens()), int64_t(work_.job.reference.rowBytes())});
+    auto received = session_->dispatch(plan_, tokens_);
     if (received)
       received_ = *received;
     return received.status();
   }));
+  receivedThere_ = received_.rows;
+  if (device_) {
+    auto rows = device_->getReceived(receivedThere_);
+    if (!rows)
+      return rows.status();
+    received_.rows = *rows;
+  }
   result_.dispatchWire = wireSince(beforeDispatch);
   result_.movedRows = session_->statistics().movedRows - beforeDispatch.movedRows;
   if (verifier_) {
@@ -142,13 +175,18 @@ Status RankRun::once(uint32_t repeat) {
 
   progress.enter(Phase::Experts);
   FARO_RETURN_IF_ERROR(playExperts(repeat));
-  if (verifier_)
+  if (verifier_) {
     std::memset(combined_.data, 0xff, size_t(combined_.rows * combined_.stride));
+    if (device_)
+      FARO_RETURN_IF_ERROR(device_->putCombined(combined_));
+  }
   const SessionStatistics beforeCombine = session_->statistics();
   progress.enter(Phase::Combining);
   FARO_RETURN_IF_ERROR(timed("combine", repeat, result_.combineNs, [&] {
-    return session_->combine(*work_.job.combine, plan_, y_, input_.weights.data(), combined_);
+    return session_->combine(*work_.job.combine, plan_, y_, input_.weights.data(), combinedThere_);
   }));
+  if (device_)
+    FARO_RETURN_IF_ERROR(device_->getCombined(combined_));
   result_.combineWire = wireSince(beforeCombine);
   if (verifier_) {
     progress.enter(Phase::Verifying);
@@ -159,7 +197,7 @@ Status RankRun::once(uint32_t repeat) {
 
 Status RankRun::playExperts(uint32_t repeat) {
   if (experts_.isIdentity()) { // the rows are their own outputs, combined where they lie
-    y_ = {received_.rows.data, received_.rows.rows, received_.rows.stride};
+    y_ = {receivedThere_.data, receivedThere_.rows, receivedThere_.stride};
     return Status::ok();
   }
   if (repeat == 0)
@@ -171,13 +209,15 @@ Status RankRun::playExperts(uint32_t repeat) {
   if (outputs->rows != int64_t(expertOfRow_.size()) || received_.rows.rows != outputs->rows)
     return {FARO_INTERNAL, fmt::format("rank {}: received {} rows, with memory for the outputs of {}", result_.rank,
                                        received_.rows.rows, outputs->rows)};
+  std::vector<std::byte> copy(device_ ? size_t(outputs->rows * outputs->stride) : 0);
+  std::byte *const rows = device_ ? copy.data() : static_cast<std::byte *>(outputs->data);
   return timedAlone("experts", repeat, nullptr, [&] {
     for (int64_t row = 0; row < outputs->rows; ++row)
       if (expertOfRow_[size_t(row)] >= 0)
         experts_.apply(uint32_t(expertOfRow_[size_t(row)]),
                        static_cast<const std::byte *>(received_.rows.data) + row * received_.rows.stride,
-                       static_cast<std::byte *>(outputs->data) + row * outputs->stride);
-    return Status::ok();
+                       rows + row * outputs->stride);
+    return device_ ? device_->put(*outputs, rows) : Status::ok();
   });
 }
 

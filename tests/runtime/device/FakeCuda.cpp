@@ -1,21 +1,66 @@
 #include "tests/runtime/device/FakeCuda.h"
 
+#include "runtime/abi/faro_abi.h"
 #include "runtime/device/cuda/DriverApi.h"
 
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <map>
+#include <mutex>
 #include <string>
+#include <sys/mman.h>
+#include <unistd.h>
 
 namespace api = faro::cuda::api;
 
 namespace {
 
+/// In a file without a name, which other processes can open.
+struct Allocation {
+  size_t bytes;
+  int file;
+};
+
+/// What a function handle points to.
+struct Kernel {
+  bool isPush;
+  void (*entry)();
+};
+
+std::mutex mutex; // ranks are threads
 faro::test::FakeCuda fake;
-std::map<void *, size_t> allocations;
+std::map<void *, Allocation> allocations;
+std::map<std::string, Kernel> kernels;
 constexpr int InvalidValue = 1, OutOfMemory = 2, NotFound = 500;
-// What handles point to.
-int context, module, pushKernel, pullKernel;
+int context, module; // what handles point to
+
+/// What an inter-process handle says.
+struct Shared {
+  int process, file;
+  size_t bytes;
+};
+
+/// The CPU's kernels of the module that an image is part of: what the device's compute, they compute.
+void findTwins(const void *image) {
+  Dl_info where{};
+  if (!dladdr(image, &where))
+    return;
+  void *library = dlopen(where.dli_fname, RTLD_NOW | RTLD_NOLOAD);
+  if (!library)
+    return;
+  const auto *table = static_cast<const faro_abi_module *>(dlsym(library, FARO_ABI_SYMBOL));
+  dlclose(library);
+  if (!table)
+    return;
+  const faro_abi_kernel_set &set = table->kernel_sets[0]; // runs on any processor of the family
+  for (uint32_t k = 0; k < set.kernel_count; ++k) {
+    const std::string name = set.kernels[k].name;
+    const bool isPush = name.find("_push") != std::string::npos || name.find("_land") != std::string::npos;
+    kernels[name] = {isPush, set.kernels[k].entry};
+  }
+}
 
 void *host(api::Pointer address) { return reinterpret_cast<void *>(uintptr_t(address)); }
 template <typename T> T argument(void **parameters, int index) { return *static_cast<T *>(parameters[index]); }
@@ -61,17 +106,20 @@ api::Result cuDeviceGetAttribute(int *value, int attribute, api::Ordinal) {
   return 0;
 }
 api::Result cuDevicePrimaryCtxRetain(api::Context *to, api::Ordinal) {
+  const std::lock_guard lock(mutex);
   ++fake.contexts;
   *to = reinterpret_cast<api::Context>(&context);
   return 0;
 }
 api::Result cuDevicePrimaryCtxRelease_v2(api::Ordinal) {
+  const std::lock_guard lock(mutex);
   --fake.contexts;
   return 0;
 }
 api::Result cuCtxSetCurrent(api::Context) { return 0; }
 
 api::Result cuModuleLoadDataEx(api::Module *to, const void *image, unsigned options, int *names, void **values) {
+  const std::lock_guard lock(mutex);
   fake.image = image;
   if (fake.loadResult) {
     for (unsigned i = 0; i < options; ++i)
@@ -80,41 +128,80 @@ api::Result cuModuleLoadDataEx(api::Module *to, const void *image, unsigned opti
     return fake.loadResult;
   }
   ++fake.modules;
+  kernels["dispatch_push"] = {true, reinterpret_cast<void (*)()>(fake.push)};
+  kernels["combine_pull"] = {false, reinterpret_cast<void (*)()>(fake.pull)};
+  findTwins(image);
   *to = reinterpret_cast<api::Module>(&module);
   return 0;
 }
 api::Result cuModuleUnload(api::Module) {
+  const std::lock_guard lock(mutex);
   --fake.modules;
   return 0;
 }
 api::Result cuModuleGetFunction(api::Function *function, api::Module, const char *name) {
-  if (fake.missingKernel && std::string(name) == fake.missingKernel)
+  const std::lock_guard lock(mutex);
+  const auto found = kernels.find(name);
+  if (found == kernels.end() || (fake.missingKernel && std::string(name) == fake.missingKernel))
     return NotFound;
-  const bool push = std::string(name).find("push") != std::string::npos;
-  *function = reinterpret_cast<api::Function>(push ? &pushKernel : &pullKernel);
+  *function = reinterpret_cast<api::Function>(&found->second);
   return 0;
 }
 
 api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
+  const std::lock_guard lock(mutex);
   if (bytes == 0)
     return InvalidValue;
   if (fake.allocated + bytes > fake.memory)
     return OutOfMemory;
-  void *made = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  allocations[made] = bytes;
+  const int file = memfd_create("fake device memory", MFD_CLOEXEC);
+  if (file < 0 || ftruncate(file, off_t(bytes)) != 0)
+    return OutOfMemory;
+  void *made = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (made == MAP_FAILED)
+    return OutOfMemory;
+  allocations[made] = {bytes, file};
   fake.allocated += bytes;
   *memory = reinterpret_cast<uintptr_t>(made);
   return 0;
 }
 api::Result cuMemFree_v2(api::Pointer memory) {
+  const std::lock_guard lock(mutex);
   const auto found = allocations.find(host(memory));
   if (found == allocations.end())
     return InvalidValue;
-  fake.allocated -= found->second;
-  std::free(found->first);
+  fake.allocated -= found->second.bytes;
+  munmap(found->first, found->second.bytes);
+  close(found->second.file);
   allocations.erase(found);
   return 0;
 }
+
+api::Result cuIpcGetMemHandle(api::IpcHandle *handle, api::Pointer memory) {
+  const std::lock_guard lock(mutex);
+  const auto found = allocations.find(host(memory));
+  if (found == allocations.end())
+    return InvalidValue;
+  const Shared shared{getpid(), found->second.file, found->second.bytes};
+  std::memcpy(handle, &shared, sizeof shared);
+  return 0;
+}
+api::Result cuIpcOpenMemHandle_v2(api::Pointer *memory, api::IpcHandle handle, unsigned) {
+  const std::lock_guard lock(mutex);
+  Shared shared{};
+  std::memcpy(&shared, &handle, sizeof shared);
+  const std::string path = "/proc/" + std::to_string(shared.process) + "/fd/" + std::to_string(shared.file);
+  const int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  void *mapped = file < 0 ? MAP_FAILED : mmap(nullptr, shared.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (mapped == MAP_FAILED)
+    return InvalidValue;
+  allocations[mapped] = {shared.bytes, file};
+  fake.allocated += shared.bytes;
+  *memory = reinterpret_cast<uintptr_t>(mapped);
+  return 0;
+}
+api::Result cuIpcCloseMemHandle(api::Pointer memory) { return cuMemFree_v2(memory); }
+
 api::Result cuMemcpyHtoDAsync_v2(api::Pointer to, const void *from, size_t bytes, api::Stream) {
   std::memcpy(host(to), from, bytes);
   return 0;
@@ -128,12 +215,23 @@ api::Result cuMemsetD8Async(api::Pointer to, unsigned char value, size_t bytes, 
   return 0;
 }
 
+api::Result cuMemcpy2DAsync_v2(const api::Copy2D *copy, api::Stream) {
+  if (copy->fromKind != api::DeviceMemory || copy->toKind != api::DeviceMemory || copy->fromPitch < copy->widthBytes ||
+      copy->toPitch < copy->widthBytes)
+    return InvalidValue;
+  for (size_t row = 0; row < copy->height; ++row)
+    std::memcpy(host(copy->to + row * copy->toPitch), host(copy->from + row * copy->fromPitch), copy->widthBytes);
+  return 0;
+}
+
 api::Result cuStreamCreate(api::Stream *stream, unsigned) {
+  const std::lock_guard lock(mutex);
   ++fake.streams;
   *stream = reinterpret_cast<api::Stream>(&fake.streams);
   return 0;
 }
 api::Result cuStreamDestroy_v2(api::Stream) {
+  const std::lock_guard lock(mutex);
   --fake.streams;
   return 0;
 }
@@ -144,21 +242,24 @@ api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned grid
                            unsigned blockY, unsigned blockZ, unsigned, api::Stream, void **p, void **) {
   if (gridY != 1 || gridZ != 1 || blockY != 1 || blockZ != 1 || gridX == 0 || blockX == 0 || blockX > 1024)
     return InvalidValue;
-  fake.blocks = gridX;
-  fake.threads = blockX;
+  {
+    const std::lock_guard lock(mutex);
+    fake.blocks = gridX;
+    fake.threads = blockX;
+  }
   if (fake.launchResult)
     return fake.launchResult;
-  if (function == reinterpret_cast<api::Function>(&pushKernel))
-    fake.push(host(argument<api::Pointer>(p, 0)), argument<int64_t>(p, 1),
-              static_cast<const uint32_t *>(host(argument<api::Pointer>(p, 2))),
-              static_cast<const uint64_t *>(host(argument<api::Pointer>(p, 3))), argument<int64_t>(p, 4),
-              argument<int64_t>(p, 5));
+  const Kernel &kernel = *reinterpret_cast<const Kernel *>(function);
+  const auto *offsets = static_cast<const uint32_t *>(host(argument<api::Pointer>(p, 2)));
+  const auto *rows = static_cast<const uint64_t *>(host(argument<api::Pointer>(p, 3)));
+  if (kernel.isPush)
+    reinterpret_cast<faro_abi_push_fn>(kernel.entry)(host(argument<api::Pointer>(p, 0)), argument<int64_t>(p, 1),
+                                                     offsets, rows, argument<int64_t>(p, 4), argument<int64_t>(p, 5));
   else
-    fake.pull(host(argument<api::Pointer>(p, 0)), argument<int64_t>(p, 1),
-              static_cast<const uint32_t *>(host(argument<api::Pointer>(p, 2))),
-              static_cast<const uint64_t *>(host(argument<api::Pointer>(p, 3))),
-              static_cast<const float *>(host(argument<api::Pointer>(p, 4))), argument<int64_t>(p, 5),
-              argument<int64_t>(p, 6));
+    reinterpret_cast<faro_abi_pull_fn>(kernel.entry)(host(argument<api::Pointer>(p, 0)), argument<int64_t>(p, 1),
+                                                     offsets, rows,
+                                                     static_cast<const float *>(host(argument<api::Pointer>(p, 4))),
+                                                     argument<int64_t>(p, 5), argument<int64_t>(p, 6));
   return 0;
 }
 }

@@ -1,0 +1,95 @@
+#include "runtime/device/cuda/DeviceWindow.h"
+
+#include <cstring>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace faro::cuda {
+
+namespace {
+
+/// What a rank says of its piece.
+struct Piece {
+  int64_t process;
+  api::Pointer address;
+  api::IpcHandle handle;
+};
+
+} // namespace
+
+Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &communicator,
+                                                           std::shared_ptr<const Device> device,
+                                                           const std::vector<uint64_t> &sizeOfLocal,
+                                                           const NodeGather &gather, const char *what) {
+  const uint32_t rank = communicator.rank();
+  const Topology &topology = communicator.topology();
+  const auto node = nodeRanks(communicator);
+  std::unique_ptr<DeviceWindow> window(new DeviceWindow());
+  window->device = device;
+  window->sizes = sizeOfLocal;
+  for (uint64_t &size : window->sizes)
+    size = (std::max<uint64_t>(size, 1) + 4095) / 4096 * 4096;
+  FARO_RETURN_IF_ERROR(device->makeCurrent());
+  const uint64_t bytes = window->sizes[topology.localIndex(rank)];
+  const auto fail = [&](const Status &status) {
+    return Status(status.code(), fmt::format("rank {}: the {}: {}", rank, what, status.message()));
+  };
+  auto memory = Memory::allocate(device, bytes);
+  if (!memory)
+    return fail(memory.status());
+  window->mine = std::move(*memory);
+  auto stream = Stream::create(device);
+  if (!stream)
+    return fail(stream.status());
+  for (const Status &status : {(*stream)->zero(window->mine.address(), bytes), (*stream)->wait()})
+    if (!status)
+      return fail(status);
+
+  const Driver &cuda = device->driver();
+  Piece piece{getpid(), window->mine.address(), {}};
+  // A device that cannot share memory with other processes is no matter for threads.
+  const bool shared = cuda.ipcGetMemHandle(&piece.handle, piece.address) == api::Success;
+  Bytes said(sizeof piece + 1);
+  std::memcpy(said.data(), &piece, sizeof piece);
+  said.back() = std::byte(shared);
+  auto all = gather(said, what);
+  if (!all)
+    return all.status();
+  window->bases.resize(communicator.size());
+  for (uint32_t local = 0; local < node.size(); ++local) {
+    const uint32_t peer = node[local];
+    Piece theirs{};
+    if ((*all)[local].size() != said.size())
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("rank {}: the {}: rank {} does not have it on a CUDA device; a session is on devices "
+                                "on all ranks or on none",
+                                rank, what, peer));
+    std::memcpy(&theirs, (*all)[local].data(), sizeof theirs);
+    if (theirs.process != piece.process) {
+      api::Pointer address = 0;
+      const Status opened =
+          (*all)[local].back() == std::byte(0)
+              ? Status(FARO_UNAVAILABLE, "its driver does not share it with other processes")
+              : cuda.check(cuda.ipcOpenMemHandle(&address, theirs.handle, api::IpcLazyEnablePeerAccess),
+                           "cuIpcOpenMemHandle");
+      if (!opened)
+        return Status(FARO_UNAVAILABLE, fmt::format("rank {}: the {} of rank {} cannot be mapped: {}", rank, what, peer,
+                                                    opened.message()));
+      window->mapped.push_back(address);
+      theirs.address = address;
+    }
+    window->bases[peer] = reinterpret_cast<std::byte *>(uintptr_t(theirs.address));
+  }
+  // Nobody may give up and free memory that another is still about to map.
+  FARO_RETURN_IF_ERROR(gather({}, what).status());
+  return std::unique_ptr<NodeMemory>(std::move(window));
+}
+
+DeviceWindow::~DeviceWindow() {
+  if (mapped.empty() || !device->makeCurrent())
+    return;
+  for (const api::Pointer address : mapped)
+    (void)device->driver().ipcCloseMemHandle(address);
+}
+
+} // namespace faro::cuda

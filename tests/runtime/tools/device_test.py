@@ -1,0 +1,84 @@
+"""Rows on a CUDA device, behind a driver over host memory (tests/runtime/device): all but the device itself."""
+
+import os
+import subprocess
+import unittest
+
+from harness import FAROC, RunTest, Spec
+
+DRIVER = os.environ["FAKE_CUDA"]
+
+
+class Device(RunTest):
+    def setUp(self):
+        super().setUp()
+        self.environment["FARO_CUDA_DRIVER"] = DRIVER
+
+    def compile_for_devices(self, spec, name="moe"):
+        path = self.folder / (name + ".so")
+        # Text is enough: the driver does not look at it, and no toolkit is needed.
+        subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "--target=cpu,cuda:sm_80,cuda:sm_90", "-o", str(path)],
+                       check=True, timeout=120, env=dict(self.environment, FARO_PTXAS="none"), stderr=subprocess.DEVNULL)
+        return path
+
+    def check_verified(self, result, words="0 differences"):
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("verified: ", result.out)
+        self.assertIn(words, result.out)
+
+    def test_threads_and_processes_share_a_device(self):
+        module = self.compile_for_devices(Spec("bf16", 96, 4, 16, align=8))
+        for transport in ("local", "ucx"):
+            with self.subTest(transport):
+                self.check_verified(self.run_faro(module, "--device", "cuda", "--ranks", 4, "--tokens", 50, "--repeat", 3,
+                                                  "--verify", "--transport", transport))
+
+    def test_outputs_of_experts_are_read_where_they_are(self):
+        module = self.compile_for_devices(Spec("f16", 64, 2, 8))
+        for transport in ("local", "ucx"):
+            with self.subTest(transport):
+                self.check_verified(self.run_faro(module, "--device", "cuda:1", "--ranks", 3, "--tokens", 31, "--repeat", 2,
+                                                  "--experts-fn", "scale", "--verify", "--transport", transport))
+
+    def test_shapes(self):
+        for element, columns, topk, experts, ranks, tokens in (("f32", 1, 1, 1, 1, 7), ("bf16", 257, 3, 7, 5, 13),
+                                                               ("f16", 7, 2, 4, 2, 1), ("bf16", 2048, 8, 64, 2, 64),
+                                                               ("f32", 33, 5, 9, 3, 0)):
+            with self.subTest(columns=columns, ranks=ranks, tokens=tokens):
+                module = self.compile_for_devices(Spec(element, columns, topk, experts, align=3))
+                self.check_verified(self.run_faro(module, "--device", "cuda", "--ranks", ranks, "--tokens", tokens, "--verify",
+                                                  "--transport", "local", "--routing", "zipf:1.1"))
+
+    def test_files_are_those_of_the_cpu(self):
+        module = self.compile_for_devices(Spec("bf16", 40, 2, 6, align=4))
+        for device in ("cpu", "cuda"):
+            result = self.run_faro(module, "--device", device, "--ranks", 2, "--tokens", 20, "--output", self.folder / device)
+            self.assertEqual(result.status, 0, result)
+        for rank in range(2):
+            name = "rank%d.safetensors" % rank
+            self.assertEqual((self.folder / "cpu" / name).read_bytes(), (self.folder / "cuda" / name).read_bytes())
+
+    def test_what_is_missing_is_said(self):
+        module = self.compile_for_devices(Spec())
+        run = lambda program, *more, **extra: self.run_faro(program, "--ranks", 2, "--tokens", 4, "--output", self.folder / "out",
+                                                            *more, **extra)
+        for transport in ("local", "ucx"):
+            with self.subTest(transport):
+                self.check_refused(run(module, "--device", "cuda", "--transport", transport,
+                                       environment={"FARO_CUDA_DRIVER": "/no/driver/libcuda.so"}),
+                                   "no CUDA driver", "/no/driver/libcuda.so", "leave work on the CPU")
+                self.check_refused(run(module, "--device", "cuda:7", "--transport", transport), "there is no CUDA device 7")
+        self.check_refused(run(self.compile_library(Spec(), "plain"), "--device", "cuda"), "kernels for the CPU only",
+                           "faroc --target=cpu,cuda:sm_90")
+        for device in ("tpu", "cuda:", "cuda:x", "cuda:-1"):
+            result = run(module, "--device", device)
+            self.assertEqual(result.status, 2, result)
+            self.assertIn("--device: '%s' is none of" % device, result.err)
+            self.assertIn("cuda:N", result.err)
+        result = run(module, "--device", "cuda", "--nodes", 2)
+        self.assertEqual(result.status, 2, result)
+        self.assertIn("--device cuda is for one node", result.err)
+
+
+if __name__ == "__main__":
+    unittest.main()
