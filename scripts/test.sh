@@ -41,6 +41,8 @@ step "build with clang"
 scripts/build.sh default
 step "tests"
 run_tests build
+step "rows on a GPU"
+scripts/test-gpu.sh build || [ $? = 77 ] # which says that there is none
 if [ "$all" = 1 ]; then
   step "build with g++"
   scripts/build.sh gcc

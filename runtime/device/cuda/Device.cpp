@@ -9,6 +9,7 @@ namespace faro::cuda {
 Expected<std::shared_ptr<Device>> Device::open(std::shared_ptr<const Driver> driver, int number) {
   std::shared_ptr<Device> device(new Device());
   device->driver_ = std::move(driver);
+  device->number_ = number;
   const Driver &cuda = *device->driver_;
   int devices = 0;
   FARO_RETURN_IF_ERROR(cuda.check(cuda.deviceGetCount(&devices), "cuDeviceGetCount"));

@@ -21,6 +21,7 @@ public:
   Device &operator=(const Device &) = delete;
 
   const Driver &driver() const { return *driver_; }
+  int number() const { return number_; }
   const std::string &name() const { return name_; }
   uint32_t architecture() const { return architecture_; } ///< 90 for compute capability 9.0
   uint32_t multiprocessors() const { return multiprocessors_; }
@@ -31,6 +32,7 @@ public:
 private:
   Device() = default;
   std::shared_ptr<const Driver> driver_;
+  int number_ = 0;
   api::Ordinal ordinal = 0;
   api::Context context = nullptr;
   std::string name_;

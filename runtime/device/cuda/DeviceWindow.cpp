@@ -10,7 +10,7 @@ namespace {
 
 /// What a rank says of its piece.
 struct Piece {
-  int64_t process;
+  int32_t process, device;
   api::Pointer address;
   api::IpcHandle handle;
 };
@@ -46,7 +46,7 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
       return fail(status);
 
   const Driver &cuda = device->driver();
-  Piece piece{getpid(), window->mine.address(), {}};
+  Piece piece{getpid(), device->number(), window->mine.address(), {}};
   // A device that cannot share memory with other processes is no matter for threads.
   const bool shared = cuda.ipcGetMemHandle(&piece.handle, piece.address) == api::Success;
   Bytes said(sizeof piece + 1);
@@ -65,6 +65,12 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
                                 "on all ranks or on none",
                                 rank, what, peer));
     std::memcpy(&theirs, (*all)[local].data(), sizeof theirs);
+    if (theirs.process == piece.process && theirs.device != piece.device)
+      return Status(
+          FARO_UNAVAILABLE,
+          fmt::format("rank {} is on CUDA device {}, and rank {} of the same process on {}; give the ranks of a "
+                      "process one device, or start a process for each",
+                      rank, piece.device, peer, theirs.device));
     if (theirs.process != piece.process) {
       api::Pointer address = 0;
       const Status opened =

@@ -13,13 +13,22 @@ cuda::api::Pointer onDevice(const void *address) { return reinterpret_cast<uintp
 class DeviceBinding : public OnceBinding {
 public:
   DeviceBinding(const RunContext &run) : run(run), device(*run.parts.device) {}
+  /// A run that is dropped must not leave a kernel behind that uses the caller's rows. Kernels wait for nothing, so
+  /// this ends.
+  ~DeviceBinding() override {
+    if (launched && !done)
+      (void)device.stream->wait();
+  }
 
   Expected<bool> step() final {
     FARO_RETURN_IF_ERROR(device.device->makeCurrent());
-    if (!launched)
+    if (!launched) {
+      launched = true; // some of it may have been when the rest fails
       FARO_RETURN_IF_ERROR(launch());
-    launched = true;
-    return device.stream->test();
+    }
+    auto over = device.stream->test();
+    done = over && *over;
+    return over;
   }
   bool waitsForDevice() const final { return launched; }
 
@@ -52,7 +61,7 @@ protected:
   std::vector<float> factors;
 
 private:
-  bool launched = false;
+  bool launched = false, done = false;
 };
 
 class DevicePad final : public DeviceBinding {

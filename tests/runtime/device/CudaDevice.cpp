@@ -1,12 +1,15 @@
 // Devices, memory and kernels behind a driver that a test controls.
 #include "runtime/device/cuda/ChooseImage.h"
 #include "runtime/device/cuda/Device.h"
+#include "runtime/device/cuda/DeviceWindow.h"
 #include "tests/runtime/HandMadeTables.h"
 #include "tests/runtime/device/FakeCuda.h"
 
 #include <cstring>
+#include <functional>
 #include <gtest/gtest.h>
 #include <numeric>
+#include <thread>
 
 using namespace faro;
 using namespace faro::cuda;
@@ -272,6 +275,50 @@ TEST_F(CudaDevice, FailuresOfKernelsAreErrorsWhereTheyAreSeen) {
   auto over = (*stream)->test();
   ASSERT_TRUE(over) << over.status().message();
   EXPECT_FALSE(*over);
+}
+
+/// Two ranks as threads, each with a window on a device.
+static std::vector<Status> makeWindows(const std::vector<std::shared_ptr<Device>> &devices,
+                                       const std::function<void(uint32_t rank, NodeMemory &)> &use) {
+  auto communicators = Communicator::createLocal(2, std::chrono::seconds(20));
+  EXPECT_TRUE(communicators) << communicators.status().message();
+  std::vector<Status> results(2);
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < 2; ++rank)
+    threads.emplace_back([&, rank] {
+      std::shared_ptr<Communicator> communicator = std::move((*communicators)[rank]);
+      auto window =
+          DeviceWindow::create(*communicator, devices[rank], {100, 5000}, gatherOverJob(communicator), "window");
+      results[rank] = window.status();
+      if (window)
+        use(rank, **window);
+      EXPECT_TRUE(communicator->barrier());
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  return results;
+}
+
+TEST_F(CudaDevice, ThreadsReachEachOthersWindows) {
+  const auto device = open();
+  std::vector<std::byte *> bases(4);
+  const auto results = makeWindows({device, device}, [&](uint32_t rank, NodeMemory &window) {
+    for (uint32_t peer = 0; peer < 2; ++peer)
+      bases[2 * rank + peer] = window.of(peer);
+    EXPECT_EQ(window.sizeOfLocal(0), 4096u);
+    EXPECT_EQ(window.sizeOfLocal(1), 8192u);
+  });
+  EXPECT_TRUE(results[0] && results[1]) << results[0].message() << results[1].message();
+  EXPECT_NE(bases[0], bases[1]);
+  EXPECT_EQ(bases[0], bases[2]);
+  EXPECT_EQ(bases[1], bases[3]);
+}
+
+TEST_F(CudaDevice, ThreadsOfOneProcessNeedOneDevice) {
+  auto other = Device::open(*Driver::load(FAKE_CUDA), 1);
+  ASSERT_TRUE(other);
+  for (const Status &status : makeWindows({open(), *other}, [](uint32_t, NodeMemory &) {}))
+    expectError(status, FARO_UNAVAILABLE, {"on CUDA device", "of the same process", "one device"});
 }
 
 TEST_F(CudaDevice, DamagedImageTablesAreRefused) {

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# What needs a GPU: every example with its rows on a CUDA device, verified byte by byte against the reference, with ranks as
+# threads and as processes that share the device.
+#   scripts/test-gpu.sh [BUILD]      (default: build; made by scripts/build.sh)
+# Exit status 0: all verified; 1: something failed; 77: this machine has no device to try it on, which is said.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=${1:-build}
+if [ ! -x "$build/bin/faro-run" ] || [ ! -x "$build/bin/faroc" ]; then
+  echo "test-gpu.sh: $build/bin/faro-run and faroc are not there; scripts/build.sh makes them" >&2
+  exit 1
+fi
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+compile() { # spec, module
+  "$build/bin/faroc" "$1" --target=cpu,cuda:sm_80,cuda:sm_90,cuda:sm_100 -o "$2"
+}
+compile examples/01_dispatch_one_token/moe.mlir "$folder/probe.so" || exit 1
+if ! said=$("$build/bin/faro-run" "$folder/probe.so" --ranks 1 --tokens 1 --transport local --device cuda 2>&1 >/dev/null); then
+  case $said in
+  *"no CUDA driver"* | *"finds no device"* | *"does not start"*)
+    printf 'test-gpu.sh: SKIPPED, nothing was tried on a GPU: %s\n' "$said"
+    exit 77
+    ;;
+  esac
+fi
+if command -v nvidia-smi >/dev/null; then
+  nvidia-smi --query-gpu=name,driver_version,compute_cap --format=csv,noheader
+fi
+
+failed=0
+try() { # module, arguments of faro-run
+  local name=$1
+  shift
+  if said=$("$build/bin/faro-run" "$@" --device cuda --verify --timeout 120 2>&1); then
+    printf '%-44s %s\n' "$name" "$(grep '^verified:' <<<"$said")"
+  else
+    printf '%-44s FAILED\n%s\n' "$name" "$said"
+    failed=1
+  fi
+}
+for spec in examples/*/moe.mlir; do
+  name=$(basename "$(dirname "$spec")")
+  compile "$spec" "$folder/$name.so" || exit 1
+  for transport in local ucx; do
+    for ranks in 1 2 4; do
+      try "$name, $ranks ranks, $transport" "$folder/$name.so" --ranks $ranks --transport $transport --tokens 300 --repeat 2
+    done
+    try "$name, zipf, experts scale, $transport" "$folder/$name.so" --ranks 4 --transport $transport --tokens 97 \
+      --routing zipf:1.2 --experts-fn scale
+    try "$name, no tokens, $transport" "$folder/$name.so" --ranks 2 --transport $transport --tokens 0
+  done
+done
+# Rows that are no multiple of an access.
+for row in 1xf32 7xbf16 287xf16 2880xbf16; do
+  sed "s/4xf32/$row/g" examples/01_dispatch_one_token/moe.mlir >"$folder/$row.mlir"
+  compile "$folder/$row.mlir" "$folder/$row.so" || exit 1
+  try "rows of $row" "$folder/$row.so" --ranks 4 --transport local --tokens 101
+done
+[ $failed = 0 ] && echo "test-gpu.sh: all verified"
+exit $failed
