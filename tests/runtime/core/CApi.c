@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TOKENS 5
@@ -122,6 +123,12 @@ int main(void) {
          "fewer fields of an older caller");
 
   expect(faro_prepare(session, "no such program", &idx[0][0], TOKENS, &plan) == FARO_NOT_FOUND, "unknown program");
+
+  /* Last: a session that cannot be made ends the job. */
+  faro_session *onDevice = NULL;
+  setenv("FARO_CUDA_DRIVER", "/nonexistent/libcuda.so", 1);
+  expect(faro_session_create_on(comm, module, 0, &onDevice) == FARO_UNAVAILABLE && !onDevice, "no driver");
+  expect(strstr(faro_last_error(), "no CUDA driver: /nonexistent/libcuda.so") != NULL, "which is said");
 
   faro_plan_destroy(plan);
   faro_session_destroy(session);
