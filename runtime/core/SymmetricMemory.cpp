@@ -10,6 +10,11 @@ namespace faro {
 /// Makes the pages of a mapping before rows are stored all over it: the owner first, in order, so that they lie
 /// together; the others then fill in their page tables. So the first batch does not pay for it.
 static void populate(std::byte *base, uint64_t size) {
+#ifdef MADV_HUGEPAGE
+  // Rows lie all over a window, each on pages of its own: large ones spare their table walks. Where the system gives
+  // none to shared memory, nothing happens.
+  (void)madvise(base, size, MADV_HUGEPAGE);
+#endif
 #ifdef MADV_POPULATE_WRITE
   if (madvise(base, size, MADV_POPULATE_WRITE) == 0)
     return;
