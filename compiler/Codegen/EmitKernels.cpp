@@ -31,13 +31,11 @@ struct Emitted {
   bool operator==(const Emitted &) const = default;
 };
 
-/// Which rows a stage's kernel reads, and of which element are those that it stores; nothing for a stage without one.
-/// `form`: the attribute that names it.
-FailureOr<std::optional<Emitted>> kernelOf(xfer::StageOpInterface stage, StringRef form) {
+/// Which rows a stage's kernel reads, and of which element are those that it stores. `form`: the attribute that names
+/// it.
+FailureOr<Emitted> kernelOf(xfer::StageOpInterface stage, StringRef form) {
   auto program = stage->getParentOfType<xfer::ProgramOp>();
   const bool isPush = isa<xfer::PushOp, xfer::HandOp, xfer::GatherOp, xfer::FanOutOp>(stage.getOperation());
-  if (!isPush && !isa<xfer::PullOp, xfer::ReduceOp, xfer::SettleOp>(stage.getOperation()))
-    return std::optional<Emitted>();
   FailureOr<faro_abi_row> row = rowOf(program), partial = row;
   if (program.hasPartials())
     partial = partialRowOf(program);
@@ -57,7 +55,7 @@ FailureOr<std::optional<Emitted>> kernelOf(xfer::StageOpInterface stage, StringR
   kernel.shape.streaming = form == "streaming";
   const bool storesPartials = isShare || isa<xfer::ReduceOp>(stage.getOperation());
   kernel.shape.stored = isPush ? read.element : storesPartials ? partial->element : row->element;
-  return std::optional<Emitted>(kernel);
+  return kernel;
 }
 
 class EmitKernelsPass : public PassWrapper<EmitKernelsPass, OperationPass<ModuleOp>> {
@@ -114,8 +112,8 @@ private:
       auto name = stage->getAttrOfType<FlatSymbolRefAttr>(form);
       if (!name)
         continue;
-      FailureOr<std::optional<Emitted>> kernel = kernelOf(stage, form);
-      if (failed(kernel) || (*kernel && failed(emitOne(stage, name.getValue(), **kernel, options))))
+      FailureOr<Emitted> kernel = kernelOf(stage, form);
+      if (failed(kernel) || failed(emitOne(stage, name.getValue(), *kernel, options)))
         return WalkResult::interrupt();
     }
     return WalkResult::advance();

@@ -64,10 +64,13 @@ struct RunContext {
     return reinterpret_cast<Fn>(parts.module->kernels().kernels[index].entry);
   }
   /// The stage's kernel for so many bytes of output, which lies at multiples of 64 or not.
-  template <typename Fn> Fn kernelFor(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
+  uint32_t kernelIndex(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
     const bool streaming =
         stage.streaming_kernel != FARO_ABI_NO_KERNEL && aligned && bytes >= program->streaming_threshold;
-    return kernel<Fn>(streaming ? stage.streaming_kernel : stage.kernel);
+    return streaming ? stage.streaming_kernel : stage.kernel;
+  }
+  template <typename Fn> Fn kernelFor(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
+    return kernel<Fn>(kernelIndex(stage, bytes, aligned));
   }
 };
 

@@ -73,11 +73,14 @@ Status checkOwner(const Topology &topology, uint32_t rank, const Plan &plan, con
   FARO_RETURN_IF_ERROR(checkPieces(topology, rank, across));
 
   std::vector<uint32_t> summed(across.remoteRows());
-  for (uint32_t token = 0; token < uint32_t(plan.tokens); ++token)
+  for (uint32_t token = 0; token < uint32_t(plan.tokens); ++token) {
+    uint32_t shares = 0;
     for (uint32_t i = across.partialOffsets[token]; i < across.partialOffsets[token + 1]; ++i) {
       const uint32_t row = across.partialRows[i];
-      if (row == NodePlan::OwnShare)
+      if (row == NodePlan::OwnShare) {
+        ++shares;
         continue;
+      }
       if (row >= summed.size() || ++summed[row] > 1)
         return fault(fmt::format("rank {}, token {}: partial row {} of {} is {}", rank, token, row, summed.size(),
                                  row < summed.size() ? "summed twice" : "out of bounds"));
@@ -85,6 +88,11 @@ Status checkOwner(const Topology &topology, uint32_t rank, const Plan &plan, con
         return fault(fmt::format("rank {}, token {}: partial row {} belongs to token {}", rank, token, row,
                                  across.rowToken[row]));
     }
+    const uint32_t expected = across.localOffsets[token] != across.localOffsets[token + 1];
+    if (shares != expected)
+      return fault(fmt::format("rank {}, token {}: the own node's share is summed {} times, expected {}", rank, token,
+                               shares, expected));
+  }
   if (const auto never = std::find(summed.begin(), summed.end(), 0u); never != summed.end())
     return fault(fmt::format("rank {}: partial row {} is never summed", rank, never - summed.begin()));
   return Status::ok();

@@ -42,4 +42,21 @@ inline faro_abi_program dispatchOf(const char *name, uint32_t columns, uint64_t 
           schedule};
 }
 
+/// The schedule of such a dispatch on one node, whose push is kernel 0, and the dispatch.
+struct DirectDispatch {
+  uint32_t after1[1] = {0}, after2[1] = {1};
+  faro_abi_stage stages[3] = {
+      {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL,
+       0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 0, nullptr},
+      {"ready", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL,
+       0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 1, after1},
+      {"push", FARO_ABI_STAGE_PUSH, FARO_ABI_ON_CORE, 0, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 0, FARO_ABI_NO_RING,
+       FARO_ABI_NO_RING, 0, 0, 1, after2}};
+  faro_abi_schedule schedule{"dispatch", FARO_ABI_DIRECT, 0, 0, 3, 0, stages, nullptr};
+  faro_abi_program program = dispatchOf("dispatch", 8, 16, &schedule);
+
+  DirectDispatch() = default;
+  DirectDispatch(const DirectDispatch &) = delete; // its tables point to each other
+};
+
 } // namespace faro::test

@@ -5,13 +5,14 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 namespace faro::compiler {
-namespace {
 
 using namespace mlir;
 
-Value addressOf(ConversionPatternRewriter &rewriter, Location loc, Value base, Value offset) {
+Value addressOf(RewriterBase &rewriter, Location loc, Value base, Value offset) {
   return LLVM::GEPOp::create(rewriter, loc, base.getType(), rewriter.getI8Type(), base, ArrayRef<LLVM::GEPArg>{offset});
 }
+
+namespace {
 
 struct CastLowering : ConvertOpToLLVMPattern<xfer::CastOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;

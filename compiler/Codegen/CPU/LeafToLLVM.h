@@ -12,6 +12,9 @@ struct LeafTarget {
   bool x86Fence = true;      ///< sfence; else a system-wide release fence
 };
 
+/// So many bytes behind a pointer.
+mlir::Value addressOf(mlir::RewriterBase &rewriter, mlir::Location loc, mlir::Value base, mlir::Value offset);
+
 /// Also teaches the converter what an address is.
 void populateLeafToLLVM(mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns,
                         const LeafTarget &target);

@@ -7,6 +7,7 @@
 //   st.global.L1::no_allocate      what is stored past the cache is read by others
 #include "compiler/Codegen/CUDA/RowAccess.h"
 
+#include "compiler/Codegen/CPU/LeafToLLVM.h"
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
@@ -37,10 +38,6 @@ bool isReadOnly(Value address) {
   auto argument = dyn_cast<BlockArgument>(address);
   auto function = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : nullptr;
   return function && function.getArgAttr(argument.getArgNumber(), LLVM::LLVMDialect::getReadonlyAttrName());
-}
-
-Value addressOf(ConversionPatternRewriter &rewriter, Location loc, Value base, Value offset) {
-  return LLVM::GEPOp::create(rewriter, loc, base.getType(), rewriter.getI8Type(), base, ArrayRef<LLVM::GEPArg>{offset});
 }
 
 Value number(ConversionPatternRewriter &rewriter, Location loc, int64_t value) {

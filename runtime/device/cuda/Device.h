@@ -112,8 +112,6 @@ public:
   Kernels(const Kernels &) = delete;
   Kernels &operator=(const Kernels &) = delete;
 
-  const faro_abi_image &image() const { return *image_; }
-
   /// Kernel `index` of the module's kernel sets as faro_abi_push_fn; all addresses are of the device.
   Status push(uint32_t index, Stream &, Grid, api::Pointer source, int64_t sourceStride, api::Pointer offsets,
               api::Pointer destinations, int64_t begin, int64_t end) const;
@@ -127,7 +125,6 @@ private:
 
   std::shared_ptr<const Device> device;
   std::shared_ptr<const Module> module;
-  const faro_abi_image *image_ = nullptr;
   api::Module loaded = nullptr;
   std::vector<api::Function> functions; ///< by kernel index
 };

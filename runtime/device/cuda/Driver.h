@@ -22,9 +22,6 @@ public:
   /// The same from a library of this name.
   static Expected<std::shared_ptr<const Driver>> load(const std::string &library);
 
-  int version() const { return version_; }
-  const std::string &path() const { return library->path(); }
-
   /// OK, or what the driver says of a failed call: "cuMemAlloc of 4096 bytes: CUDA_ERROR_OUT_OF_MEMORY: out of memory".
   Status check(api::Result result, const std::string &what) const;
 

@@ -25,7 +25,6 @@ Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> d
   std::unique_ptr<Kernels> kernels(new Kernels());
   kernels->device = std::move(device);
   kernels->module = std::move(module);
-  kernels->image_ = *image;
   const Driver &cuda = kernels->device->driver();
   char log[4096] = {};
   int names[] = {api::JitErrorLogBuffer, api::JitErrorLogBufferBytes};

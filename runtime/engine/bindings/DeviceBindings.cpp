@@ -39,11 +39,6 @@ protected:
   cuda::Grid gridOf(uint64_t bytes) const {
     return cuda::Grid::of(uint64_t(run.batch->tokens), bytes, device.device->multiprocessors());
   }
-  uint32_t kernelOf(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
-    const bool streaming =
-        stage.streaming_kernel != FARO_ABI_NO_KERNEL && aligned && bytes >= run.program->streaming_threshold;
-    return streaming ? stage.streaming_kernel : stage.kernel;
-  }
   /// Where each item's row lies, by the bases of the ranks (on one node, the local index is the rank).
   Expected<cuda::api::Pointer> uploadRows(const std::vector<uint64_t> &bases) {
     const Plan &plan = *run.batch;
@@ -96,7 +91,7 @@ private:
     auto offsets = device.upload(cuda::SessionDevice::Offsets, plan.offsets);
     if (!offsets)
       return offsets.status();
-    return device.kernels->push(kernelOf(stage, plan.places.size() * stride, stride % 64 == 0), *device.stream,
+    return device.kernels->push(run.kernelIndex(stage, plan.places.size() * stride, stride % 64 == 0), *device.stream,
                                 gridOf(run.program->row.bytes), onDevice(x.data), x.stride, *offsets, *destinations, 0,
                                 plan.tokens);
   }
@@ -127,9 +122,9 @@ private:
       return offsets.status();
     const Rows &out = combined.out;
     const bool aligned = onDevice(out.data) % 64 == 0 && out.stride % 64 == 0;
-    return device.kernels->pull(kernelOf(stage, uint64_t(out.rows) * run.program->row.stride, aligned), *device.stream,
-                                gridOf(run.program->row.bytes), onDevice(out.data), out.stride, *offsets, *rows,
-                                *weights, 0, plan.tokens);
+    return device.kernels->pull(run.kernelIndex(stage, uint64_t(out.rows) * run.program->row.stride, aligned),
+                                *device.stream, gridOf(run.program->row.bytes), onDevice(out.data), out.stride,
+                                *offsets, *rows, *weights, 0, plan.tokens);
   }
 
   const faro_abi_stage &stage;

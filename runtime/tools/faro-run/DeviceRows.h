@@ -21,8 +21,6 @@ public:
   /// `host` rows lie as those of `onDevice`.
   Status put(const Rows &onDevice, const std::byte *host);
 
-  const std::string &name() const { return device->name(); }
-
 private:
   std::shared_ptr<cuda::Device> device;
   std::unique_ptr<cuda::Stream> stream;

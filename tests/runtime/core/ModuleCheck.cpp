@@ -14,19 +14,9 @@ namespace {
 void kernel() {}
 
 /// A correct module that a test then breaks in one place.
-struct Tables {
+struct Tables : test::DirectDispatch {
   faro_abi_kernel kernels[1] = {{"push", kernel}};
   faro_abi_kernel_set set{"x86-64", FARO_ABI_CPU_X86_64, 1, kernels};
-  uint32_t after1[1] = {0}, after2[1] = {1};
-  faro_abi_stage stages[3] = {
-      {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL,
-       0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 0, nullptr},
-      {"ready", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL,
-       0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 1, after1},
-      {"push", FARO_ABI_STAGE_PUSH, FARO_ABI_ON_CORE, 0, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 0, FARO_ABI_NO_RING,
-       FARO_ABI_NO_RING, 0, 0, 1, after2}};
-  faro_abi_schedule schedule{"dispatch", FARO_ABI_DIRECT, 0, 0, 3, 0, stages, nullptr};
-  faro_abi_program program = test::dispatchOf("dispatch", 8, 16, &schedule);
   faro_abi_module module = test::moduleHead("test", "spec");
 
   Tables() {

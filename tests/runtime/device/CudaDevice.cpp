@@ -48,20 +48,10 @@ void pull(void *out, int64_t stride, const uint32_t *offsets, const uint64_t *ro
 const uint8_t Code[] = "machine code", Text[] = "// PTX";
 
 /// A module with a push and a pull kernel and images for two architectures.
-struct Tables {
+struct Tables : test::DirectDispatch {
   faro_abi_kernel kernels[2] = {{"dispatch_push", reinterpret_cast<void (*)()>(push)},
                                 {"combine_pull", reinterpret_cast<void (*)()>(pull)}};
   faro_abi_kernel_set set{"plain C++", FARO_ABI_CPU_X86_64, 2, kernels};
-  uint32_t after1[1] = {0}, after2[1] = {1};
-  faro_abi_stage stages[3] = {
-      {"open", FARO_ABI_STAGE_NOTIFY, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL,
-       0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 0, nullptr},
-      {"ready", FARO_ABI_STAGE_AWAIT, FARO_ABI_ON_LINK, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL,
-       0, FARO_ABI_NO_RING, FARO_ABI_NO_RING, 0, 0, 1, after1},
-      {"push", FARO_ABI_STAGE_PUSH, FARO_ABI_ON_CORE, 0, 0, FARO_ABI_NO_KERNEL, FARO_ABI_NO_KERNEL, 0, FARO_ABI_NO_RING,
-       FARO_ABI_NO_RING, 0, 0, 1, after2}};
-  faro_abi_schedule schedule{"dispatch", FARO_ABI_DIRECT, 0, 0, 3, 0, stages, nullptr};
-  faro_abi_program program = test::dispatchOf("dispatch", 8, 16, &schedule);
   faro_abi_image images[3] = {{"cuda:sm_80", FARO_ABI_CUBIN, 80, Code, sizeof Code},
                               {"cuda:sm_80", FARO_ABI_PTX, 80, Text, sizeof Text - 1},
                               {"cuda:sm_90", FARO_ABI_CUBIN, 90, Code + 1, sizeof Code - 1}};

@@ -198,6 +198,28 @@ TEST(PlanCheck, anItemThatLeavesTwiceOrWithAnotherToken) {
               "but it goes with token 0 to node 1");
 }
 
+TEST(PlanCheck, anOwnShareTooManyOrTooFew) {
+  // A token loses the share of its items on this node; another gets one in a remote row's place.
+  expectFault(
+      [](Job &job) {
+        auto &across = job.across[0];
+        auto &rows = across.partialRows;
+        const auto share = std::find(rows.begin(), rows.end(), NodePlan::OwnShare);
+        const uint32_t at = uint32_t(share - rows.begin());
+        rows.erase(share);
+        for (uint32_t &offset : across.partialOffsets)
+          offset -= offset > at;
+      },
+      "the own node's share is summed 0 times, expected 1");
+  expectFault(
+      [](Job &job) {
+        auto &rows = job.across[0].partialRows;
+        *std::find_if(rows.begin(), rows.end(), [](uint32_t row) { return row != NodePlan::OwnShare; }) =
+            NodePlan::OwnShare;
+      },
+      "the own node's share is summed");
+}
+
 TEST(PlanCheck, aPartialRowThatIsSummedTwiceOrForAnotherToken) {
   const auto nextRemote = [](std::vector<uint32_t> &rows, size_t from) {
     return std::find_if(rows.begin() + long(from), rows.end(), [](uint32_t row) { return row != NodePlan::OwnShare; });
