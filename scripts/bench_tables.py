@@ -36,10 +36,10 @@ class Run:
         return next(iter(self.of_kind("faro")), None)
 
     def best_peer(self):
-        return min(self.of_kind("peer"), key=lambda m: m["run_ms_min"], default=None)
+        return min(self.of_kind("peer"), key=lambda m: m["run_ms_median"], default=None)
 
     def bound(self):
-        return min(self.of_kind("bound"), key=lambda m: m["run_ms_min"], default=None)
+        return min(self.of_kind("bound"), key=lambda m: m["run_ms_median"], default=None)
 
     def is_reference(self):
         d = self.data
@@ -79,14 +79,14 @@ def cell(run, name):
     method = run.named(name)
     if not method:
         return "-"
-    text = number(method["run_ms_min"])
+    text = number(method["run_ms_median"])
     if "ratio" in method:
         text += f" ({method['ratio']:.1f})"
     return text + (" WRONG" if method["wrong_rows"] else "")
 
 
 def methods_table(runs, column):
-    """One column a run: least milliseconds (times faster than the first row); then what is to be read from them."""
+    """One column a run: median milliseconds (times faster than the first row); then what is to be read from them."""
     rows = [[label(m)] + [cell(run, m["name"]) for run in runs] for m in runs[0].data["methods"]]
 
     def summary(title, value):
@@ -95,24 +95,24 @@ def methods_table(runs, column):
     if all(run.faro() for run in runs):
         if all(run.bound() for run in runs):
             summary("Faro: share of the bound", lambda r: f"{r.faro()['share']:.2f}")
-            summary("the same from medians", lambda r: f"{r.faro()['share_median']:.2f}")
+            summary("the same from least times", lambda r: f"{r.faro()['share_least']:.2f}")
         summary("Faro: times faster than the best peer",
-                lambda r: f"{r.best_peer()['run_ms_min'] / r.faro()['run_ms_min']:.2f}")
+                lambda r: f"{r.best_peer()['run_ms_median'] / r.faro()['run_ms_median']:.2f}")
         summary("Faro: planning, share of the run",
-                lambda r: f"{100 * r.faro()['plan_ms_min'] / r.faro()['run_ms_min']:.1f}%")
+                lambda r: f"{100 * r.faro()['plan_ms_median'] / r.faro()['run_ms_median']:.1f}%")
     if all(run.bound() for run in runs):
         summary("the bound: times faster than the first row", lambda r: f"{r.bound()['ratio']:.1f}")
         summary("the bound: times faster than the best peer",
-                lambda r: f"{r.best_peer()['run_ms_min'] / r.bound()['run_ms_min']:.2f}")
+                lambda r: f"{r.best_peer()['run_ms_median'] / r.bound()['run_ms_median']:.2f}")
     yield from markdown(["method"] + [column(run) for run in runs], rows)
 
 
 def planning_table(runs):
-    names = [m["name"] for m in runs[0].data["methods"] if "plan_ms_min" in m]
+    names = [m["name"] for m in runs[0].data["methods"] if "plan_ms_median" in m]
 
     def value(run, name):
         m = run.named(name)
-        return f"{number(m['plan_ms_min'])} ({100 * m['plan_ms_min'] / m['run_ms_min']:.1f}%)"
+        return f"{number(m['plan_ms_median'])} ({100 * m['plan_ms_median'] / m['run_ms_median']:.1f}%)"
 
     yield from markdown(["method"] + [f"R{run.ranks} T{run.tokens} E{run.experts}" for run in runs],
                         [[name] + [value(run, name) for run in runs] for name in names])
@@ -172,14 +172,14 @@ def sections(runs, machine):
         uniform = [r for r in reference if r.routing == "uniform"]
         others = [r for r in reference if r.routing != "uniform"]
         if uniform:
-            yield f"### {op}: least ms (times faster than the first row), uniform routing\n"
+            yield f"### {op}: median ms (times faster than the first row), uniform routing\n"
             yield from methods_table(uniform, lambda r: f"R{r.ranks} T{r.tokens}")
         if others:
             yield f"### {op}: other routings\n"
             yield from methods_table(others, lambda r: f"{r.routing} R{r.ranks} T{r.tokens}")
     plans = sorted((r for r in runs if r.op == "plan"), key=lambda r: r.ranks)
     if plans:
-        yield "### planning: least ms (share of the method's own dispatch)\n"
+        yield "### planning: median ms (share of the method's own dispatch)\n"
         yield from planning_table(plans)
     shapes = [r for r in shuffles if r.name.startswith("shape.")]
     for op in ("dispatch", "combine"):
@@ -205,11 +205,11 @@ def nodes_column(run):
 
 
 def nodes_cell(run, name):
-    """Least ms (times faster than the first row), and how full the method's own bytes kept the fullest link."""
+    """Median ms (times faster than the first row), and how full the method's own bytes kept the fullest link."""
     text = cell(run, name)
     method = run.named(name)
     if method and run.across["link_mbit"] and method.get("link_bytes"):
-        text += f" {method['link_bytes'] * 8e-3 / run.across['link_mbit'] / method['run_ms_min']:.2f}"
+        text += f" {method['link_bytes'] * 8e-3 / run.across['link_mbit'] / method['run_ms_median']:.2f}"
     return text
 
 
@@ -222,14 +222,14 @@ def nodes_table(runs):
     def against(start):
         def value(run):
             other = next((m for m in run.of_kind("peer") if m["name"].startswith(start)), None)
-            return f"{other['run_ms_min'] / run.faro()['run_ms_min']:.2f}" if other else "-"
+            return f"{other['run_ms_median'] / run.faro()['run_ms_median']:.2f}" if other else "-"
         return value
 
     if all(run.faro() for run in runs):
         summary("Faro: share of the nominal rate, deduped bytes",
                 lambda r: f"{r.faro()['nominal_share']:.3f}" if "nominal_share" in r.faro() else "-")
-        summary("the same from medians",
-                lambda r: f"{r.faro()['nominal_share_median']:.3f}" if "nominal_share_median" in r.faro() else "-")
+        summary("the same from least times",
+                lambda r: f"{r.faro()['nominal_share_least']:.3f}" if "nominal_share_least" in r.faro() else "-")
         summary("Faro: share of the raw messages' speed", lambda r: f"{r.faro()['share']:.2f}" if r.bound() else "-")
         summary("Faro: times faster than packed, every item", against("packed: every item"))
         summary("Faro: times faster than packed, per (token, rank)", lambda r: against(
@@ -238,15 +238,15 @@ def nodes_table(runs):
             "packed: one row per (token, node)" if r.op == "dispatch" else "packed: one partial row per (token, node)")(r))
         summary("Faro: times faster than the best MPI way", best_mpi)
         summary("Faro: measured over the cost model's time",
-                lambda r: f"{r.faro()['run_ms_min'] / r.faro()['predicted_ms']:.2f}" if "predicted_ms" in r.faro() else "-")
+                lambda r: f"{r.faro()['run_ms_median'] / r.faro()['predicted_ms']:.2f}" if "predicted_ms" in r.faro() else "-")
         summary("Faro: planning, share of the run",
-                lambda r: f"{100 * r.faro()['plan_ms_min'] / r.faro()['run_ms_min']:.1f}%")
+                lambda r: f"{100 * r.faro()['plan_ms_median'] / r.faro()['run_ms_median']:.1f}%")
     yield from markdown(["method"] + [nodes_column(run) for run in runs], rows)
 
 
 def best_mpi(run):
-    ways = [m["run_ms_min"] for m in run.of_kind("peer") if m["name"].startswith("MPI")]
-    return f"{min(ways) / run.faro()['run_ms_min']:.2f}" if ways else "-"
+    ways = [m["run_ms_median"] for m in run.of_kind("peer") if m["name"].startswith("MPI")]
+    return f"{min(ways) / run.faro()['run_ms_median']:.2f}" if ways else "-"
 
 
 def nodes_sections(runs, machine):
@@ -256,15 +256,15 @@ def nodes_sections(runs, machine):
         of_op = sorted((r for r in runs if r.op == op),
                        key=lambda r: (r.across["nodes"], r.across["link_mbit"] == 0, r.routing != "uniform", r.routing))
         if of_op:
-            yield f"### Across nodes, {op}: least ms (times faster than the first row) share of the line\n"
+            yield f"### Across nodes, {op}: median ms (times faster than the first row) share of the line\n"
             yield from nodes_table(of_op)
     plans = [r for r in runs if r.op == "plan" and r.faro()]
     if plans:
         yield "### Across nodes: planning\n"
         yield from markdown(["shape", "planning, ms", "dispatch, ms", "share"],
-                            [[f"{nodes_column(r)} T{r.tokens} E{r.experts}", number(r.faro()["plan_ms_min"]),
-                              number(r.faro()["run_ms_min"]),
-                              f"{100 * r.faro()['plan_ms_min'] / r.faro()['run_ms_min']:.1f}%"] for r in plans])
+                            [[f"{nodes_column(r)} T{r.tokens} E{r.experts}", number(r.faro()["plan_ms_median"]),
+                              number(r.faro()["run_ms_median"]),
+                              f"{100 * r.faro()['plan_ms_median'] / r.faro()['run_ms_median']:.1f}%"] for r in plans])
     if any(r.data["budgets"] for r in runs):
         yield "### Across nodes: budgets\n"
         yield from budget_table(runs)
@@ -286,10 +286,10 @@ def compare_sections(new, old):
             a, b = value(was), value(run)
             return f"{a:.2f} → {b:.2f}" if a and b else "-"
 
-        rows.append([run.name, run.op, both(lambda r: r.faro().get("share")), both(lambda r: r.faro().get("share_median")),
+        rows.append([run.name, run.op, both(lambda r: r.faro().get("share")), both(lambda r: r.faro().get("share_least")),
                      both(lambda r: r.faro().get("ratio")),
-                     both(lambda r: 100 * r.faro().get("plan_ms_min", 0) / r.faro()["run_ms_min"])])
-    yield from markdown(["run", "operation", "share of the bound", "from medians", "times faster than the first row",
+                     both(lambda r: 100 * r.faro().get("plan_ms_median", 0) / r.faro()["run_ms_median"])])
+    yield from markdown(["run", "operation", "share of the bound", "from least times", "times faster than the first row",
                          "planning, %"], rows)
 
 

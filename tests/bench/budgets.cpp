@@ -17,7 +17,7 @@ const Result *faroOf(const std::vector<Result> &results) { return firstOf(result
 const Result *boundOf(const std::vector<Result> &results) {
   const Result *best = nullptr;
   for (const Result &result : results)
-    if (result.kind == Kind::Bound && (!best || result.bestRun() < best->bestRun()))
+    if (result.kind == Kind::Bound && (!best || result.medianRun() < best->medianRun()))
       best = &result;
   return best;
 }
@@ -34,9 +34,9 @@ static void addRatio(std::vector<Budget> &budgets, const char *what, double targ
                      const std::vector<Result> &results, const Result &faro) {
   if (!other)
     return;
-  Budget budget{what, target, other->bestRun() / faro.bestRun(), other->medianRun() / faro.medianRun()};
+  Budget budget{what, target, faro.timesFasterThan(*other), other->bestRun() / faro.bestRun()};
   if (const Result *bound = boundOf(results))
-    budget.ceiling = other->bestRun() / bound->bestRun();
+    budget.ceiling = bound->timesFasterThan(*other);
   budgets.push_back(std::move(budget));
 }
 
@@ -44,7 +44,7 @@ static void addShare(std::vector<Budget> &budgets, const char *what, double targ
                      const Result &faro) {
   if (const Result *bound = boundOf(results))
     budgets.push_back(
-        {what, target, bound->bestRun() / faro.bestRun(), bound->medianRun() / faro.medianRun(), true, ""});
+        {what, target, faro.timesFasterThan(*bound), bound->bestRun() / faro.bestRun(), true, ""});
 }
 
 static bool isReferenceShape(const Options &o, int ranks) {
@@ -77,8 +77,8 @@ static void addCombineBudgets(std::vector<Budget> &budgets, const Options &o, in
 
 void addPlanning(std::vector<Budget> &budgets, Op op, const Options &o, const Result &faro) {
   if (op != Op::Combine && o.tokens == 4096 && o.topk == 8 && o.hidden == 7168)
-    budgets.push_back({"planning, share of the dispatch", 0.05, faro.bestPlan() / faro.bestRun(),
-                       faro.medianPlan() / faro.medianRun(), false, ""});
+    budgets.push_back({"planning, share of the dispatch", 0.05, faro.planShare(), faro.bestPlan() / faro.bestRun(), false,
+                       ""});
 }
 
 std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results) {
@@ -97,7 +97,7 @@ std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const st
 /// Each spec is compiled once, so the slowest one counts.
 static Budget slowest(const char *what, double target, std::vector<double> ms) {
   std::sort(ms.begin(), ms.end());
-  return {what, target, ms.back(), ms[ms.size() / 2], false, " ms"};
+  return {what, target, ms.back(), ms.front(), false, " ms"};
 }
 
 std::vector<Budget> budgetsOf(const JitTimes &times) {

@@ -9,8 +9,8 @@ namespace faro::bench {
 struct Budget {
   std::string what;
   double target = 0;
-  double measured = 0; ///< from the least times
-  double median = 0;   ///< the same from the medians
+  double measured = 0; ///< the median of the iterations (see Result::timesFasterThan)
+  double least = 0;    ///< the same from the least times
   bool atLeast = true; ///< else: at most
   const char *unit = "x";
   /// What the bound itself reaches in the same run, where the budget is a ratio to something else: a machine on which

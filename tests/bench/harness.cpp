@@ -33,6 +33,16 @@ static double median(std::vector<double> values) {
   return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
+/// The median of the quotients, iteration by iteration.
+static double paired(const std::vector<double> &above, const std::vector<double> &below) {
+  std::vector<double> quotients;
+  for (size_t i = 0; i < above.size() && i < below.size(); ++i)
+    quotients.push_back(above[i] / below[i]);
+  return median(std::move(quotients));
+}
+
+double Result::timesFasterThan(const Result &other) const { return paired(other.runMs, runMs); }
+double Result::planShare() const { return paired(planMs, runMs); }
 double Result::bestRun() const { return least(runMs); }
 double Result::medianRun() const { return median(runMs); }
 double Result::bestPlan() const { return least(planMs); }

@@ -16,7 +16,7 @@ using nlohmann::json;
 
 static json toJson(const Budget &budget) {
   json out = {{"what", budget.what},         {"target", budget.target}, {"at_least", budget.atLeast},
-              {"measured", budget.measured}, {"median", budget.median}, {"met", budget.met()}};
+              {"measured", budget.measured}, {"least", budget.least}, {"met", budget.met()}};
   if (budget.ceiling)
     out["ceiling"] = *budget.ceiling;
   return out;
@@ -34,12 +34,13 @@ static json toJson(const Result &result, const Report &report, double bytes) {
                  {"kind", kindName(result.kind)},
                  {"run_ms_min", result.bestRun()},
                  {"run_ms_median", result.medianRun()},
-                 {"gb_per_s", bytes / result.bestRun() * 1e-6},
+                 {"gb_per_s", bytes / result.medianRun() * 1e-6},
                  {"checked", result.checked},
                  {"wrong_rows", result.wrongRows}};
   if (!result.planMs.empty()) {
     method["plan_ms_min"] = result.bestPlan();
     method["plan_ms_median"] = result.medianPlan();
+    method["plan_share"] = result.planShare();
   }
   if (result.error)
     method["max_error"] = *result.error;
@@ -50,16 +51,16 @@ static json toJson(const Result &result, const Report &report, double bytes) {
   if (result.predictedMs > 0)
     method["predicted_ms"] = result.predictedMs;
   if (report.across && report.across->nominalMs() > 0) {
-    method["nominal_share"] = report.across->nominalMs() / result.bestRun();
-    method["nominal_share_median"] = report.across->nominalMs() / result.medianRun();
+    method["nominal_share"] = report.across->nominalMs() / result.medianRun();
+    method["nominal_share_least"] = report.across->nominalMs() / result.bestRun();
   }
   if (const Result *baseline = baselineOf(report.results)) {
-    method["ratio"] = baseline->bestRun() / result.bestRun();
-    method["ratio_median"] = baseline->medianRun() / result.medianRun();
+    method["ratio"] = result.timesFasterThan(*baseline);
+    method["ratio_least"] = baseline->bestRun() / result.bestRun();
   }
   if (const Result *bound = boundOf(report.results)) {
-    method["share"] = bound->bestRun() / result.bestRun();
-    method["share_median"] = bound->medianRun() / result.medianRun();
+    method["share"] = result.timesFasterThan(*bound);
+    method["share_least"] = bound->bestRun() / result.bestRun();
   }
   return method;
 }

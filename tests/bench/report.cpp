@@ -30,7 +30,7 @@ size_t Report::wrongRows() const {
 }
 
 static std::string ratio(const Result *reference, const Result &result) {
-  return reference ? fmt::format("{:.2f}", reference->bestRun() / result.bestRun()) : "-";
+  return reference ? fmt::format("{:.2f}", result.timesFasterThan(*reference)) : "-";
 }
 
 std::string checkText(const Result &result) {
@@ -43,8 +43,8 @@ std::string checkText(const Result &result) {
 
 void printBudgets(const std::vector<Budget> &budgets) {
   for (const Budget &budget : budgets)
-    fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; median {:.2f}{})\n", budget.met() ? "met" : "MISS",
-               budget.what, budget.measured, budget.unit, budget.atLeast ? ">=" : "<=", budget.target, budget.median,
+    fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; from least times {:.2f}{})\n", budget.met() ? "met" : "MISS",
+               budget.what, budget.measured, budget.unit, budget.atLeast ? ">=" : "<=", budget.target, budget.least,
                budget.ceiling ? fmt::format("; the bound itself: {:.2f}", *budget.ceiling) : "");
 }
 
@@ -56,18 +56,19 @@ void printTable(const Report &report) {
       "{} iterations\n",
       opName(report.op), report.ranks, o.tokens, o.hidden, elementName(o.element), o.topk, o.experts, o.routing,
       o.align, bytes * 1e-9, kernelTarget(), o.coldCaches ? "cold" : "warm", o.iterations);
-  fmt::print("{:<52} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6}  {}\n", "method", "min ms", "median", "plan ms", "GB/s",
+  fmt::print("{:<52} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6}  {}\n", "method", "median ms", "least", "plan ms", "GB/s",
              "ratio", "share", "check");
   const Result *baseline = baselineOf(report.results), *bound = boundOf(report.results);
   for (const Result &result : report.results) {
     const bool limit = result.kind == Kind::Limit || result.kind == Kind::Bound;
     fmt::print("{:<52} {:>9.3f} {:>9.3f} {:>8} {:>7.1f} {:>6} {:>6}  {}\n", (limit ? "limit: " : "") + result.name,
-               result.bestRun(), result.medianRun(),
-               result.planMs.empty() ? "-" : fmt::format("{:.3f}", result.bestPlan()), bytes / result.bestRun() * 1e-6,
+               result.medianRun(), result.bestRun(),
+               result.planMs.empty() ? "-" : fmt::format("{:.3f}", result.medianPlan()),
+               bytes / result.medianRun() * 1e-6,
                ratio(baseline, result), ratio(bound, result), checkText(result));
   }
   if (baseline) {
-    fmt::print("ratio: times faster than the first row");
+    fmt::print("ratio: times faster than the first row, the median of the iterations");
     for (const auto &[part, ms] : baseline->partsMs)
       fmt::print("{}{} {:.1f} ms", part[0] == '1' ? " (its last run: " : ", ", part.substr(2), ms);
     fmt::print(")\n");

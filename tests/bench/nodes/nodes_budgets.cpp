@@ -14,15 +14,15 @@ public:
   void timesFaster(std::string what, double target, const char *than) {
     for (const Result &other : results)
       if (other.name == than) {
-        Budget budget{std::move(what), target, other.bestRun() / faro.bestRun(), other.medianRun() / faro.medianRun()};
-        budget.ceiling = other.bestRun() / bestPossibleMs();
+        Budget budget{std::move(what), target, faro.timesFasterThan(other), other.bestRun() / faro.bestRun()};
+        budget.ceiling = other.medianRun() / bestPossibleMs();
         budgets.push_back(std::move(budget));
         return;
       }
   }
 
   void nominalShare(std::string what, double target) {
-    Budget budget{std::move(what), target, across.nominalMs() / faro.bestRun(), across.nominalMs() / faro.medianRun()};
+    Budget budget{std::move(what), target, across.nominalMs() / faro.medianRun(), across.nominalMs() / faro.bestRun()};
     budget.unit = "";
     budget.ceiling = AfterHeaders;
     budgets.push_back(std::move(budget));
@@ -35,7 +35,7 @@ private:
     if (across.linkMbit > 0)
       return across.nominalMs() / AfterHeaders;
     const Result *bound = boundOf(results);
-    return bound ? bound->bestRun() : faro.bestRun();
+    return bound ? bound->medianRun() : faro.medianRun();
   }
 
   const Across &across;
