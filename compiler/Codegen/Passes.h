@@ -24,7 +24,8 @@ struct EmitKernelsOptions {
   /// multiples of 2. 1 costs a CPU nothing.
   int64_t rowAlignment = 1;
   /// How many bytes a pull asks for before it needs them, of all rows of a token together: bandwidth times latency of a
-  /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead.
+  /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead, and a push does
+  /// not ask for its next pages.
   int64_t prefetch = 8192;
 };
 

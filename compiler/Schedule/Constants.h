@@ -12,6 +12,9 @@ namespace faro::compiler {
 /// A cache line. Stores past the cache move whole lines; a part of one costs a read and a write of memory.
 constexpr int64_t LineBytes = 64;
 
+/// The smallest page, which shared memory has unless the system is told otherwise.
+constexpr int64_t PageBytes = 4096;
+
 /// From here on a row is worth padding to whole lines: it costs at most 63 / 512 of the memory, and the two lines that
 /// a row shares with its neighbours are much of a row of 0.5 to 2 KB. Smaller rows lie next to each other: padding a
 /// row of 2 bytes to 64 would move 32 times as much.

@@ -1,5 +1,5 @@
 // RUN: faro-opt %s -split-input-file -xfer-emit-kernels | FileCheck %s
-// RUN: faro-opt %s -split-input-file -xfer-emit-kernels="tile=16 vector=16 row-alignment=16" | FileCheck %s --check-prefix=GPU
+// RUN: faro-opt %s -split-input-file -xfer-emit-kernels="tile=16 vector=16 row-alignment=16 prefetch=0" | FileCheck %s --check-prefix=GPU
 
 !experts = !faro.tokens<320xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 2, experts = 4>
@@ -23,9 +23,16 @@
 // CHECK-COUNT-2: xfer.load %{{.*}} : vector<16xi32>
 // CHECK-COUNT-2: xfer.store %{{.*}} {alignment = 64 : i64} : vector<16xi32>
 // CHECK: mapping = [#gpu.block<x>]
+// CHECK-NOT: xfer.prefetch
 // CHECK-NOT: xfer.fence
 // CHECK: return
+// Past the cache, the next token's destinations are asked for where a page of theirs begins.
 // CHECK-LABEL: func.func @p_streaming(
+// CHECK: scf.forall (%[[AT:.*]]) = (0) to (512) step (512)
+// CHECK: %[[IN_PAGE:.*]] = arith.andi
+// CHECK: arith.cmpi ult, %[[IN_PAGE]]
+// CHECK: scf.if
+// CHECK: xfer.prefetch
 // CHECK-COUNT-10: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
 // CHECK: xfer.fence
 
@@ -35,6 +42,7 @@
 // GPU-COUNT-1: xfer.store %{{.*}} {alignment = 16 : i64} : vector<4xi32>
 // GPU-NOT: xfer.store
 // GPU: mapping = [#gpu.thread<x>]
+// GPU-NOT: xfer.prefetch
 xfer.program @padded dispatch(!experts, !routes) path(direct)
     attributes {row_stride = 640 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
