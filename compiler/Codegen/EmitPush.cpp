@@ -71,8 +71,9 @@ private:
 
   SmallVector<Loaded> loadPieces(Value at, int64_t begin, int64_t end) {
     SmallVector<Loaded> loaded;
+    Value from = kernel.offset(source, at); // constants behind it are part of the instruction
     for (const Piece &piece : piecesOf(begin, end, options.vector))
-      loaded.push_back({piece, kernel.load(source, kernel.add(at, piece.offset), typeOf(piece.bytes),
+      loaded.push_back({piece, kernel.load(from, kernel.constant(piece.offset), typeOf(piece.bytes),
                                            alignmentOf({sourceAlignment(), piece.offset}))});
     return loaded;
   }
@@ -126,12 +127,12 @@ private:
     const bool aligned = shape.stride % 64 == 0;
     const int64_t start = aligned ? options.tile : alignmentOf({options.rowAlignment, shape.stride});
     kernel.loop(own.lo, own.hi, [&](Value j) {
-      Value destination = kernel.elementAddr(destinations, j);
+      Value destination = kernel.offset(kernel.elementAddr(destinations, j), at);
       for (const Loaded &each : loaded) {
         const int64_t alignment = alignmentOf({each.piece.offset, start});
         // A store past the cache of less than a line is slower than any other.
         const bool streaming = shape.streaming && aligned && each.piece.bytes == options.vector;
-        kernel.store(each.value, destination, kernel.add(at, each.piece.offset), alignment, streaming);
+        kernel.store(each.value, destination, kernel.constant(each.piece.offset), alignment, streaming);
       }
     });
   }
@@ -159,7 +160,7 @@ func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, co
     // A token that goes nowhere is not read.
     Value used = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, lo, hi);
     scf::IfOp::create(builder, loc, used, [&](OpBuilder &, Location) {
-      Value row = xfer::OffsetOp::create(builder, loc, addr, source, kernel.mul(token, stride));
+      Value row = kernel.offset(source, kernel.mul(token, stride));
       std::optional<PushEmitter::Entries> next;
       if (shape.streaming && options.prefetch > 0) {
         Value last = arith::MinUIOp::create(builder, loc, kernel.add(token, 2), end);

@@ -44,6 +44,9 @@ public:
   /// The same of addresses.
   mlir::Value elementAddr(mlir::Value array, mlir::Value at);
 
+  mlir::Value offset(mlir::Value addr, mlir::Value bytes) {
+    return faro::xfer::OffsetOp::create(builder, loc, addr.getType(), addr, bytes);
+  }
   mlir::Value load(mlir::Value addr, mlir::Value offset, mlir::Type type, int64_t alignment);
   void store(mlir::Value value, mlir::Value addr, mlir::Value offset, int64_t alignment, bool streaming);
 

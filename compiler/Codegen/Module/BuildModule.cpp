@@ -52,6 +52,8 @@ void setAttributes(llvm::Module &module, llvm::ArrayRef<CpuTarget> targets) {
       if (!function.getName().ends_with(kernelSymbol("", target)))
         continue;
       function.addFnAttr("target-cpu", target.cpu);
+      if (!target.tune.empty())
+        function.addFnAttr("tune-cpu", target.tune);
       if (!target.features.empty())
         function.addFnAttr("target-features", target.features);
     }

@@ -30,9 +30,9 @@ void initialiseX86() {
 } // namespace
 
 std::vector<CpuTarget> aotTargets() {
-  return {{"x86-64", FARO_ABI_CPU_X86_64, "x86-64", "", false},
-          {"x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", "", true},
-          {"x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", "", true}};
+  return {{"x86-64", FARO_ABI_CPU_X86_64, "x86-64", "", "", false},
+          {"x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", "", "", true},
+          {"x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", "", "", true}};
 }
 
 llvm::Expected<CpuTarget> hostTarget() {
@@ -43,6 +43,9 @@ llvm::Expected<CpuTarget> hostTarget() {
   target.level = FARO_ABI_CPU_HOST;
   target.cpu = llvm::sys::getHostCPUName().str();
   target.name = (llvm::Twine("host (") + target.cpu + ")").str();
+  // As ahead of time. LLVM's model of Zen 5 moves the counter of a push's loop before its stores past the cache, and
+  // nothing but that made a dispatch a tenth slower there: 0.91 of the write-once bound instead of 1.00.
+  target.tune = "x86-64-v4";
   std::vector<std::string> features;
   for (const auto &feature : llvm::sys::getHostCPUFeatures()) {
     features.push_back((llvm::Twine(feature.second ? "+" : "-") + feature.first()).str());

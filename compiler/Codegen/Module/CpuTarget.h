@@ -23,6 +23,8 @@ struct CpuTarget {
   uint32_t level = 0;   ///< faro_abi_cpu_level
   std::string cpu;      ///< LLVM's name of the processor
   std::string features; ///< LLVM's list, "+avx2,-sse4a,..."; empty: what `cpu` says
+  /// LLVM's name of the processor whose pipelines instructions are ordered for; empty: `cpu`.
+  std::string tune;
   bool hasF16c = false; ///< vcvtph2ps and vcvtps2ph: f16 conversions need no integer arithmetic
 };
 
