@@ -1,5 +1,7 @@
 #include "compiler/CAPI/faro_compiler.h"
 
+#include "compiler/Codegen/CUDA/Images.h"
+#include "compiler/Codegen/CUDA/Ptx.h"
 #include "compiler/Codegen/Module/JitModule.h"
 #include "compiler/Codegen/Module/ModuleTables.h"
 #include "compiler/Codegen/Module/ObjectCache.h"
@@ -18,11 +20,30 @@ namespace {
 
 using namespace faro::compiler;
 
-/// From text to an object for this machine; null after a diagnostic.
-std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::StringRef text, const std::string &name, const CpuTarget &host,
+/// What a module is compiled for.
+struct Targets {
+  CpuTarget host;
+  int cuda = 0; ///< architecture; 0: none
+  std::unique_ptr<Assembler> assembler;
+};
+
+/// From text to an object for these targets; null after a diagnostic.
+std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::StringRef text, const std::string &name, const Targets &targets,
                                                   const Report &report) {
-  Compilation compilation(text.str(), name, report);
-  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Kernels)) || failed(compilation.toLLVM(host)))
+  mlir::DialectRegistry more;
+  if (targets.cuda)
+    registerCuda(more);
+  Compilation compilation(text.str(), name, report, targets.cuda ? &more : nullptr);
+  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Xfer)))
+    return nullptr;
+  CudaImages images;
+  if (targets.cuda) {
+    llvm::FailureOr<CudaImages> made = makeCudaImages(compilation.module(), targets.cuda, targets.assembler.get());
+    if (failed(made))
+      return nullptr;
+    images = std::move(*made);
+  }
+  if (failed(compilation.lowerTo(Phase::Kernels)) || failed(compilation.toLLVM(targets.host, images.images)))
     return nullptr;
   llvm::FailureOr<std::unique_ptr<llvm::MemoryBuffer>> object = compilation.toCode(Output::Object);
   return failed(object) ? nullptr : std::move(*object);
@@ -33,22 +54,24 @@ struct Result {
   bool fromCache = false;
 };
 
-Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirectory, const Report &report) {
+Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirectory, int cuda, const Report &report) {
   llvm::Expected<CpuTarget> host = hostTarget();
   if (!host) {
     report(name + ": error: " + llvm::toString(host.takeError()));
     return {};
   }
+  const Targets targets{*host, cuda, cuda ? findAssembler() : nullptr};
   const ObjectCache cache(cacheDirectory);
-  const std::string key =
-      ObjectCache::key({text, producer(), ObjectCache::compilerIdentity(), host->cpu, host->features});
+  const std::string assembler = targets.assembler ? targets.assembler->name() : "";
+  const std::string key = ObjectCache::key(
+      {text, producer(), ObjectCache::compilerIdentity(), host->cpu, host->features, std::to_string(cuda), assembler});
   if (std::unique_ptr<llvm::MemoryBuffer> object = cache.find(key)) {
     if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer()))
       return {std::move(*module), true};
     else // Its checksum was right and it does not load: somebody else's, to be written anew.
       llvm::consumeError(module.takeError());
   }
-  std::unique_ptr<llvm::MemoryBuffer> object = compileObject(text, name, *host, report);
+  std::unique_ptr<llvm::MemoryBuffer> object = compileObject(text, name, targets, report);
   if (!object)
     return {};
   llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer());
@@ -74,15 +97,17 @@ FARO_COMPILER_EXPORT int faro_compiler_jit(const char *text, size_t size, const 
       diagnostic(user, message.c_str());
   };
   // A caller that is older than a field does not know of it.
-  const bool hasDirectory =
-      options && options->struct_size >= offsetof(faro_compile_options, cache_dir) + sizeof(options->cache_dir);
+  const auto has = [&](size_t end) { return options && options->struct_size >= end; };
+  const bool hasDirectory = has(offsetof(faro_compile_options, cache_dir) + sizeof(options->cache_dir));
+  const bool hasCuda = has(offsetof(faro_compile_options, cuda_architecture) + sizeof(options->cuda_architecture));
   try {
     if ((!text && size != 0) || !out) {
       report(file + ": error: faro_compiler_jit needs a text and a place for its result");
       return 1;
     }
     *out = nullptr;
-    Result result = jit(llvm::StringRef(text, size), file, hasDirectory ? options->cache_dir : nullptr, report);
+    Result result = jit(llvm::StringRef(text, size), file, hasDirectory ? options->cache_dir : nullptr,
+                        hasCuda ? int(options->cuda_architecture) : 0, report);
     if (!result.module)
       return 1;
     *out = new faro_compiled{std::move(result.module)};

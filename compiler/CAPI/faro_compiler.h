@@ -22,6 +22,8 @@ typedef struct faro_compile_options {
   /* Where compiled code is kept between processes; null: $FARO_CACHE_DIR, else $XDG_CACHE_HOME/faro, else
    * ~/.cache/faro; "": nowhere. A folder that cannot be used costs time, never correctness. */
   const char *cache_dir;
+  /* 90 for a CUDA device of compute capability 9.0: the module holds kernels for it, too. 0: for the CPU only. */
+  uint32_t cuda_architecture;
 } faro_compile_options;
 
 typedef struct faro_compile_stats {

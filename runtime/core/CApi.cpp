@@ -4,6 +4,7 @@
 #include "faro/session.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <fmt/format.h>
 #include <new>
@@ -101,23 +102,40 @@ faro_status faro_module_load(const char *path, faro_module **out) {
 }
 
 faro_status faro_module_compile(const char *text, size_t size, const char *name, faro_module **out) {
+  return faro_module_compile_for(text, size, name, -1, out);
+}
+
+faro_status faro_module_compile_for(const char *text, size_t size, const char *name, int cuda_device,
+                                    faro_module **out) {
   return guarded([&] {
-    return text && out ? adopt(Module::compile(std::string(text, size), name ? name : "spec"), out)
-                       : missing("faro_module_compile", text ? "out" : "text");
+    return text && out
+               ? adopt(Module::compile(std::string(text, size), name ? name : "spec", nullptr, {cuda_device}), out)
+               : missing("faro_module_compile", text ? "out" : "text");
   });
 }
 
 void faro_module_destroy(faro_module *module) { delete module; }
 
 faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out) {
-  return faro_session_create_on(comm, module, -1, out);
+  return faro_session_create_with(comm, module, nullptr, out);
 }
 
-faro_status faro_session_create_on(faro_comm *comm, faro_module *module, int cuda_device, faro_session **out) {
+faro_status faro_session_create_with(faro_comm *comm, faro_module *module, const faro_session_options *options,
+                                     faro_session **out) {
   return guarded([&]() -> Status {
     if (!comm || !module || !out)
       return missing("faro_session_create", !comm ? "comm" : !module ? "module" : "out");
-    auto session = Session::create(comm->communicator, module->module, {cuda_device});
+    SessionOptions wanted;
+    if (options) {
+      faro_session_options known{};
+      if (options->struct_size < offsetof(faro_session_options, cuda_device) + sizeof known.cuda_device)
+        return {FARO_INVALID_ARGUMENT, fmt::format("faro_session_create_with: struct_size: expected sizeof "
+                                                   "(faro_session_options), {}; found {}",
+                                                   sizeof known, options->struct_size)};
+      std::memcpy(&known, options, std::min(size_t(options->struct_size), sizeof known));
+      wanted = {known.cuda_device, known.cuda_multiprocessors, known.cuda_stream};
+    }
+    auto session = Session::create(comm->communicator, module->module, wanted);
     if (!session)
       return session.status();
     *out = new faro_session{module->module, std::move(*session)};

@@ -4,6 +4,7 @@
 #include "runtime/core/ElfCheck.h"
 #include "runtime/core/ModuleCheck.h"
 #include "runtime/core/SharedLibrary.h"
+#include "runtime/device/cuda/SessionDevice.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -106,7 +107,7 @@ static Expected<Compiler> loadCompiler() {
 }
 
 Expected<std::shared_ptr<const Module>> Module::compile(const std::string &text, const std::string &name,
-                                                        CompileReport *report) {
+                                                        CompileReport *report, const CompileTargets &targets) {
   auto compiler = loadCompiler();
   if (!compiler)
     return compiler.status();
@@ -115,7 +116,13 @@ Expected<std::shared_ptr<const Module>> Module::compile(const std::string &text,
     auto &all = *static_cast<std::string *>(user);
     all += all.empty() ? line : std::string("\n") + line;
   };
-  faro_compile_options options{sizeof options, nullptr};
+  faro_compile_options options{sizeof options, nullptr, 0};
+  if (targets.cudaDevice >= 0) {
+    auto architecture = cuda::architectureOf(targets.cudaDevice);
+    if (!architecture)
+      return architecture.status();
+    options.cuda_architecture = *architecture;
+  }
   faro_compile_stats stats{sizeof stats, 0, 0};
   faro_compiled *compiled = nullptr;
   if (compiler->jit(text.data(), text.size(), name.c_str(), &options, collect, &diagnostics, &compiled, &stats) != 0)

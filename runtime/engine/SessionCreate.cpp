@@ -71,7 +71,7 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
                     fmt::format("rank {}: sessions on CUDA devices are for ranks of one node in this release, found {} "
                                 "nodes; leave rows in host memory",
                                 communicator->rank(), communicator->topology().nodes()));
-    auto made = cuda::SessionDevice::create(options.cudaDevice, module);
+    auto made = cuda::SessionDevice::create(options, module);
     if (!made) {
       const Status status(made.status().code(),
                           fmt::format("rank {}: {}", communicator->rank(), made.status().message()));

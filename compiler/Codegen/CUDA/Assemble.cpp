@@ -1,54 +1,30 @@
 #include "compiler/Codegen/CUDA/Assemble.h"
 
-#include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/FileUtilities.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/Path.h"
-#include "llvm/Support/Program.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
 #include <string_view>
 
 namespace faro::compiler {
 
-std::string findPtxas() {
-  if (const char *given = std::getenv("FARO_PTXAS"); given && *given)
-    return std::string_view(given) == "none" ? std::string() : given;
-  if (auto found = llvm::sys::findProgramByName("ptxas"))
-    return *found;
+std::vector<std::string> toolkitFolders() {
   std::vector<std::string> folders;
   if (const char *home = std::getenv("CUDA_HOME"); home && *home)
-    folders.push_back(std::string(home) + "/bin");
-  folders.emplace_back("/usr/local/cuda/bin");
-  const std::vector<llvm::StringRef> places(folders.begin(), folders.end());
-  if (auto found = llvm::sys::findProgramByName("ptxas", places))
-    return *found;
-  return {};
+    folders.emplace_back(home);
+  folders.emplace_back("/usr/local/cuda");
+  return folders;
 }
 
-namespace {
-
-/// A file that is gone when this is.
-struct Temporary {
-  llvm::Error create(const char *suffix) {
-    if (std::error_code code = llvm::sys::fs::createTemporaryFile("faro", suffix, path))
-      return llvm::createStringError(code, "cannot make a temporary file: %s", code.message().c_str());
-    remover.setFile(path);
-    return llvm::Error::success();
-  }
-  std::string read() const {
-    auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-    return file ? (*file)->getBuffer().str() : std::string();
-  }
-  llvm::SmallString<128> path;
-  llvm::FileRemover remover;
-};
+std::unique_ptr<Assembler> findAssembler() {
+  if (const char *given = std::getenv("FARO_PTXAS"); given && *given)
+    return std::string_view(given) == "none" ? nullptr : ptxasAt(given);
+  if (std::unique_ptr<Assembler> linker = findNvJitLink())
+    return linker;
+  return findPtxas();
+}
 
 /// The number before `words` in a line: "0 bytes spill stores".
-uint32_t numberBefore(llvm::StringRef line, llvm::StringRef words) {
+static uint32_t numberBefore(llvm::StringRef line, llvm::StringRef words) {
   const size_t at = line.find(words);
   if (at == llvm::StringRef::npos)
     return 0;
@@ -65,6 +41,9 @@ uint32_t numberBefore(llvm::StringRef line, llvm::StringRef words) {
 std::vector<KernelUsage> readUsage(llvm::StringRef said) {
   std::vector<KernelUsage> usage;
   for (llvm::StringRef line : llvm::split(said, '\n')) {
+    // nvJitLink sums up after that, in other words.
+    if (line.starts_with("info"))
+      continue;
     if (const size_t at = line.find("entry function '"); at != llvm::StringRef::npos) {
       usage.emplace_back();
       usage.back().kernel = line.substr(at).split('\'').second.split('\'').first.str();
@@ -77,37 +56,6 @@ std::vector<KernelUsage> readUsage(llvm::StringRef said) {
     }
   }
   return usage;
-}
-
-} // namespace
-
-llvm::Expected<Assembled> assemble(const std::string &ptxas, const std::string &ptx, int architecture) {
-  Temporary source, code, said;
-  for (auto [file, suffix] : {std::pair(&source, "ptx"), {&code, "cubin"}, {&said, "txt"}})
-    if (llvm::Error error = file->create(suffix))
-      return error;
-  std::error_code wrong;
-  llvm::raw_fd_ostream out(source.path, wrong);
-  out << ptx;
-  out.close();
-  if (wrong || out.has_error()) {
-    out.clear_error();
-    return llvm::createStringError("cannot write the temporary file '%s'", source.path.c_str());
-  }
-  const std::string target = "-arch=sm_" + std::to_string(architecture);
-  const llvm::StringRef arguments[] = {ptxas, target, "-O3", "-v", "-o", code.path, source.path};
-  const std::optional<llvm::StringRef> streams[] = {llvm::StringRef(""), llvm::StringRef(said.path),
-                                                    llvm::StringRef(said.path)};
-  std::string why;
-  const int status = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt, streams, /*SecondsToWait=*/60,
-                                               /*MemoryLimit=*/0, &why);
-  if (status != 0)
-    return llvm::createStringError("'%s' %s: %s", ptxas.c_str(), target.c_str(),
-                                   (why.empty() ? llvm::StringRef(said.read()).rtrim().str() : why).c_str());
-  Assembled assembled{code.read(), readUsage(said.read())};
-  if (assembled.cubin.empty())
-    return llvm::createStringError("'%s' %s wrote no machine code", ptxas.c_str(), target.c_str());
-  return assembled;
 }
 
 } // namespace faro::compiler

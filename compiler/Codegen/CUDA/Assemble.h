@@ -1,17 +1,17 @@
-// PTX to machine code, by the toolkit's ptxas. It is looked for in FARO_PTXAS (`none`: there is none), PATH,
-// CUDA_HOME/bin and /usr/local/cuda/bin; a machine without one compiles PTX only, which the driver assembles where the
-// kernels run.
+// PTX to machine code, by what the toolkit has for it: libnvJitLink in this process, or the program ptxas. A machine
+// without them compiles PTX only, which the driver assembles where the kernels run.
 #pragma once
 
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace faro::compiler {
 
-/// What ptxas says of one kernel. Spills: bytes that a thread's registers had no room for.
+/// What the assembler says of one kernel. Spills: bytes that a thread's registers had no room for.
 struct KernelUsage {
   std::string kernel;
   uint32_t registers = 0;
@@ -24,10 +24,29 @@ struct Assembled {
   std::vector<KernelUsage> usage;
 };
 
-/// Its path, or nothing where there is none.
-std::string findPtxas();
+class Assembler {
+public:
+  virtual ~Assembler() = default;
+  /// Which one it is. Another name may mean other code: what is cached is cached under it.
+  virtual std::string name() const = 0;
+  /// For an architecture (90: sm_90). The error holds what the assembler says.
+  virtual llvm::Expected<Assembled> assemble(const std::string &ptx, int architecture) = 0;
+};
 
-/// Runs `ptxas` for an architecture (90: sm_90), at most a minute. The error holds what ptxas says.
-llvm::Expected<Assembled> assemble(const std::string &ptxas, const std::string &ptx, int architecture);
+/// The program that FARO_PTXAS names (`none`: no assembler at all); else libnvJitLink, which needs no process of its
+/// own; else a ptxas. Both are looked for where the system looks, in CUDA_HOME and in /usr/local/cuda. Null where there
+/// is none.
+std::unique_ptr<Assembler> findAssembler();
+
+// Each null where it is not found.
+std::unique_ptr<Assembler> findNvJitLink();
+std::unique_ptr<Assembler> findPtxas();
+std::unique_ptr<Assembler> ptxasAt(std::string path);
+
+/// Folders of CUDA toolkits: $CUDA_HOME, /usr/local/cuda.
+std::vector<std::string> toolkitFolders();
+
+/// From the log of ptxas -v, which nvJitLink repeats.
+std::vector<KernelUsage> readUsage(llvm::StringRef said);
 
 } // namespace faro::compiler

@@ -16,8 +16,7 @@ std::string targetName(int architecture) { return "cuda:sm_" + std::to_string(ar
 
 } // namespace
 
-llvm::FailureOr<CudaImages> makeCudaImages(ModuleOp module, llvm::ArrayRef<int> architectures,
-                                           const std::string &ptxas) {
+llvm::FailureOr<CudaImages> makeCudaImages(ModuleOp module, llvm::ArrayRef<int> architectures, Assembler *assembler) {
   OwningOpRef<ModuleOp> kernels(module.clone());
   LoweringOptions options;
   options.kernels = cudaKernelOptions();
@@ -32,15 +31,15 @@ llvm::FailureOr<CudaImages> makeCudaImages(ModuleOp module, llvm::ArrayRef<int> 
     if (failed(ptx))
       return failure();
     const std::string target = targetName(architecture);
-    if (!ptxas.empty()) {
-      llvm::Expected<Assembled> assembled = assemble(ptxas, *ptx, architecture);
+    if (assembler) {
+      llvm::Expected<Assembled> assembled = assembler->assemble(*ptx, architecture);
       if (!assembled)
         return module.emitError() << llvm::toString(assembled.takeError());
       made.images.push_back({target, FARO_ABI_CUBIN, uint32_t(architecture), std::move(assembled->cubin)});
       for (KernelUsage &usage : assembled->usage)
         made.usage.emplace_back(target, std::move(usage));
     }
-    if (ptxas.empty() || architecture == architectures.front())
+    if (!assembler || architecture == architectures.front())
       made.images.push_back({target, FARO_ABI_PTX, uint32_t(architecture), std::move(*ptx)});
   }
   return made;

@@ -1,8 +1,9 @@
 // A module's kernels for CUDA devices, as they are embedded in it:
 //
-//   xfer level ──emit kernels (one 128-bit access a thread)──► gpu ──► PTX ──ptxas──► cubin   one for each architecture
+//   xfer level ──emit kernels (one 128-bit access a thread)──► gpu ──► PTX ─assembler► cubin   one for each
+//   architecture
 //                                                                └──► PTX of the oldest       for what is newer than
-//                                                                all
+//                                                                                             all
 #pragma once
 
 #include "compiler/Codegen/CUDA/Assemble.h"
@@ -14,12 +15,12 @@ namespace faro::compiler {
 
 struct CudaImages {
   std::vector<ImageTable> images;
-  std::vector<std::pair<std::string, KernelUsage>> usage; ///< by target; nothing without ptxas
+  std::vector<std::pair<std::string, KernelUsage>> usage; ///< by target; nothing without an assembler
 };
 
-/// `module` is at the xfer level, and stays as it is. `architectures`: 90 for sm_90, ascending, at least one. `ptxas`:
-/// may be empty, and then images are PTX. Faults are diagnosed at the module.
+/// `module` is at the xfer level, and stays as it is. `architectures`: 90 for sm_90, ascending, at least one. Without
+/// an assembler images are PTX. Faults are diagnosed at the module.
 llvm::FailureOr<CudaImages> makeCudaImages(mlir::ModuleOp module, llvm::ArrayRef<int> architectures,
-                                           const std::string &ptxas);
+                                           Assembler *assembler);
 
 } // namespace faro::compiler

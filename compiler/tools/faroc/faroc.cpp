@@ -117,11 +117,14 @@ private:
   }
 
   llvm::LogicalResult makeImages() {
-    const std::string ptxas = findPtxas();
-    if (ptxas.empty())
-      std::cerr << "faroc: note: no ptxas in FARO_PTXAS, PATH, CUDA_HOME/bin or /usr/local/cuda/bin; the module "
-                   "carries PTX, which the driver assembles where it runs\n";
-    llvm::FailureOr<CudaImages> made = makeCudaImages(compilation.module(), options.cuda, ptxas);
+    const std::unique_ptr<Assembler> assembler = findAssembler();
+    if (!assembler && options.usage)
+      return llvm::failure(complain("--kernel-usage asks libnvJitLink or ptxas, and neither was found in the system's "
+                                    "paths, CUDA_HOME or /usr/local/cuda; FARO_PTXAS may name a ptxas"));
+    if (!assembler)
+      std::cerr << "faroc: note: no libnvJitLink and no ptxas in the system's paths, CUDA_HOME or /usr/local/cuda, nor "
+                   "in FARO_PTXAS; the module carries PTX, which the driver assembles where it runs\n";
+    llvm::FailureOr<CudaImages> made = makeCudaImages(compilation.module(), options.cuda, assembler.get());
     if (failed(made))
       return llvm::failure();
     images = std::move(made->images);
@@ -188,7 +191,8 @@ int main(int argc, char **argv) {
   app.add_option("SPEC", options.input, "the spec; - reads standard input")->required();
   app.add_option("-o,--output", options.output, "the module to write (default: SPEC's name with .so)");
   app.add_option("--target", options.targets, "cpu and cuda:sm_<number>, separated by commas")->capture_default_str();
-  app.add_flag("--kernel-usage", options.usage, "print what ptxas says of registers and spills, a CUDA kernel a line");
+  app.add_flag("--kernel-usage", options.usage,
+               "print what the assembler says of registers and spills, a CUDA kernel a line");
   app.add_option("--wire", options.wire, "what is between nodes, for the choice of slices")
       ->check(CLI::IsMember({wireClassName(WireClass::Tcp), wireClassName(WireClass::Rdma)}))
       ->capture_default_str();

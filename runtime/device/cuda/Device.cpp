@@ -68,8 +68,15 @@ Expected<std::unique_ptr<Stream>> Stream::create(std::shared_ptr<const Device> d
   return made;
 }
 
+std::unique_ptr<Stream> Stream::borrow(std::shared_ptr<const Device> device, void *stream) {
+  std::unique_ptr<Stream> made(new Stream(std::move(device)));
+  made->stream = static_cast<api::Stream>(stream);
+  made->borrowed = true;
+  return made;
+}
+
 Stream::~Stream() {
-  if (stream && device_->makeCurrent())
+  if (stream && !borrowed && device_->makeCurrent())
     (void)device_->driver().streamDestroy(stream);
 }
 
@@ -94,6 +101,13 @@ Status Stream::zero(api::Pointer to, size_t bytes) {
              : cuda.check(cuda.memsetD8Async(to, 0, bytes, stream), fmt::format("cuMemsetD8Async of {} bytes", bytes));
 }
 
+Status Stream::copy(api::Pointer to, api::Pointer from, size_t bytes) {
+  const Driver &cuda = device_->driver();
+  return bytes == 0 ? Status::ok()
+                    : cuda.check(cuda.memcpyDtoDAsync(to, from, bytes, stream),
+                                 fmt::format("cuMemcpyDtoDAsync of {} bytes", bytes));
+}
+
 Status Stream::copyRows(api::Pointer to, size_t toStride, api::Pointer from, size_t fromStride, size_t bytes,
                         size_t rows) {
   if (rows == 0)
@@ -111,18 +125,53 @@ Status Stream::copyRows(api::Pointer to, size_t toStride, api::Pointer from, siz
                     fmt::format("cuMemcpy2DAsync of {} rows of {} bytes", rows, bytes));
 }
 
-Expected<bool> Stream::test() {
+/// What a query's result says.
+static Expected<bool> isOver(const Device &device, api::Result result) {
   constexpr api::Result NotReady = 600; // CUDA_ERROR_NOT_READY
-  const api::Result result = device_->driver().streamQuery(stream);
   if (result == NotReady)
     return false;
-  FARO_RETURN_IF_ERROR(device_->driver().check(result, fmt::format("work on {} failed", device_->name())));
+  FARO_RETURN_IF_ERROR(device.driver().check(result, fmt::format("work on {} failed", device.name())));
   return true;
 }
+
+Expected<bool> Stream::test() { return isOver(*device_, device_->driver().streamQuery(stream)); }
 
 Status Stream::wait() {
   return device_->driver().check(device_->driver().streamSynchronize(stream),
                                  fmt::format("work on {} failed", device_->name()));
+}
+
+//===------------------------------------------------------------- event ---===//
+
+Expected<std::unique_ptr<Event>> Event::create(std::shared_ptr<const Device> device) {
+  constexpr unsigned WithTime = 0; // CU_EVENT_DEFAULT
+  std::unique_ptr<Event> made(new Event(std::move(device)));
+  const Driver &cuda = made->device->driver();
+  FARO_RETURN_IF_ERROR(cuda.check(cuda.eventCreate(&made->event, WithTime), "cuEventCreate"));
+  return made;
+}
+
+Event::~Event() {
+  if (event && device->makeCurrent())
+    (void)device->driver().eventDestroy(event);
+}
+
+Status Event::record(Stream &stream) {
+  return device->driver().check(device->driver().eventRecord(event, stream.handle()), "cuEventRecord");
+}
+
+Expected<bool> Event::test() const { return isOver(*device, device->driver().eventQuery(event)); }
+
+Status Event::wait() {
+  return device->driver().check(device->driver().eventSynchronize(event),
+                                fmt::format("work on {} failed", device->name()));
+}
+
+Expected<double> Event::since(const Event &begin) const {
+  float milliseconds = 0;
+  FARO_RETURN_IF_ERROR(device->driver().check(device->driver().eventElapsedTime(&milliseconds, begin.event, event),
+                                              "cuEventElapsedTime"));
+  return double(milliseconds);
 }
 
 } // namespace faro::cuda

@@ -69,6 +69,8 @@ private:
 class Stream {
 public:
   static Expected<std::unique_ptr<Stream>> create(std::shared_ptr<const Device> device);
+  /// A stream of somebody else (CUstream, in the device's primary context), who must keep it longer than this.
+  static std::unique_ptr<Stream> borrow(std::shared_ptr<const Device> device, void *stream);
   ~Stream();
   Stream(const Stream &) = delete;
   Stream &operator=(const Stream &) = delete;
@@ -77,6 +79,8 @@ public:
   Status toDevice(api::Pointer to, const void *from, size_t bytes);
   Status toHost(void *to, api::Pointer from, size_t bytes);
   Status zero(api::Pointer to, size_t bytes);
+  /// Within the device.
+  Status copy(api::Pointer to, api::Pointer from, size_t bytes);
   /// `rows` rows of `bytes` bytes, each way so many bytes apart, within the device.
   Status copyRows(api::Pointer to, size_t toStride, api::Pointer from, size_t fromStride, size_t bytes, size_t rows);
   /// True when all that was put into it is done. A kernel that failed is an error here.
@@ -91,6 +95,30 @@ private:
   explicit Stream(std::shared_ptr<const Device> device) : device_(std::move(device)) {}
   std::shared_ptr<const Device> device_;
   api::Stream stream = nullptr;
+  bool borrowed = false;
+};
+
+/// A place in a stream, and when the device came by.
+class Event {
+public:
+  static Expected<std::unique_ptr<Event>> create(std::shared_ptr<const Device> device);
+  ~Event();
+  Event(const Event &) = delete;
+  Event &operator=(const Event &) = delete;
+
+  /// Behind what is in the stream now.
+  Status record(Stream &);
+  /// True when the device has come by. A kernel before it that failed is an error here.
+  Expected<bool> test() const;
+  /// Until the device has come by. Not bounded, like Stream::wait.
+  Status wait();
+  /// Milliseconds of the device's clock, to half a microsecond. The device must have come by both.
+  Expected<double> since(const Event &begin) const;
+
+private:
+  explicit Event(std::shared_ptr<const Device> device) : device(std::move(device)) {}
+  std::shared_ptr<const Device> device;
+  api::Event event = nullptr;
 };
 
 /// How many blocks, of how many threads. Kernels are right with any.

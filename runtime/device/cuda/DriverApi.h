@@ -14,6 +14,7 @@ using Context = struct ContextTag *;
 using Module = struct ModuleTag *;
 using Function = struct FunctionTag *;
 using Stream = struct StreamTag *;
+using Event = struct EventTag *;
 
 /// CUipcMemHandle: of memory that another process of this machine may map.
 struct IpcHandle {
@@ -41,6 +42,7 @@ enum : int {
   Success = 0,
   // Of CUdevice_attribute.
   MultiprocessorCount = 16,
+  CacheBytes = 38, // L2
   MajorVersion = 75,
   MinorVersion = 76,
   // Of CUjit_option.
@@ -75,6 +77,7 @@ enum : int {
   X(memFree, cuMemFree_v2, (api::Pointer memory))                                                                      \
   X(memcpyHtoDAsync, cuMemcpyHtoDAsync_v2, (api::Pointer to, const void *from, size_t bytes, api::Stream stream))      \
   X(memcpyDtoHAsync, cuMemcpyDtoHAsync_v2, (void *to, api::Pointer from, size_t bytes, api::Stream stream))            \
+  X(memcpyDtoDAsync, cuMemcpyDtoDAsync_v2, (api::Pointer to, api::Pointer from, size_t bytes, api::Stream stream))     \
   X(memsetD8Async, cuMemsetD8Async, (api::Pointer to, unsigned char value, size_t bytes, api::Stream stream))          \
   X(memcpy2DAsync, cuMemcpy2DAsync_v2, (const api::Copy2D *copy, api::Stream stream))                                  \
   X(ipcGetMemHandle, cuIpcGetMemHandle, (api::IpcHandle * handle, api::Pointer memory))                                \
@@ -84,6 +87,12 @@ enum : int {
   X(streamDestroy, cuStreamDestroy_v2, (api::Stream stream))                                                           \
   X(streamSynchronize, cuStreamSynchronize, (api::Stream stream))                                                      \
   X(streamQuery, cuStreamQuery, (api::Stream stream))                                                                  \
+  X(eventCreate, cuEventCreate, (api::Event * event, unsigned flags))                                                  \
+  X(eventDestroy, cuEventDestroy_v2, (api::Event event))                                                               \
+  X(eventRecord, cuEventRecord, (api::Event event, api::Stream stream))                                                \
+  X(eventQuery, cuEventQuery, (api::Event event))                                                                      \
+  X(eventSynchronize, cuEventSynchronize, (api::Event event))                                                          \
+  X(eventElapsedTime, cuEventElapsedTime, (float *milliseconds, api::Event begin, api::Event end))                     \
   X(launchKernel, cuLaunchKernel,                                                                                      \
     (api::Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,         \
      unsigned blockZ, unsigned sharedBytes, api::Stream stream, void **parameters, void **extra))

@@ -1,24 +1,47 @@
 #include "runtime/device/cuda/SessionDevice.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace faro::cuda {
 
-Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(int number, std::shared_ptr<const Module> module) {
+static Expected<std::shared_ptr<Device>> openDevice(int number) {
   auto driver = Driver::get();
   if (!driver)
     return driver.status();
-  auto device = Device::open(*driver, number);
+  return Device::open(*driver, number);
+}
+
+Expected<uint32_t> architectureOf(int number) {
+  auto device = openDevice(number);
   if (!device)
     return device.status();
+  return (*device)->architecture();
+}
+
+Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOptions &options,
+                                                               std::shared_ptr<const Module> module) {
+  auto device = openDevice(options.cudaDevice);
+  if (!device)
+    return device.status();
+  const uint32_t all = (*device)->multiprocessors();
+  if (options.cudaMultiprocessors > all)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("cudaMultiprocessors: expected at most the {} of device {} ({}), or 0 for all; found {}",
+                              all, options.cudaDevice, (*device)->name(), options.cudaMultiprocessors));
   FARO_RETURN_IF_ERROR((*device)->makeCurrent());
   auto kernels = Kernels::load(*device, std::move(module));
   if (!kernels)
     return kernels.status();
-  auto stream = Stream::create(*device);
+  auto stream = options.cudaStream ? Stream::borrow(*device, options.cudaStream) : Stream::create(*device);
   if (!stream)
     return stream.status();
-  return std::unique_ptr<SessionDevice>(new SessionDevice(std::move(*device), std::move(*kernels), std::move(*stream)));
+  auto end = Event::create(*device);
+  if (!end)
+    return end.status();
+  return std::unique_ptr<SessionDevice>(
+      new SessionDevice(std::move(*device), std::move(*kernels), std::move(*stream), std::move(*end),
+                        options.cudaMultiprocessors ? options.cudaMultiprocessors : all));
 }
 
 Expected<api::Pointer> SessionDevice::upload(List list, const void *values, size_t bytes) {

@@ -1,16 +1,22 @@
 // What a session has on its device: the module's kernels, a stream for its calls, and the lists that kernels read.
 #pragma once
 
+#include "faro/session.h"
 #include "runtime/device/cuda/Device.h"
 
 #include <array>
 
 namespace faro::cuda {
 
+/// Of a device, as the driver counts those that this process may use: 90 for compute capability 9.0.
+Expected<uint32_t> architectureOf(int number);
+
 class SessionDevice {
 public:
-  /// Errors: as of Driver::get, Device::open and Kernels::load.
-  static Expected<std::unique_ptr<SessionDevice>> create(int number, std::shared_ptr<const Module> module);
+  /// Errors: as of Driver::get, Device::open and Kernels::load; INVALID_ARGUMENT for more multiprocessors than there
+  /// are.
+  static Expected<std::unique_ptr<SessionDevice>> create(const SessionOptions &options,
+                                                         std::shared_ptr<const Module> module);
 
   /// Lists of a launch. Each is uploaded before the stream's next launch; one call is under way at a time.
   enum List : uint8_t { Offsets, Addresses, Weights, Lists };
@@ -25,10 +31,15 @@ public:
   const std::shared_ptr<Device> device;
   const std::unique_ptr<Kernels> kernels;
   const std::unique_ptr<Stream> stream;
+  /// Where in the stream the work of the stage under way ends. The stream itself may be the caller's, with more behind.
+  const std::unique_ptr<Event> end;
+  const uint32_t multiprocessors; ///< that kernels may take
 
 private:
-  SessionDevice(std::shared_ptr<Device> device, std::unique_ptr<Kernels> kernels, std::unique_ptr<Stream> stream)
-      : device(std::move(device)), kernels(std::move(kernels)), stream(std::move(stream)) {}
+  SessionDevice(std::shared_ptr<Device> device, std::unique_ptr<Kernels> kernels, std::unique_ptr<Stream> stream,
+                std::unique_ptr<Event> end, uint32_t multiprocessors)
+      : device(std::move(device)), kernels(std::move(kernels)), stream(std::move(stream)), end(std::move(end)),
+        multiprocessors(multiprocessors) {}
   std::array<Memory, Lists> lists;
 };
 

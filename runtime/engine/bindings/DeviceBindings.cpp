@@ -25,8 +25,9 @@ public:
     if (!launched) {
       launched = true; // some of it may have been when the rest fails
       FARO_RETURN_IF_ERROR(launch());
+      FARO_RETURN_IF_ERROR(device.end->record(*device.stream));
     }
-    auto over = device.stream->test();
+    auto over = device.end->test();
     done = over && *over;
     return over;
   }
@@ -37,7 +38,7 @@ protected:
 
   /// `rows`: of so many bytes, one for each of the plan's tokens.
   cuda::Grid gridOf(uint64_t bytes) const {
-    return cuda::Grid::of(uint64_t(run.batch->tokens), bytes, device.device->multiprocessors());
+    return cuda::Grid::of(uint64_t(run.batch->tokens), bytes, device.multiprocessors);
   }
   /// Where each item's row lies, by the bases of the ranks (on one node, the local index is the rank).
   Expected<cuda::api::Pointer> uploadRows(const std::vector<uint64_t> &bases) {

@@ -52,15 +52,28 @@ FARO_API void faro_comm_destroy(faro_comm *comm); /* null is fine, as for all de
 FARO_API faro_status faro_module_load(const char *path, faro_module **out);
 /* A spec, compiled just in time. `name` appears in diagnostics. */
 FARO_API faro_status faro_module_compile(const char *text, size_t size, const char *name, faro_module **out);
+/* The same with kernels for a CUDA device, as the driver counts those that this process may use; -1: none. */
+FARO_API faro_status faro_module_compile_for(const char *text, size_t size, const char *name, int cuda_device,
+                                             faro_module **out);
 FARO_API void faro_module_destroy(faro_module *module);
 
 /* Collective. */
 FARO_API faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out);
-/* The same with rows on a CUDA device, as the driver counts those that this process may use; -1: on the host. x, y, out
- * and the memory of faro_received and faro_expert_rows are then the device's; topk_idx and weights stay in host memory.
- * Rows of the caller begin and lie apart at multiples of 16 bytes, or of the largest power of two that divides a row's
- * size. */
-FARO_API faro_status faro_session_create_on(faro_comm *comm, faro_module *module, int cuda_device, faro_session **out);
+/* Where a session's rows are. */
+typedef struct faro_session_options {
+  uint32_t struct_size; /* sizeof(faro_session_options): fields that a caller does not know of are 0 */
+  /* A CUDA device, as the driver counts those that this process may use; -1: the host. x, y, out and the memory of
+   * faro_received and faro_expert_rows are then the device's; topk_idx and weights stay in host memory. Rows of the
+   * caller begin and lie apart at multiples of 16 bytes, or of the largest power of two that divides a row's size. */
+  int32_t cuda_device;
+  uint32_t cuda_multiprocessors; /* that kernels may fill; 0: all */
+  /* CUstream or cudaStream_t of the device's primary context, kept by the caller: kernels run behind what it holds when
+   * a call is made. Null: a stream of the session's own. */
+  void *cuda_stream;
+} faro_session_options;
+/* Collective. Options: null as faro_session_create. */
+FARO_API faro_status faro_session_create_with(faro_comm *comm, faro_module *module, const faro_session_options *options,
+                                              faro_session **out);
 FARO_API void faro_session_destroy(faro_session *session);
 
 /* Collective. topk_idx: [tokens, topk] row-major, -1 drops a choice. `program` names a dispatch of the module; null:

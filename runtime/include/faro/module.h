@@ -15,6 +15,12 @@ struct CompileReport {
   double milliseconds = 0;
 };
 
+/// What a spec is compiled for, beside this machine's processor.
+struct CompileTargets {
+  /// A CUDA device, as the driver counts those that this process may use: kernels for its architecture. -1: none.
+  int cudaDevice = -1;
+};
+
 /// A module whose version, sizes, hash, tables and targets have been checked, with the kernel set for this machine
 /// chosen. Immutable: any thread may use it.
 class Module {
@@ -24,9 +30,11 @@ public:
   static Expected<std::shared_ptr<const Module>> load(const std::string &path);
 
   /// Compiles a spec just in time: loads libfaro_compiler.so, which needs LLVM, as nothing else of Faro does. The
-  /// Status of a wrong spec holds the compiler's diagnostics, a line each: file:line:column: error: what.
+  /// Status of a wrong spec holds the compiler's diagnostics, a line each: file:line:column: error: what. UNAVAILABLE
+  /// when there is no compiler, or not the device.
   static Expected<std::shared_ptr<const Module>> compile(const std::string &text, const std::string &name,
-                                                         CompileReport *report = nullptr);
+                                                         CompileReport *report = nullptr,
+                                                         const CompileTargets &targets = {});
 
   /// Adopts a table in memory; `keep` holds whatever owns it.
   static Expected<std::shared_ptr<const Module>> adopt(const faro_abi_module *abi, std::shared_ptr<void> keep,

@@ -72,6 +72,13 @@ struct SessionOptions {
   /// begin, and lie apart, at multiples of 16 bytes, or of the largest power of two that divides a row's size where
   /// that is less. Calls return when the device is done. All ranks of one node, and all on devices or none.
   int cudaDevice = -1;
+  /// How many of the device's multiprocessors the kernels may fill: what is left is free for kernels that run beside
+  /// them. 0: all.
+  uint32_t cudaMultiprocessors = 0;
+  /// A stream (CUstream, cudaStream_t) of the device's primary context, which the caller keeps for as long as the
+  /// session. Kernels run behind what it holds when a call is made (whatever makes x or y, say), and nobody has to wait
+  /// for that on the host. Null: a stream of the session's own; x and y are then complete when a call is made.
+  void *cudaStream = nullptr;
 };
 
 /// One module on one communicator, on one node or several. One thread at a time. Collective calls must be made by all

@@ -145,7 +145,7 @@ Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &p
   return job;
 }
 
-Expected<Job> loadJob(const std::string &path, const Topology &topology) {
+Expected<Job> loadJob(const std::string &path, const Topology &topology, int cudaDevice) {
   bool isLibrary = false;
   Expected<std::string> text = readProgram(path, isLibrary);
   if (!text)
@@ -153,7 +153,7 @@ Expected<Job> loadJob(const std::string &path, const Topology &topology) {
   const auto begin = std::chrono::steady_clock::now();
   CompileReport report;
   Expected<std::shared_ptr<const Module>> module =
-      isLibrary ? Module::load(path) : Module::compile(*text, path, &report);
+      isLibrary ? Module::load(path) : Module::compile(*text, path, &report, {cudaDevice});
   if (!module)
     return module.status();
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;

@@ -35,8 +35,9 @@ struct Job {
 /// For people, the ranks of each node: "4", or "3, 2 and 2" where they differ.
 std::string nodeSizes(const Topology &topology);
 
-/// Loads PROGRAM (what it is, its first bytes say, not its name) and checks it against the ranks and their nodes.
-Expected<Job> loadJob(const std::string &path, const Topology &topology);
+/// Loads PROGRAM (what it is, its first bytes say, not its name) and checks it against the ranks and their nodes. A
+/// spec is compiled for the CUDA device too, if there is one (>= 0).
+Expected<Job> loadJob(const std::string &path, const Topology &topology, int cudaDevice);
 
 /// The same for a module that is there already.
 Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, const Topology &topology);

@@ -48,7 +48,7 @@ Status Setup::openReports() {
 }
 
 Status Setup::load(const Topology &topology) {
-  Expected<Job> loaded = loadJob(options.program, topology);
+  Expected<Job> loaded = loadJob(options.program, topology, options.cudaDevice);
   if (!loaded) {
     const std::string &message = loaded.status().message(), place = options.program + ":";
     compileError_ = message.rfind(place, 0) == 0 && message.size() > place.size() &&

@@ -32,8 +32,8 @@ struct Compiled {
   faro_compile_stats stats{sizeof(faro_compile_stats), 0, 0};
   std::vector<std::string> said;
 
-  Compiled(const std::string &text, const std::string &cache) {
-    const faro_compile_options options{sizeof(faro_compile_options), cache.c_str()};
+  Compiled(const std::string &text, const std::string &cache, uint32_t architecture = 0) {
+    const faro_compile_options options{sizeof(faro_compile_options), cache.c_str(), architecture};
     status = faro_compiler_jit(
         text.data(), text.size(), "moe.mlir", &options,
         [](void *self, const char *line) { static_cast<Compiled *>(self)->said.push_back(line); }, this, &result,
@@ -181,6 +181,26 @@ TEST_F(JitTest, SecondTimeComesFromTheCache) {
   Compiled other(Spec + "// another spec\n", folder);
   EXPECT_EQ(other.stats.from_cache, 0u);
   EXPECT_EQ(files().size(), 2u);
+}
+
+TEST_F(JitTest, ADeviceGetsAnImageOfItsOwn) {
+  setenv("FARO_PTXAS", "none", 1); // text, whatever this machine has
+  Compiled host(Spec, folder), device(Spec, folder, 90), again(Spec, folder, 90), older(Spec, folder, 80);
+  unsetenv("FARO_PTXAS");
+  ASSERT_EQ(device.status, 0) << (device.said.empty() ? "" : device.said[0]);
+  EXPECT_EQ(faro_compiled_module(host.result)->image_count, 0u);
+  EXPECT_EQ(device.stats.from_cache, 0u);
+  EXPECT_EQ(again.stats.from_cache, 1u);
+  EXPECT_EQ(older.stats.from_cache, 0u);
+  for (const Compiled *each : {&device, &again}) {
+    const faro_abi_module &module = *faro_compiled_module(each->result);
+    ASSERT_EQ(module.image_count, 1u);
+    EXPECT_EQ(module.images[0].format, uint32_t(FARO_ABI_PTX));
+    EXPECT_EQ(module.images[0].architecture, 90u);
+    const std::string text(reinterpret_cast<const char *>(module.images[0].data), module.images[0].size);
+    EXPECT_NE(text.find(".entry send_push("), std::string::npos);
+    EXPECT_TRUE(each->works()); // its kernels for the CPU are there as well
+  }
 }
 
 TEST_F(JitTest, TornOrForeignFilesAreWrittenAnew) {

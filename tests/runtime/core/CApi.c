@@ -126,8 +126,11 @@ int main(void) {
 
   /* Last: a session that cannot be made ends the job. */
   faro_session *onDevice = NULL;
+  const faro_session_options small = {4, 0, 0, NULL}, device = {sizeof device, 0, 0, NULL};
+  expect(faro_session_create_with(comm, module, &small, &onDevice) == FARO_INVALID_ARGUMENT && !onDevice, "no options");
+  expect(strstr(faro_last_error(), "struct_size") != NULL, "and which of them is missing");
   setenv("FARO_CUDA_DRIVER", "/nonexistent/libcuda.so", 1);
-  expect(faro_session_create_on(comm, module, 0, &onDevice) == FARO_UNAVAILABLE && !onDevice, "no driver");
+  expect(faro_session_create_with(comm, module, &device, &onDevice) == FARO_UNAVAILABLE && !onDevice, "no driver");
   expect(strstr(faro_last_error(), "no CUDA driver: /nonexistent/libcuda.so") != NULL, "which is said");
 
   faro_plan_destroy(plan);

@@ -78,6 +78,7 @@ protected:
     EXPECT_EQ(fake->allocated, 0u);
     EXPECT_EQ(fake->contexts, 0);
     EXPECT_EQ(fake->streams, 0);
+    EXPECT_EQ(fake->events, 0);
     EXPECT_EQ(fake->modules, 0);
   }
 
@@ -265,6 +266,41 @@ TEST_F(CudaDevice, FailuresOfKernelsAreErrorsWhereTheyAreSeen) {
   auto over = (*stream)->test();
   ASSERT_TRUE(over) << over.status().message();
   EXPECT_FALSE(*over);
+}
+
+TEST_F(CudaDevice, EventsTellTheTimeBetweenThem) {
+  const auto device = open();
+  auto stream = Stream::create(device);
+  auto begin = Event::create(device), end = Event::create(device);
+  ASSERT_TRUE(stream && begin && end);
+  expectError((*end)->since(**begin).status(), FARO_INTERNAL, {"cuEventElapsedTime"}); // neither has a place yet
+  ASSERT_TRUE((*begin)->record(**stream));
+  const auto from = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  const std::chrono::duration<double, std::milli> least = std::chrono::steady_clock::now() - from;
+  ASSERT_TRUE((*end)->record(**stream));
+  ASSERT_TRUE((*end)->wait());
+  const auto taken = (*end)->since(**begin);
+  ASSERT_TRUE(taken) << taken.status().message();
+  EXPECT_GE(*taken, least.count() * 0.999); // the driver's is a float
+  fake->waitResult = 700;
+  expectError((*end)->wait(), FARO_INTERNAL, {"work on Fake GPU failed", "CUDA_ERROR_ILLEGAL_ADDRESS"});
+}
+
+TEST_F(CudaDevice, BytesAreCopiedWithinTheDevice) {
+  const auto device = open();
+  auto stream = Stream::create(device);
+  ASSERT_TRUE(stream);
+  std::vector<int> values(1000), copied(values.size());
+  std::iota(values.begin(), values.end(), 0);
+  const Memory from = put(device, **stream, values);
+  auto to = Memory::allocate(device, from.size());
+  ASSERT_TRUE(to);
+  ASSERT_TRUE((*stream)->copy(to->address(), from.address(), from.size()));
+  ASSERT_TRUE((*stream)->copy(0, 0, 0));
+  ASSERT_TRUE((*stream)->toHost(copied.data(), to->address(), to->size()));
+  ASSERT_TRUE((*stream)->wait());
+  EXPECT_EQ(copied, values);
 }
 
 /// Two ranks as threads, each with a window on a device.

@@ -3,6 +3,7 @@
 #include "runtime/abi/faro_abi.h"
 #include "runtime/device/cuda/DriverApi.h"
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -33,8 +34,12 @@ std::mutex mutex; // ranks are threads
 faro::test::FakeCuda fake;
 std::map<void *, Allocation> allocations;
 std::map<std::string, Kernel> kernels;
-constexpr int InvalidValue = 1, OutOfMemory = 2, NotFound = 500;
+constexpr int InvalidValue = 1, OutOfMemory = 2, InvalidHandle = 400, NotFound = 500;
 int context, module; // what handles point to
+
+/// When the host came by an event: streams do their work at once.
+using Clock = std::chrono::steady_clock;
+Clock::time_point &timeOf(api::Event event) { return *reinterpret_cast<Clock::time_point *>(event); }
 
 /// What an inter-process handle says.
 struct Shared {
@@ -42,16 +47,19 @@ struct Shared {
   size_t bytes;
 };
 
-/// The CPU's kernels of the module that an image is part of: what the device's compute, they compute.
+/// The CPU's kernels of the module that an image is part of: what the device's compute, they compute. A module that was
+/// compiled just in time is no file; $FAKE_CUDA_TWINS names one of the same spec.
 void findTwins(const void *image) {
+  const char *twins = std::getenv("FAKE_CUDA_TWINS");
   Dl_info where{};
-  if (!dladdr(image, &where))
+  if (!twins && !dladdr(image, &where))
     return;
-  void *library = dlopen(where.dli_fname, RTLD_NOW | RTLD_NOLOAD);
+  void *library = dlopen(twins ? twins : where.dli_fname, RTLD_NOW | (twins ? 0 : RTLD_NOLOAD));
   if (!library)
     return;
   const auto *table = static_cast<const faro_abi_module *>(dlsym(library, FARO_ABI_SYMBOL));
-  dlclose(library);
+  if (!twins)
+    dlclose(library);
   if (!table)
     return;
   const faro_abi_kernel_set &set = table->kernel_sets[0]; // runs on any processor of the family
@@ -102,6 +110,7 @@ api::Result cuDeviceGetName(char *name, int size, api::Ordinal) {
 api::Result cuDeviceGetAttribute(int *value, int attribute, api::Ordinal) {
   *value = attribute == api::MajorVersion   ? fake.major
            : attribute == api::MinorVersion ? fake.minor
+           : attribute == api::CacheBytes   ? fake.cacheBytes
                                             : fake.multiprocessors;
   return 0;
 }
@@ -210,6 +219,10 @@ api::Result cuMemcpyDtoHAsync_v2(void *to, api::Pointer from, size_t bytes, api:
   std::memcpy(to, host(from), bytes);
   return 0;
 }
+api::Result cuMemcpyDtoDAsync_v2(api::Pointer to, api::Pointer from, size_t bytes, api::Stream) {
+  std::memmove(host(to), host(from), bytes);
+  return 0;
+}
 api::Result cuMemsetD8Async(api::Pointer to, unsigned char value, size_t bytes, api::Stream) {
   std::memset(host(to), value, bytes);
   return 0;
@@ -237,6 +250,31 @@ api::Result cuStreamDestroy_v2(api::Stream) {
 }
 api::Result cuStreamSynchronize(api::Stream) { return fake.waitResult; }
 api::Result cuStreamQuery(api::Stream) { return fake.waitResult; }
+
+api::Result cuEventCreate(api::Event *event, unsigned) {
+  const std::lock_guard lock(mutex);
+  ++fake.events;
+  *event = reinterpret_cast<api::Event>(new Clock::time_point());
+  return 0;
+}
+api::Result cuEventDestroy_v2(api::Event event) {
+  const std::lock_guard lock(mutex);
+  --fake.events;
+  delete &timeOf(event);
+  return 0;
+}
+api::Result cuEventRecord(api::Event event, api::Stream) {
+  timeOf(event) = Clock::now();
+  return 0;
+}
+api::Result cuEventQuery(api::Event) { return fake.waitResult; }
+api::Result cuEventSynchronize(api::Event) { return fake.waitResult; }
+api::Result cuEventElapsedTime(float *milliseconds, api::Event begin, api::Event end) {
+  if (timeOf(begin) == Clock::time_point() || timeOf(end) == Clock::time_point())
+    return InvalidHandle; // one is in no stream
+  *milliseconds = std::chrono::duration<float, std::milli>(timeOf(end) - timeOf(begin)).count();
+  return 0;
+}
 
 api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
                            unsigned blockY, unsigned blockZ, unsigned, api::Stream, void **p, void **) {

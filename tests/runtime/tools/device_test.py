@@ -49,6 +49,23 @@ class Device(RunTest):
                 self.check_verified(self.run_faro(module, "--device", "cuda", "--ranks", ranks, "--tokens", tokens, "--verify",
                                                   "--transport", "local", "--routing", "zipf:1.1"))
 
+    def test_a_spec_is_compiled_for_the_device_just_in_time(self):
+        spec = Spec("bf16", 96, 4, 16, align=8)
+        program = self.write_spec(spec, "moe.mlir")
+        twins = {"FAKE_CUDA_TWINS": str(self.compile_for_devices(spec, "twins"))}
+        for transport in ("local", "ucx"):
+            # Text that the driver assembles, and machine code where the toolkit is there.
+            for assembler in ("none", ""):
+                with self.subTest(transport=transport, assembler=assembler):
+                    self.check_verified(self.run_faro(program, "--device", "cuda", "--ranks", 2, "--tokens", 50, "--verify",
+                                                      "--transport", transport,
+                                                      environment=dict(twins, FARO_PTXAS=assembler)))
+        again = self.run_faro(program, "--device", "cuda", "--ranks", 2, "--tokens", 5, "--verify", environment=twins)
+        self.check_verified(again)
+        self.assertIn("found in the cache", again.out)
+        # What was cached for the device is not taken for the CPU's.
+        self.assertIn("compiled just in time", self.run_faro(program, "--ranks", 2, "--tokens", 5).out)
+
     def test_files_are_those_of_the_cpu(self):
         module = self.compile_for_devices(Spec("bf16", 40, 2, 6, align=4))
         for device in ("cpu", "cuda"):
