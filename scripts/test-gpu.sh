@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What needs a GPU: every example with its rows on a CUDA device, verified byte by byte against the reference, with ranks as
-# threads and as processes that share the device.
+# threads and as processes that share the device; and then how fast its shuffles are (docs/cuda.md, "Measuring").
 #   scripts/test-gpu.sh [BUILD]      (default: build; made by scripts/build.sh)
 # Exit status 0: all verified; 1: something failed; 77: this machine has no device to try it on, which is said.
 set -uo pipefail
@@ -59,4 +59,18 @@ for row in 1xf32 7xbf16 287xf16 2880xbf16; do
   try "rows of $row" "$folder/$row.so" --ranks 4 --transport local --tokens 101
 done
 [ $failed = 0 ] && echo "test-gpu.sh: all verified"
+
+# How fast: DeepSeek-V3's shape, as the example has it and without padding (which the calls' times hold, and the kernels' do not).
+measure() { # module, align
+  "$build/bin/faro-bench" --device cuda --module "$1" --tokens 4096 --hidden 7168 --topk 8 --experts 256 --align "$2" --iterations 51 ||
+    failed=1
+}
+if [ -x "$build/bin/faro-bench" ]; then
+  sed 's/, align = 128//' examples/02_deepseek_v3/moe.mlir >"$folder/packed.mlir"
+  compile "$folder/packed.mlir" "$folder/packed.so" || exit 1
+  measure "$folder/02_deepseek_v3.so" 128
+  measure "$folder/packed.so" 1
+else
+  echo "test-gpu.sh: not measured: $build/bin/faro-bench is not there; it needs Open MPI (scripts/setup.sh installs it)"
+fi
 exit $failed

@@ -65,8 +65,7 @@ static std::shared_ptr<const Module> openModule(const Problem &problem, Control 
   return module;
 }
 
-/// A module that was made for another shape would run, and mean nothing.
-static Status checkShape(const faro_abi_program &program, const Options &options) {
+Status checkShape(const faro_abi_program &program, const Options &options) {
   const std::string found =
       fmt::format("{} x {}, top-{} of {}, align {}", program.row.columns, ::faro::elementName(program.row.element),
                   program.routes.topk, program.routes.experts, program.layout.align);

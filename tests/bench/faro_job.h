@@ -9,6 +9,9 @@
 
 namespace faro::bench {
 
+/// INVALID_ARGUMENT when the program is for another shape than the options': it would run, and mean nothing.
+Status checkShape(const faro_abi_program &program, const Options &options);
+
 /// A communicator and a session for the shape of the problem.
 class FaroJob {
 public:

@@ -82,15 +82,18 @@ std::vector<Result> runMethods(const Methods &methods, Workspace &workspace, int
         method.wipe();
       }
       double planMs = 0;
-      if (method.plans())
+      if (method.plans()) {
         planMs = timeBetweenBarriers(control, [&] { method.plan(); });
+        planMs = method.ownPlanMs.value_or(planMs);
+      }
       method.place();
       if (coldCaches) {
         workspace.flush();
         for (const auto &other : methods) // lines another method left dirty would be written back at this one's cost
           other->flush();
       }
-      const double runMs = timeBetweenBarriers(control, [&] { method.run(); });
+      double runMs = timeBetweenBarriers(control, [&] { method.run(); });
+      runMs = method.ownRunMs.value_or(runMs);
       if (check)
         checkOutput(method, result, control);
       if (iteration == 0)

@@ -16,7 +16,7 @@ using nlohmann::json;
 
 static json toJson(const Budget &budget) {
   json out = {{"what", budget.what},         {"target", budget.target}, {"at_least", budget.atLeast},
-              {"measured", budget.measured}, {"least", budget.least}, {"met", budget.met()}};
+              {"measured", budget.measured}, {"least", budget.least},   {"met", budget.met()}};
   if (budget.ceiling)
     out["ceiling"] = *budget.ceiling;
   return out;
@@ -67,7 +67,7 @@ static json toJson(const Result &result, const Report &report, double bytes) {
 
 json toJson(const Report &report) {
   const Options &o = report.options;
-  const double bytes = double(o.items() * o.rowBytes()) * report.ranks;
+  const double bytes = report.bytes();
   json run = {{"op", opName(report.op)},
               {"ranks", report.ranks},
               {"tokens", o.tokens},
@@ -88,6 +88,10 @@ json toJson(const Report &report) {
                      {"link_mbit", report.across->linkMbit},
                      {"deduped_bytes", report.across->dedupedBytes},
                      {"nominal_ms", report.across->nominalMs()}};
+  if (report.device)
+    run["device"] = {{"name", report.device->name},
+                     {"number", report.device->number},
+                     {"architecture", fmt::format("sm_{}", report.device->architecture)}};
   run["methods"] = json::array();
   for (const Result &result : report.results)
     run["methods"].push_back(toJson(result, report, bytes));

@@ -1,10 +1,12 @@
 // faro-bench: this project against what a user would pick instead, and against the machine. See README.md.
 #include "tests/bench/code_cache.h"
 #include "tests/bench/combine/combine_bench.h"
+#include "tests/bench/device/run_device.h"
 #include "tests/bench/dispatch/dispatch_bench.h"
 #include "tests/bench/nodes/run_nodes.h"
 #include "tests/bench/report.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -128,6 +130,11 @@ static int runAll(const Options &options, int rank, int ranks, MPI_Comm comm) {
   return status;
 }
 
+/// Whether the command line names a device: then what is wrong with it is said without MPI, too.
+static bool namesDevice(int argc, char **argv) {
+  return std::any_of(argv, argv + argc, [](std::string_view word) { return word.starts_with("--device"); });
+}
+
 int main(int argc, char **argv) {
   std::string help;
   const Expected<Options> options = parseOptions(argc, argv, help);
@@ -135,6 +142,10 @@ int main(int argc, char **argv) {
     return runJit(*options);
   if (options && help.empty() && options->acrossNodes)
     return runAcrossNodes(*options);
+  if (!options && namesDevice(argc, argv))
+    return fail(options.status(), true);
+  if (options && help.empty() && options->cudaDevice >= 0)
+    return runOnDevice(*options);
 
   MPI_Init(&argc, &argv);
   int rank = 0, ranks = 1;

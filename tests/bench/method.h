@@ -53,6 +53,8 @@ public:
   virtual void wipe() {}
   virtual void flush() {}
 
+  /// Of the last plan and run, where the method has a better clock than the host's from barrier to barrier.
+  std::optional<double> ownPlanMs, ownRunMs;
   /// Seconds of the parts of the last run, for the baseline.
   std::map<std::string, double> parts;
   /// Across nodes: what goes through the fullest direction of any node's link, and the cost model's time. 0: not known.

@@ -1,6 +1,7 @@
 #include "tests/bench/options.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <map>
@@ -38,14 +39,48 @@ static Status checkMethods(const std::string &list, Options &options) {
   return Status::ok();
 }
 
+/// "cpu", "cuda" or "cuda:N".
+static Status checkDevice(const std::string &name, Options &options) {
+  constexpr std::string_view Prefix = "cuda:";
+  if (name == "cpu" || name == "cuda") {
+    options.cudaDevice = name == "cuda" ? 0 : -1;
+    return Status::ok();
+  }
+  const char *const end = name.data() + name.size();
+  if (name.starts_with(Prefix)) {
+    const auto [stop, error] = std::from_chars(name.data() + Prefix.size(), end, options.cudaDevice);
+    if (error == std::errc() && stop == end && options.cudaDevice >= 0)
+      return Status::ok();
+  }
+  return invalid(fmt::format("--device {}: expected cpu, cuda or cuda:N (N a number >= 0)", name));
+}
+
+/// What goes with --device, and what does not.
+static Status checkOnDevice(const Options &o) {
+  if (o.cudaDevice < 0)
+    return o.ranks == 0 ? Status::ok()
+                        : invalid("--ranks is for --device cuda; on CPUs the launcher says how many ranks there are: "
+                                  "mpirun -n N faro-bench");
+  if (o.acrossNodes)
+    return invalid("--device cuda is for one node in this release; leave --nodes out");
+  if (o.op == Op::Plan || o.op == Op::Jit)
+    return invalid("--device cuda: expected --op dispatch, combine or all; planning and compiling are the host's work");
+  if (o.module.empty())
+    return invalid(fmt::format("--device cuda needs --module FILE.so, found none: specs are not compiled just in time "
+                               "for devices here. Make one with faroc --target=cpu,cuda:sm_90 -o FILE.so (sm_90: the "
+                               "device's architecture) from a spec of {} x {}, top-{} of {}, align {}",
+                               o.hidden, elementName(o.element), o.topk, o.experts, o.align));
+  return Status::ok();
+}
+
 Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   Options options;
-  std::string element = "bf16", caches = "cold", methods = "peers,faro,limits";
+  std::string element = "bf16", caches = "cold", methods = "peers,faro,limits", device = "cpu";
   const std::map<std::string, Op> ops{
       {"dispatch", Op::Dispatch}, {"combine", Op::Combine}, {"plan", Op::Plan}, {"jit", Op::Jit}, {"all", Op::All}};
 
   CLI::App app("Faro against its MPI peers and the machine's bounds, in one run.\n"
-               "Start it with mpirun (or scripts/bench.sh); --op jit and --nodes need no MPI.",
+               "Start it with mpirun (or scripts/bench.sh); --op jit, --nodes and --device cuda need no MPI.",
                "faro-bench");
   app.option_defaults()->always_capture_default();
   app.add_option("--op", options.op, "dispatch, combine, plan, jit, or all (dispatch, then combine)")
@@ -70,6 +105,11 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   app.add_flag(
       "--nodes", options.acrossNodes,
       "across nodes, against peers over UCX: started once a rank with torchrun's variables (scripts/nodes.sh)");
+  app.add_option("--device", device,
+                 "where rows are: cpu, cuda or cuda:N; on a device, against peers made of the module's own kernels");
+  app.add_option("--ranks", options.ranks, "with --device cuda: ranks, which are threads that share it (default 1)")
+      ->default_str("")
+      ->check(CLI::Range(1, 64));
   app.add_option("--link-mbit", options.linkMbit, "with --nodes: rate of each node's link; 0: not limited")
       ->envname("FARO_LINK_MBIT")
       ->check(CLI::Range(0.0, 1e9));
@@ -92,6 +132,8 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   options.coldCaches = caches == "cold";
   FARO_RETURN_IF_ERROR(checkRouting(options.routing));
   FARO_RETURN_IF_ERROR(checkMethods(methods, options));
+  FARO_RETURN_IF_ERROR(checkDevice(device, options));
+  FARO_RETURN_IF_ERROR(checkOnDevice(options));
   if (options.topk > options.experts)
     return invalid(fmt::format("--topk {} is more than --experts {}", options.topk, options.experts));
   if (options.items() >= size_t(1) << 31)

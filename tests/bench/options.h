@@ -27,6 +27,8 @@ struct Options {
   bool coldCaches = true;
   bool peers = true, faro = true, limits = true; ///< which methods take part
   bool acrossNodes = false;                      ///< ranks on several nodes, from the environment, without MPI
+  int cudaDevice = -1;                           ///< where rows are, without MPI; -1: on the host
+  int ranks = 0;                                 ///< on a device: threads of this process; 0: one
   double linkMbit = 0;                           ///< rate of each node's link, both ways; 0: not known, or not limited
   int sliceRows = 8;                             ///< of the peers across nodes
   std::string module;                            ///< a .so made by faroc; empty: just in time

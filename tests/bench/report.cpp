@@ -29,6 +29,10 @@ size_t Report::wrongRows() const {
   return wrong;
 }
 
+double Report::bytes() const {
+  return double((options.items() + (device ? size_t(options.tokens) : 0)) * options.rowBytes()) * ranks;
+}
+
 static std::string ratio(const Result *reference, const Result &result) {
   return reference ? fmt::format("{:.2f}", result.timesFasterThan(*reference)) : "-";
 }
@@ -43,14 +47,15 @@ std::string checkText(const Result &result) {
 
 void printBudgets(const std::vector<Budget> &budgets) {
   for (const Budget &budget : budgets)
-    fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; from least times {:.2f}{})\n", budget.met() ? "met" : "MISS",
-               budget.what, budget.measured, budget.unit, budget.atLeast ? ">=" : "<=", budget.target, budget.least,
+    fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; from least times {:.2f}{})\n",
+               budget.met() ? "met" : "MISS", budget.what, budget.measured, budget.unit,
+               budget.atLeast ? ">=" : "<=", budget.target, budget.least,
                budget.ceiling ? fmt::format("; the bound itself: {:.2f}", *budget.ceiling) : "");
 }
 
 void printTable(const Report &report) {
   const Options &o = report.options;
-  const double bytes = double(o.items() * o.rowBytes()) * report.ranks;
+  const double bytes = report.bytes();
   fmt::print(
       "{}: {} ranks x {} tokens, {} {}, top-{} of {} experts, {}, align {}; {:.3f} GB moved; {} loops, {} caches, "
       "{} iterations\n",
@@ -64,8 +69,7 @@ void printTable(const Report &report) {
     fmt::print("{:<52} {:>9.3f} {:>9.3f} {:>8} {:>7.1f} {:>6} {:>6}  {}\n", (limit ? "limit: " : "") + result.name,
                result.medianRun(), result.bestRun(),
                result.planMs.empty() ? "-" : fmt::format("{:.3f}", result.medianPlan()),
-               bytes / result.medianRun() * 1e-6,
-               ratio(baseline, result), ratio(bound, result), checkText(result));
+               bytes / result.medianRun() * 1e-6, ratio(baseline, result), ratio(bound, result), checkText(result));
   }
   if (baseline) {
     fmt::print("ratio: times faster than the first row, the median of the iterations");

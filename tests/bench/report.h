@@ -8,6 +8,13 @@
 
 namespace faro::bench {
 
+/// The device of a run with rows on one.
+struct OnDevice {
+  std::string name; ///< as its driver calls it
+  int number = 0;
+  uint32_t architecture = 0; ///< 90 for sm_90
+};
+
 /// One operation at one shape.
 struct Report {
   Op op;
@@ -17,7 +24,11 @@ struct Report {
   std::vector<Budget> budgets;
   std::optional<Across> across = std::nullopt; ///< of a run across nodes
 
+  std::optional<OnDevice> device = std::nullopt;
+
   size_t wrongRows() const;
+  /// What rates are of: the items, and on a device also the tokens that are read (or the results written) once.
+  double bytes() const;
 };
 
 const char *opName(Op op);
@@ -25,6 +36,7 @@ std::string checkText(const Result &result);
 
 void printTable(const Report &report);
 void printAcross(const Report &report);
+void printOnDevice(const Report &report);
 void printBudgets(const std::vector<Budget> &budgets);
 void printJit(const JitTimes &times, const std::vector<Budget> &budgets);
 

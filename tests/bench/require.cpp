@@ -4,17 +4,25 @@
 #include <cstdlib>
 #include <fmt/format.h>
 #include <mpi.h>
+#include <mutex>
 #include <unistd.h>
 
 namespace faro::bench {
 
+static thread_local std::string rankOfThread; // "" where ranks are no threads
+
+void beRank(int rank) { rankOfThread = std::to_string(rank); }
+
 void endJob(const std::string &message) {
+  static std::mutex once; // never given back: of threads that fail together one says so
+  once.lock();
   int mpi = 0, rank = 0;
   MPI_Initialized(&mpi);
   const char *named = std::getenv("RANK");
   if (mpi)
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  fmt::print(stderr, "faro-bench: rank {}: {}\n", mpi ? std::to_string(rank) : named ? named : "0", message);
+  const std::string who = mpi ? std::to_string(rank) : !rankOfThread.empty() ? rankOfThread : named ? named : "";
+  fmt::print(stderr, "faro-bench: {}{}\n", who.empty() ? "" : fmt::format("rank {}: ", who), message);
   std::fflush(stderr);
   if (mpi)
     MPI_Abort(MPI_COMM_WORLD, 1);

@@ -8,6 +8,9 @@
 
 namespace faro::bench {
 
+/// Where ranks are threads: which one the calling thread is.
+void beRank(int rank);
+
 /// Ends this rank, and with it the job, with one message.
 [[noreturn]] void endJob(const std::string &message);
 

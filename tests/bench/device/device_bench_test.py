@@ -1,0 +1,127 @@
+"""faro-bench --device behind a driver over host memory (tests/runtime/device): all but the device itself and its times.
+
+The program under test, FARO_RUN of the harness, is faro-bench."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from harness import FAROC, PATIENCE, RunTest, Spec
+
+DRIVER = os.environ["FAKE_CUDA"]
+PEERS = {"dispatch": ["permute, copy, permute", "permute, copy, permute; first reads tokens once", "permute in one pass"],
+         "combine": ["permute back, copy, weighted sum"]}
+# The pull kernel takes packed tokens only where rows are whole strides.
+PULLS = ["permute, copy, permute; first in one launch", "permute in one pass; in one launch"]
+FARO = ["Faro, its kernel", "Faro, the call"]
+
+
+class DeviceBench(RunTest):
+    def setUp(self):
+        super().setUp()
+        self.environment["FARO_CUDA_DRIVER"] = DRIVER
+
+    def compile_for_devices(self, spec, name="moe"):
+        path = self.folder / (name + ".so")
+        # Text is enough: the driver does not look at it, and no toolkit is needed.
+        subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "--target=cpu,cuda:sm_80", "-o", str(path)], check=True,
+                       timeout=120 * PATIENCE, env=dict(self.environment, FARO_PTXAS="none"), stderr=subprocess.DEVNULL)
+        return path
+
+    def bench(self, spec, module, *more, device="cuda", environment=None):
+        shape = ["--hidden", spec.columns, "--dtype", spec.element, "--topk", spec.topk, "--experts", spec.experts,
+                 "--align", spec.align, "--iterations", 2]
+        where = ["--module", module] if module else []
+        return self.run_faro("--device", device, *where, *shape, *more, environment=environment)
+
+    def check_runs(self, spec, ranks, tokens, *more, pulls=False):
+        figures = self.folder / "figures.json"
+        result = self.bench(spec, self.compile_for_devices(spec), "--ranks", ranks, "--tokens", tokens, "--json", figures, *more)
+        self.assertEqual(result.status, 0, result)
+        self.assertEqual(result.err, "")
+        runs = json.loads(figures.read_text())["runs"]
+        self.assertEqual([run["op"] for run in runs], ["dispatch", "combine"])
+        tables = result.out.strip().split("\n\n")
+        self.assertEqual(len(tables), 2, result)
+        for run, table in zip(runs, tables):
+            self.assertIn("%s on Fake GPU (sm_90, CUDA device 0): %d ranks x %d tokens" % (run["op"], ranks, tokens),
+                          table.splitlines()[0])
+            self.assertEqual(run["device"], {"name": "Fake GPU", "number": 0, "architecture": "sm_90"})
+            self.assertEqual((run["ranks"], run["tokens"], run["budgets"]), (ranks, tokens, []))
+            row = spec.columns * (4 if spec.element == "f32" else 2)
+            self.assertEqual(run["payload_bytes"], ranks * tokens * (spec.topk + 1) * row)
+            checked = [m["name"] for m in run["methods"] if m["checked"]]
+            expected = PEERS[run["op"]] + FARO + (PULLS if pulls and run["op"] == "dispatch" else [])
+            self.assertEqual(sorted(checked), sorted(expected))
+            self.assertEqual([m["wrong_rows"] for m in run["methods"]], [0] * len(run["methods"]), table)
+            self.assertEqual(table.count("ok, exact"), len(expected), table)
+            self.assertEqual([m["name"] for m in run["methods"] if m["kind"] == "bound"],
+                             ["device copy, as many bytes read and written"])
+            self.assertEqual([m["name"] for m in run["methods"] if "plan_ms_median" in m], ["Faro, the call"])
+            for method in run["methods"]:
+                self.assertGreater(method["run_ms_min"], 0, method)
+                self.assertGreater(method["share"], 0, method)
+                self.assertGreater(method["ratio"], 0, method)
+        names = [m["name"] for m in runs[0]["methods"]]
+        self.assertEqual("part: zeroing the padding" in names, spec.align > 1)
+
+    def test_one_rank_with_rows_of_odd_size_and_padding(self):
+        self.check_runs(Spec("f32", 333, 3, 7, align=8), 1, 33)
+
+    def test_several_ranks_some_with_few_experts(self):
+        self.check_runs(Spec("bf16", 287, 2, 5), 3, 17, "--routing", "zipf:1.2", "--caches", "warm")
+
+    def test_rows_of_whole_lines_have_more_peers(self):
+        self.check_runs(Spec("f16", 96, 4, 16, align=3), 2, 50, pulls=True)
+
+    def test_rows_in_another_order_are_noticed(self):
+        spec = Spec("f32", 4, 2, 6, order=("source", "expert", "token"))
+        result = self.bench(spec, self.compile_for_devices(spec), "--ranks", 2, "--tokens", 20)
+        self.assertEqual(result.status, 1, result)
+        wrong = [line for line in result.out.splitlines() if "WRONG" in line]
+        self.assertEqual([line[:14] for line in wrong], ["Faro, the call"] * 2, result)
+
+    def test_parts_and_devices_are_chosen(self):
+        spec = Spec("bf16", 64, 2, 4)
+        result = self.bench(spec, self.compile_for_devices(spec), "--tokens", 9, "--op", "combine", "--methods", "faro",
+                            device="cuda:1")
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("combine on Fake GPU (sm_90, CUDA device 1): 1 ranks x 9 tokens", result.out)
+        self.assertNotIn("permute", result.out)
+        self.assertNotIn("limit", result.out)
+
+    def test_what_is_missing_is_said(self):
+        spec = Spec("bf16", 64, 2, 4)
+        module = self.compile_for_devices(spec)
+        self.check_refused(self.bench(spec, None), "--device cuda needs --module FILE.so", "faroc --target=cpu,cuda:sm_90",
+                           "64 x bf16, top-2 of 4, align 1", status=2)
+        self.check_refused(self.bench(spec, "/no/such/moe.so"), "--module", "/no/such/moe.so", status=2)
+        self.check_refused(self.bench(spec, module, environment={"FARO_CUDA_DRIVER": "/no/driver/libcuda.so"}),
+                           "no CUDA driver", "/no/driver/libcuda.so", "install NVIDIA's driver")
+        self.check_refused(self.bench(spec, module, device="cuda:7"), "there is no CUDA device 7", status=2)
+        self.check_refused(self.bench(Spec("bf16", 64, 3, 8), module), "moe.so", "@dispatch is for 64 x bf16, top-2 of 4, align 1",
+                           "this run is 64 x bf16, top-3 of 8, align 1", status=2)
+        self.check_refused(self.bench(spec, self.compile_library(spec, "plain")), "plain.so", "kernels for the CPU only",
+                           "faroc --target=cpu,cuda:sm_90")
+        large = Spec("bf16", 1 << 20, 2, 4)
+        self.check_refused(self.bench(large, self.compile_for_devices(large, "large"), "--tokens", 300),
+                           "no room for the rows of the experts", "cuMemAlloc of", "fewer --tokens")
+        self.check_refused(self.bench(spec, module, "--json", "/no/folder/x.json", "--tokens", 3), "--json /no/folder/x.json")
+
+    def test_what_does_not_go_together_is_said(self):
+        spec = Spec("bf16", 64, 2, 4)
+        module = self.compile_for_devices(spec)
+        for device in ("tpu", "cuda:", "cuda:x", "cuda:-1"):
+            self.check_refused(self.bench(spec, module, device=device),
+                               "--device %s: expected cpu, cuda or cuda:N" % device, status=2)
+        self.check_refused(self.bench(spec, module, "--nodes"), "one node", status=2)
+        for op in ("plan", "jit"):
+            self.check_refused(self.bench(spec, module, "--op", op), "expected --op dispatch, combine or all", status=2)
+        self.check_refused(self.bench(spec, module, "--ranks", 2, device="cpu"), "--ranks is for --device cuda", status=2)
+        self.check_refused(self.bench(spec, module, "--ranks", 3, "--routing", "single-node"), "does not divide the 3 ranks",
+                           status=2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,44 @@
+#include "tests/bench/budgets.h"
+
+namespace faro::bench {
+
+/// The fastest form of a peer: names begin with what they do, and a form follows.
+static const Result *fastestOf(const std::vector<Result> &results, std::string_view what) {
+  const Result *best = nullptr;
+  for (const Result &result : results)
+    if (result.kind == Kind::Peer && std::string_view(result.name).starts_with(what) &&
+        (!best || result.medianRun() < best->medianRun()))
+      best = &result;
+  return best;
+}
+
+std::vector<Budget> budgetsOnDevice(Op op, const Options &o, const std::vector<Result> &results) {
+  std::vector<Budget> budgets;
+  const Result *kernel = faroOf(results), *bound = boundOf(results);
+  if (!kernel || o.tokens != 4096 || o.hidden != 7168 || o.element != Element::Bf16 || o.topk != 8 || !o.coldCaches)
+    return budgets;
+  const auto share = [&](const char *what, double target) {
+    if (bound)
+      budgets.push_back(
+          {what, target, kernel->timesFasterThan(*bound), bound->bestRun() / kernel->bestRun(), true, ""});
+  };
+  const auto ratio = [&](const char *what, double target, const Result *peer) {
+    if (!peer)
+      return;
+    Budget budget{what, target, kernel->timesFasterThan(*peer), peer->bestRun() / kernel->bestRun()};
+    if (bound)
+      budget.ceiling = bound->timesFasterThan(*peer);
+    budgets.push_back(std::move(budget));
+  };
+  if (op == Op::Combine) {
+    share("combine kernel, share of the copy bound", 0.85);
+    return budgets;
+  }
+  share("dispatch kernel, share of the copy bound", 0.9);
+  ratio("dispatch kernel against the fastest permute, copy, permute", 2.5,
+        fastestOf(results, "permute, copy, permute"));
+  ratio("dispatch kernel against the fastest permute in one pass", 1.5, fastestOf(results, "permute in one pass"));
+  return budgets;
+}
+
+} // namespace faro::bench

@@ -1,0 +1,31 @@
+// Dispatch on a device: tokens, packed, to the rows of the experts.
+#pragma once
+
+#include "tests/bench/device/device_bench.h"
+#include "tests/bench/dispatch/dispatch_data.h"
+
+namespace faro::bench {
+
+class DeviceDispatch : public DeviceBench {
+public:
+  DeviceDispatch(const Gpu &gpu, const std::vector<Problem> &problems);
+
+  Check check() override;
+  /// Compares rows of one rank, which lie somewhere on the device, with the definition.
+  Check checkRows(size_t rank, Pointer rows, size_t count, size_t between) const;
+  void restore() const override; ///< padding is nobody's time here: see faroPadding
+  void wipe() override;
+
+private:
+  std::vector<std::unique_ptr<DispatchData>> data; ///< by rank
+  Steps padding;
+};
+
+/// permute, copy, permute; and in one pass.
+void addDispatchPeers(DeviceDispatch &bench, Methods &methods);
+std::unique_ptr<Method> faroPushes(DeviceDispatch &bench);
+std::unique_ptr<Method> faroPadding(DeviceDispatch &bench); ///< null where there is none
+std::unique_ptr<Method> faroDispatchCall(DeviceDispatch &bench);
+void addDispatchLimits(DeviceDispatch &bench, Methods &methods);
+
+} // namespace faro::bench

@@ -1,0 +1,80 @@
+#include "tests/bench/device/gpu.h"
+
+#include "tests/bench/faro_job.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace faro::bench {
+
+/// Of the stage that moves a program's rows within a node.
+static Expected<KernelForms> kernelsOf(const Module &module, const faro_abi_program &program, faro_abi_stage_op op) {
+  if (const faro_abi_schedule *schedule = scheduleOf(program, FARO_ABI_DIRECT))
+    for (uint32_t s = 0; s < schedule->stage_count; ++s)
+      if (const faro_abi_stage &stage = schedule->stages[s]; stage.op == op)
+        return KernelForms{stage.kernel, stage.streaming_kernel, program.streaming_threshold};
+  return Status(FARO_INVALID_ARGUMENT,
+                fmt::format("{}: @{} has no schedule for the ranks of one node; compile it for a mesh of nodes = ?",
+                            module.name(), program.name));
+}
+
+/// Both programs, for this shape.
+static Status findPrograms(Gpu &gpu, const Options &options) {
+  for (auto [program, forms, op, stage] :
+       {std::tuple(&gpu.dispatch, &gpu.push, FARO_ABI_DISPATCH, FARO_ABI_STAGE_PUSH),
+        std::tuple(&gpu.combine, &gpu.pull, FARO_ABI_COMBINE, FARO_ABI_STAGE_PULL)}) {
+    auto found = gpu.module->only(op);
+    if (!found)
+      return found.status();
+    if (const Status fits = checkShape(**found, options); !fits)
+      return Status(fits.code(), fmt::format("--module {}: {}", options.module, fits.message()));
+    auto kernels = kernelsOf(*gpu.module, **found, stage);
+    if (!kernels)
+      return kernels.status();
+    *program = *found;
+    *forms = *kernels;
+  }
+  return Status::ok();
+}
+
+static Expected<size_t> cacheBytesOf(const cuda::Device &device) {
+  const cuda::Driver &cuda = device.driver();
+  cuda::api::Ordinal ordinal = 0;
+  int bytes = 0;
+  FARO_RETURN_IF_ERROR(cuda.check(cuda.deviceGet(&ordinal, device.number()), "cuDeviceGet"));
+  FARO_RETURN_IF_ERROR(
+      cuda.check(cuda.deviceGetAttribute(&bytes, cuda::api::CacheBytes, ordinal), "cuDeviceGetAttribute of its L2"));
+  return size_t(std::max(bytes, 0));
+}
+
+Expected<std::unique_ptr<Gpu>> Gpu::open(const Options &options) {
+  auto gpu = std::make_unique<Gpu>();
+  auto module = Module::load(options.module);
+  if (!module)
+    return module.status();
+  gpu->module = *module;
+  FARO_RETURN_IF_ERROR(findPrograms(*gpu, options));
+  auto driver = cuda::Driver::get();
+  if (!driver)
+    return driver.status();
+  auto device = cuda::Device::open(*driver, options.cudaDevice);
+  if (!device)
+    return device.status();
+  gpu->device = *device;
+  FARO_RETURN_IF_ERROR(gpu->device->makeCurrent());
+  auto kernels = cuda::Kernels::load(gpu->device, gpu->module);
+  if (!kernels)
+    return kernels.status();
+  gpu->kernels = std::move(*kernels);
+  auto stream = cuda::Stream::create(gpu->device);
+  if (!stream)
+    return stream.status();
+  gpu->stream = std::move(*stream);
+  auto cache = cacheBytesOf(*gpu->device);
+  if (!cache)
+    return cache.status();
+  gpu->cacheBytes = *cache;
+  return gpu;
+}
+
+} // namespace faro::bench
