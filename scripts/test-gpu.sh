@@ -50,6 +50,10 @@ for spec in examples/*/moe.mlir; do
     try "$name, zipf, experts scale, $transport" "$folder/$name.so" --ranks 4 --transport $transport --tokens 97 \
       --routing zipf:1.2 --experts-fn scale
     try "$name, no tokens, $transport" "$folder/$name.so" --ranks 2 --transport $transport --tokens 0
+    for nodes in 2 4; do
+      try "$name, $nodes nodes, $transport" "$folder/$name.so" --ranks 4 --nodes $nodes --transport $transport --tokens 300 \
+        --repeat 2 --experts-fn scale
+    done
   done
 done
 # Rows that are no multiple of an access.
@@ -58,18 +62,25 @@ for row in 1xf32 7xbf16 287xf16 2880xbf16; do
   compile "$folder/$row.mlir" "$folder/$row.so" || exit 1
   try "rows of $row" "$folder/$row.so" --ranks 4 --transport local --tokens 101
 done
+# Planned on the device, and replayed as graphs.
+if [ -x "$build/bin/PlannedOnDevice" ]; then
+  FARO_TEST_GPU=1 "$build/bin/PlannedOnDevice" --gtest_brief=1 || failed=1
+fi
 [ $failed = 0 ] && echo "test-gpu.sh: all verified"
 
 # How fast: DeepSeek-V3's shape, as the example has it and without padding (which the calls' times hold, and the kernels' do not).
-measure() { # module, align
-  "$build/bin/faro-bench" --device cuda --module "$1" --tokens 4096 --hidden 7168 --topk 8 --experts 256 --align "$2" --iterations 51 ||
-    failed=1
+measure() { # module, align, more
+  local module=$1 align=$2
+  shift 2
+  "$build/bin/faro-bench" --device cuda --module "$module" --tokens 4096 --hidden 7168 --topk 8 --experts 256 --align "$align" \
+    --iterations 51 "$@" || failed=1
 }
 if [ -x "$build/bin/faro-bench" ]; then
   sed 's/, align = 128//' examples/02_deepseek_v3/moe.mlir >"$folder/packed.mlir"
   compile "$folder/packed.mlir" "$folder/packed.so" || exit 1
   measure "$folder/02_deepseek_v3.so" 128
   measure "$folder/packed.so" 1
+  measure "$folder/packed.so" 1 --multiprocessors 16 --op dispatch
 else
   echo "test-gpu.sh: not measured: $build/bin/faro-bench is not there; it needs Open MPI (scripts/setup.sh installs it)"
 fi

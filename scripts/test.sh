@@ -34,6 +34,13 @@ run_tests() { # preset folder, ctest arguments
 }
 
 scripts/setup.sh
+step "CUDA's assemblers"
+if ! [ -x "${CUDA_HOME:-/usr/local/cuda}/bin/ptxas" ] && ! command -v ptxas; then
+  echo "SKIPPED: no ptxas in CUDA_HOME, /usr/local/cuda or PATH: tests that make machine code for CUDA devices are reported as" \
+    "unsupported. To run them: export CUDA_HOME=\$(scripts/setup-cuda.sh)"
+else
+  echo "tests make machine code for CUDA devices"
+fi
 step "format and include rules"
 scripts/check-format.sh
 scripts/check-includes.sh

@@ -17,7 +17,7 @@ config.environment["PATH"] = os.pathsep.join(
     [config.faro_tools_dir, config.llvm_tools_dir, config.environment.get("PATH", "")]
 )
 config.environment["FILECHECK_OPTS"] = "--dump-input-filter=all"
-for name in ("HOME", "TMPDIR", "FARO_CACHE_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
+for name in ("HOME", "TMPDIR", "FARO_CACHE_DIR", "CUDA_HOME", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
 

@@ -43,7 +43,9 @@ std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::StringRef text, const st
       return nullptr;
     images = std::move(*made);
   }
-  if (failed(compilation.lowerTo(Phase::Kernels)) || failed(compilation.toLLVM(targets.host, images.images)))
+  LoweringOptions lowering;
+  lowering.plan = targets.cuda != 0; // tables name the same kernels for all targets
+  if (failed(compilation.lowerTo(Phase::Kernels, lowering)) || failed(compilation.toLLVM(targets.host, images.images)))
     return nullptr;
   llvm::FailureOr<std::unique_ptr<llvm::MemoryBuffer>> object = compilation.toCode(Output::Object);
   return failed(object) ? nullptr : std::move(*object);

@@ -8,6 +8,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 
+#include <optional>
+
 namespace faro::compiler {
 
 struct KernelShape {
@@ -26,5 +28,12 @@ mlir::func::FuncOp emitPush(mlir::OpBuilder &builder, mlir::Location loc, llvm::
                             const KernelShape &shape, const EmitKernelsOptions &options);
 mlir::func::FuncOp emitPull(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
                             const KernelShape &shape, const EmitKernelsOptions &options);
+
+class KernelBuilder;
+
+/// In how many equal parts a push by bulk copies moves a row; nothing where such copies cannot.
+std::optional<int64_t> bulkPartsOf(const KernelShape &shape);
+/// The body of such a push, all but its fence; `arguments` are emitPush's.
+void emitPushBulk(KernelBuilder &kernel, const KernelShape &shape, int64_t parts, mlir::ValueRange arguments);
 
 } // namespace faro::compiler

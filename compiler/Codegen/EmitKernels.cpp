@@ -68,6 +68,7 @@ public:
     vector = options.vector;
     rowAlignment = options.rowAlignment;
     prefetch = options.prefetch;
+    bulk = options.bulk;
   }
 
   StringRef getArgument() const final { return "xfer-emit-kernels"; }
@@ -78,7 +79,7 @@ public:
   }
 
   void runOnOperation() final {
-    const EmitKernelsOptions options{tile, vector, rowAlignment, prefetch};
+    const EmitKernelsOptions options{tile, vector, rowAlignment, prefetch, bulk};
     if (failed(checkOptions(options)))
       return signalPassFailure();
     emitted.clear();
@@ -174,6 +175,7 @@ private:
       llvm::cl::desc("what rows start at a multiple of, in bytes, as far as their size lets them"), llvm::cl::init(1)};
   Option<int64_t> prefetch{*this, "prefetch", llvm::cl::desc("how many bytes of its rows a pull asks for ahead"),
                            llvm::cl::init(8192)};
+  Option<bool> bulk{*this, "bulk", llvm::cl::desc("pushes past the cache go by bulk copies"), llvm::cl::init(false)};
   llvm::StringMap<Emitted> emitted;
 };
 

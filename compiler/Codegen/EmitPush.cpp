@@ -153,6 +153,12 @@ func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, co
       func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, i64, addr, addr, i64, i64}, {}));
   builder.setInsertionPointToStart(function.addEntryBlock());
   KernelBuilder kernel(builder, function);
+  if (const std::optional<int64_t> parts = bulkPartsOf(shape); parts && shape.streaming && options.bulk) {
+    emitPushBulk(kernel, shape, *parts, function.getArguments());
+    xfer::FenceOp::create(builder, loc);
+    func::ReturnOp::create(builder, loc);
+    return function;
+  }
   Value source = function.getArgument(0), stride = function.getArgument(1), offsets = function.getArgument(2),
         destinations = function.getArgument(3), begin = function.getArgument(4), end = function.getArgument(5);
   kernel.overBlocks(begin, end, [&](Value token) {

@@ -67,6 +67,11 @@ void KernelBuilder::overThreads(int64_t end, int64_t step, const Body &body) {
   forall(builder.getIndexAttr(0), builder.getIndexAttr(end), step,
          gpu::GPUThreadMappingAttr::get(builder.getContext(), gpu::MappingId::DimX), body);
 }
+void KernelBuilder::overThreads(Value end, const Body &body) {
+  Value last = toIndex(end);
+  forall(builder.getIndexAttr(0), last, 1, gpu::GPUThreadMappingAttr::get(builder.getContext(), gpu::MappingId::DimX),
+         body);
+}
 
 void KernelBuilder::loop(Value begin, Value end, const Body &body) {
   scf::ForOp::create(builder, loc, begin, end, constant(1), ValueRange(),

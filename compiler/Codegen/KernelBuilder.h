@@ -54,6 +54,7 @@ public:
   /// Independent iterations, spread over a device's blocks or over the threads of one block; in order on a CPU.
   void overBlocks(mlir::Value begin, mlir::Value end, const Body &body);
   void overThreads(int64_t end, int64_t step, const Body &body);
+  void overThreads(mlir::Value end, const Body &body);
   /// Iterations in order.
   void loop(mlir::Value begin, mlir::Value end, const Body &body);
   /// Iterations in order that hand values on.

@@ -4,16 +4,19 @@
 
 namespace faro::compiler {
 
-EmitKernelsOptions cudaKernelOptions() {
+int64_t cudaAccessBytes(int architecture) { return architecture >= 100 ? 32 : 16; }
+
+EmitKernelsOptions cudaKernelOptions(int architecture) {
   EmitKernelsOptions options;
-  // One 128-bit access of a thread at a time: neighbours take neighbouring pieces, so that a warp's are whole lines.
-  options.tile = options.vector = options.rowAlignment = 16;
+  // One access of a thread at a time: neighbours take neighbouring pieces, so that a warp's are whole lines.
+  options.tile = options.vector = options.rowAlignment = cudaAccessBytes(architecture);
   options.prefetch = 0;
   return options;
 }
 
 void registerCodegenPasses() {
   mlir::registerPass([] { return createEmitKernelsPass(); });
+  mlir::registerPass([] { return createEmitPlanPass(); });
   mlir::registerPass([] { return createExpandF16Pass(); });
   mlir::registerPass([] { return createKernelsToLLVMPass(); });
   mlir::registerPass([] { return createKernelsToGpuPass(); });

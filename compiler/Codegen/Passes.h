@@ -27,15 +27,23 @@ struct EmitKernelsOptions {
   /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead, and a push does
   /// not ask for its next pages.
   int64_t prefetch = 8192;
+  /// Pushes past the cache go by bulk copies, where rows allow that.
+  bool bulk = false;
 };
 
-/// How kernels for a CUDA device are written. The same kernels run on a CPU, slower.
-EmitKernelsOptions cudaKernelOptions();
+/// The widest access of a thread of a CUDA device, in bytes: 32 from sm_100 on, 16 before.
+int64_t cudaAccessBytes(int architecture);
+
+/// How kernels for a CUDA device (90: sm_90) are written. The same kernels run on a CPU, slower.
+EmitKernelsOptions cudaKernelOptions(int architecture);
 
 std::unique_ptr<mlir::Pass> createEmitKernelsPass(const EmitKernelsOptions &options = {});
+/// Behind it: the kernels that plan batches on a device.
+std::unique_ptr<mlir::Pass> createEmitPlanPass();
 std::unique_ptr<mlir::Pass> createExpandF16Pass();
 std::unique_ptr<mlir::Pass> createKernelsToLLVMPass();
-std::unique_ptr<mlir::Pass> createKernelsToGpuPass();
+/// `accessBytes`: the widest access that the device has.
+std::unique_ptr<mlir::Pass> createKernelsToGpuPass(int64_t accessBytes = 16);
 
 /// Makes the passes known by their names, for textual pipelines.
 void registerCodegenPasses();

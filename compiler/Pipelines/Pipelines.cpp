@@ -50,6 +50,9 @@ void buildPhase(mlir::OpPassManager &passes, Phase phase, const LoweringOptions 
   case Phase::Kernels:
     // Only now are row strides and the choice of stores final.
     passes.addPass(createEmitKernelsPass(options.kernels));
+    // Behind the others, whose indices stay.
+    if (options.plan)
+      passes.addPass(createEmitPlanPass());
     break;
   case Phase::LLVM:
   case Phase::Assembly:

@@ -26,6 +26,7 @@ std::optional<Phase> phaseFromName(std::string_view name);
 struct LoweringOptions {
   WireClass wire = WireClass::Tcp; ///< between nodes, for the choice of slices
   EmitKernelsOptions kernels;
+  bool plan = false; ///< kernels that plan batches, too: of use where a device is
 };
 
 /// The passes that lead from the phase before to `phase`, on a builtin.module; none for LLVM and Assembly, which

@@ -1,4 +1,4 @@
-// Leaf operations: verifiers (X1..X3) and folds.
+// Leaf operations: verifiers (X1..X4) and folds.
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/IR/Matchers.h"
@@ -6,6 +6,17 @@
 
 using namespace mlir;
 using namespace faro::xfer;
+
+LogicalResult StagingType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, int64_t slots, int64_t bytes,
+                                  int64_t stride) {
+  // /*staging_x4*/
+  if (slots < 1 || bytes < 16 || bytes % 16 != 0 || stride % 16 != 0 || bytes > stride)
+    return emitError()
+           << "expects a slot at least, and multiples of 16 bytes that are loaded and stored of it, the former "
+              "no more than the latter; found "
+           << slots << " of " << bytes << " in " << stride;
+  return success();
+}
 
 LogicalResult CastOp::verify() {
   // /*cast_x1*/

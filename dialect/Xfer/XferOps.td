@@ -2,7 +2,9 @@
 #ifndef XFER_OPS_TD
 #define XFER_OPS_TD
 
+include "dialect/Xfer/XferBulk.td"
 include "dialect/Xfer/XferLeaves.td"
+include "dialect/Xfer/XferSignals.td"
 include "dialect/Xfer/XferSlices.td"
 
 #endif // XFER_OPS_TD

@@ -24,4 +24,18 @@ def Xfer_Addr : Xfer_Type<"Addr", "addr"> {
   let summary = "address in global memory, of this rank or of a peer whose memory is mapped";
 }
 
+def Xfer_Staging : Xfer_Type<"Staging", "staging"> {
+  let summary = "slots in the memory of a block, each for one row on its way";
+  let description = [{
+    `!xfer.staging<3 of 14336 in 14336>`: three slots. A load fills the first 14336 bytes of a slot, a store takes all
+    14336; what a slot has behind what is loaded is zero.
+
+    Constraint: /*staging_x4*/ there is a slot, and what is loaded and stored of it are multiples of 16 bytes, the former
+    no more than the latter.
+  }];
+  let parameters = (ins "int64_t":$slots, "int64_t":$bytes, "int64_t":$stride);
+  let assemblyFormat = "`<` $slots `of` $bytes `in` $stride `>`";
+  let genVerifyDecl = 1;
+}
+
 #endif // XFER_TYPES_TD

@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 #define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
-#define FARO_ABI_VERSION 3u
+#define FARO_ABI_VERSION 4u
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* The largest top-k a program may have. */
@@ -156,6 +156,19 @@ typedef struct faro_abi_schedule {
   const faro_abi_ring *rings;
 } faro_abi_schedule;
 
+/* Kernels that find a batch's plan on the device that its topk_idx is on (faro_abi_plan_fn): indices into each kernel
+ * set. */
+typedef struct faro_abi_plan_kernels {
+  uint32_t chunk_tokens; /* tokens are counted and placed in chunks of so many; a block each */
+  uint32_t count;        /* items of each chunk, by expert */
+  uint32_t scan;         /* items of this rank by expert, to every rank's board; what comes before each chunk */
+  uint32_t meet;         /* tell every rank, and wait for every rank */
+  uint32_t offsets;      /* where groups begin, and where this rank's items begin in them */
+  uint32_t place;        /* each item's row, in lists for the push and the pull */
+  uint32_t pad;          /* zeros into the padding rows of this rank; FARO_ABI_NO_KERNEL where align is 1 */
+  uint32_t weigh;        /* weights in the order of the lists */
+} faro_abi_plan_kernels;
+
 typedef enum faro_abi_op { FARO_ABI_DISPATCH = 0, FARO_ABI_COMBINE = 1 } faro_abi_op;
 
 /* One shuffle: a function of the spec. `layout` and `row` describe the experts' side; the tokens' side is token-major
@@ -170,6 +183,7 @@ typedef struct faro_abi_program {
   /* Stores go past the cache when this rank's output has at least so many bytes (and its rows are 64-byte aligned). */
   uint64_t streaming_threshold;
   const faro_abi_schedule *schedules;
+  const faro_abi_plan_kernels *plan; /* of a dispatch that can be planned on a device, or null */
 } faro_abi_program;
 
 /*
@@ -198,9 +212,74 @@ typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint
 typedef void (*faro_abi_pull_fn)(void *out, int64_t out_stride, const uint32_t *offsets, const uint64_t *rows,
                                  const float *weights, int64_t begin, int64_t end);
 
+/* Meetings of the ranks of a node while kernels plan: each is a word a rank and a peer, which counts up. */
+typedef enum faro_abi_meeting {
+  FARO_ABI_MEET_COUNTED = 0, /* my counts are on your board, and whatever I read of your memory is over */
+  FARO_ABI_MEET_PUSHED = 1,  /* all rows that I have for you are there */
+  FARO_ABI_MEET_READY = 2,   /* my experts' rows are complete */
+  FARO_ABI_MEET_PULLED = 3,  /* I have read your experts' rows */
+  FARO_ABI_MEETINGS = 4
+} faro_abi_meeting;
+
+/* Chunks are scanned so many at a time. */
+#define FARO_ABI_PLAN_CHUNKS 8u
+
+/* What plan kernels of one rank work on; all addresses are of the device. Fields without a comment on who writes them
+ * are the host's, written once. R ranks, E experts, L of them on this rank, C chunks: ceil(tokens / chunk_tokens), in
+ * whole FARO_ABI_PLAN_CHUNKS, at least one. */
+typedef struct faro_abi_plan_area {
+  uint64_t rank, ranks;
+  uint64_t capacity; /* rows of every rank's windows */
+  uint64_t timeout;  /* nanoseconds that a meeting may take */
+  /* Which rank holds which expert: u32 each. */
+  uint64_t owner;         /* [E] */
+  uint64_t experts_by;    /* [E]: all experts, by rank, ascending on each rank */
+  uint64_t position;      /* [E]: where an expert is in experts_by */
+  uint64_t first_of_rank; /* [R + 1] */
+  /* Memory of all ranks: an address each, u64 [R]. */
+  uint64_t boards;   /* u32 [R][E]: each rank's items by expert */
+  uint64_t signals;  /* u64 [FARO_ABI_MEETINGS][R]: what each rank has told */
+  uint64_t received; /* windows of rows that dispatch stores */
+  uint64_t outputs;  /* windows of rows that combine reads */
+  /* Written by kernels, for kernels. */
+  uint64_t counts; /* u32 [C][E + 1]: items of a chunk by expert, and all of them; then those of the chunks before */
+  uint64_t faults; /* u64 [C]: 0, or 1 + the index of the chunk's first item that names no expert */
+  uint64_t sent;   /* u64 [FARO_ABI_MEETINGS][R]: the last word told to each rank */
+  uint64_t starts, totals, bases; /* u64 [E]: a group's first row, its items, the first row of this rank's items */
+  uint64_t rows;                  /* u64 [R]: of each rank, padding included; 0 at first */
+  /* The lists that push and pull kernels take, of at least tokens x topk entries; u32, u64, u64, f32. */
+  uint64_t list_offsets, destinations, sources, weights;
+  uint64_t choices; /* u32: t x topk + k of each entry */
+  /* For the caller: i64 [L + 1], [L]. */
+  uint64_t expert_offsets, expert_counts;
+  uint64_t status; /* u64 [FARO_ABI_PLAN_STATUS + R]; 0 at first; the first fault of its kind stays */
+} faro_abi_plan_area;
+
+/* Words of the status. Behind them, for each rank: 0, or 1 + the meeting that it did not come to in time. */
+typedef enum faro_abi_plan_status {
+  FARO_ABI_PLAN_BROKEN = 0,    /* somebody did not come: nothing is told and nothing moved any more */
+  FARO_ABI_PLAN_FAULT = 1,     /* 1 + the index of an item that names no expert; it was dropped */
+  FARO_ABI_PLAN_OVERFULL = 2,  /* 1 + a rank that has more rows than the capacity; nothing was moved */
+  FARO_ABI_PLAN_OVER_ROWS = 3, /* how many it has */
+  FARO_ABI_PLAN_STATUS = 4
+} faro_abi_plan_status;
+
+/*
+ * Plan kernels. `number`: tokens, or the meeting of `meet`. `tokens`: null, or a word with fewer tokens: those behind
+ * have no items. `given`: topk_idx (i64 [number, topk]) of count and place, the caller's weights of weigh, else null.
+ * One after the other, a batch is
+ *
+ *   count, scan, meet COUNTED, offsets, place, pad, push of the lists, meet PUSHED
+ *   weigh, meet READY, pull of the lists, meet PULLED
+ *
+ * and nothing in it depends on the host: launched again with other contents of the same memory it is another batch.
+ */
+typedef void (*faro_abi_plan_fn)(const faro_abi_plan_area *area, const void *given, const int64_t *tokens,
+                                 int64_t number);
+
 typedef struct faro_abi_kernel {
   const char *name;
-  void (*entry)(void); /* a faro_abi_push_fn or a faro_abi_pull_fn, by the stage that names it */
+  void (*entry)(void); /* a faro_abi_push_fn, _pull_fn or _plan_fn, by who names it */
 } faro_abi_kernel;
 
 /* What a processor must have to run a kernel set. Higher levels include lower ones. */
@@ -222,6 +301,10 @@ typedef struct faro_abi_kernel_set {
  * A cubin runs on devices of its architecture's major version and of the same or a higher minor one (sm_90: 9.0), PTX
  * on devices of its architecture and all later ones. A launch may have any number of blocks and of threads: kernels
  * spread tokens over blocks and a row over threads. */
+/* An image for sm_90 or later may also hold NAME FARO_ABI_BULK_SUFFIX for a push that stores past the cache: the same
+ * by bulk copies, for which few multiprocessors are enough. */
+#define FARO_ABI_BULK_SUFFIX "_bulk"
+
 typedef enum faro_abi_image_format {
   FARO_ABI_CUBIN = 1,
   FARO_ABI_PTX = 2 /* text, zero-terminated */

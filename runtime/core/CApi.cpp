@@ -1,5 +1,5 @@
 // The C face of the C++ API: handles are the C++ objects, errors a thread's last message.
-#include "faro/faro.h"
+#include "runtime/core/CApiParts.h"
 
 #include "faro/session.h"
 
@@ -7,16 +7,10 @@
 #include <cstddef>
 #include <cstring>
 #include <fmt/format.h>
-#include <new>
 
 using namespace faro;
+using namespace faro::capi;
 
-struct faro_comm {
-  std::shared_ptr<Communicator> communicator;
-};
-struct faro_module {
-  std::shared_ptr<const Module> module;
-};
 struct faro_session {
   std::shared_ptr<const Module> module;
   std::unique_ptr<Session> session;
@@ -27,29 +21,18 @@ struct faro_plan {
 
 static thread_local std::string lastError;
 
-static faro_status fail(const Status &status) {
+faro_status capi::fail(const Status &status) {
   lastError = status.message();
   return status.code();
 }
 
-/// No exception passes the border, not even that memory is short.
-template <typename Work> static faro_status guarded(Work work) {
-  try {
-    lastError.clear();
-    const Status status = work();
-    return status.isOk() ? FARO_OK : fail(status);
-  } catch (const std::bad_alloc &) {
-    return fail({FARO_OUT_OF_MEMORY, "out of memory"});
-  } catch (const std::exception &e) {
-    return fail({FARO_INTERNAL, e.what()});
-  }
-}
+void capi::clear() { lastError.clear(); }
 
-static Status missing(const char *call, const char *argument) {
+Status capi::missing(const char *call, const char *argument) {
   return {FARO_INVALID_ARGUMENT, fmt::format("{}: {} is null", call, argument)};
 }
 
-static Expected<const faro_abi_program *> programOf(const Module &module, const char *name, faro_abi_op op) {
+Expected<const faro_abi_program *> capi::programOf(const Module &module, const char *name, faro_abi_op op) {
   if (!name)
     return module.only(op);
   if (const faro_abi_program *program = module.find(name))

@@ -96,6 +96,21 @@ static std::string checkSchedules(const faro_abi_program &program, uint32_t kern
   return {};
 }
 
+/// `count` kernels of a set.
+static std::string checkPlan(const faro_abi_program &program, uint32_t count) {
+  if (!program.plan)
+    return {};
+  const faro_abi_plan_kernels &plan = *program.plan;
+  if (program.op != FARO_ABI_DISPATCH || program.layout.order[0] != FARO_ABI_KEY_EXPERT || plan.chunk_tokens == 0)
+    return fmt::format("kernels that plan chunks of {} tokens, for operation {}", plan.chunk_tokens, program.op);
+  for (const uint32_t kernel : {plan.count, plan.scan, plan.meet, plan.offsets, plan.place, plan.weigh})
+    if (kernel >= count)
+      return fmt::format("kernel {} of {} plans its batches", kernel, count);
+  if (program.layout.align > 1 ? plan.pad >= count : plan.pad != FARO_ABI_NO_KERNEL)
+    return fmt::format("kernel {} of {} zeroes padding for align {}", plan.pad, count, program.layout.align);
+  return {};
+}
+
 static std::string checkImages(const faro_abi_module &m) {
   if (m.image_count && !m.images)
     return fmt::format("{} device images, but no table of them", m.image_count);
@@ -132,6 +147,8 @@ Status checkModule(const faro_abi_module &m, const std::string &name) {
         wrong = found;
     if (wrong.empty())
       wrong = checkSchedules(program, m.kernel_sets[0].kernel_count);
+    if (wrong.empty())
+      wrong = checkPlan(program, m.kernel_sets[0].kernel_count);
     if (!wrong.empty())
       return corrupt(name, fmt::format("program {} ({}): {}", p, program.name ? program.name : "?", wrong));
   }

@@ -1,4 +1,7 @@
 // What the stages of a schedule do in one run. The engine knows when; bindings know what. One a stage, one kind a file.
+//
+// Bindings launch kernels (RowKernels) and return. What was launched is done at once on the host, later on a device:
+// the engine finds out, and counts a slice or a stage as done only then.
 #pragma once
 
 #include "runtime/engine/SliceRings.h"
@@ -11,10 +14,9 @@ namespace faro {
 class OnceBinding {
 public:
   virtual ~OnceBinding() = default;
-  /// Does some of the work (GrainBytes of output, all of it on one node). True when nothing is left.
+  /// Does some of the work (RowKernels::grainBytes of output, all of it on one node). True when nothing is left. Called
+  /// again when what it launched is done.
   virtual Expected<bool> step() = 0;
-  /// Whether there is nothing for this rank to do but to come again: a device works on it.
-  virtual bool waitsForDevice() const { return false; }
 };
 
 /// One flow in one run.
@@ -39,8 +41,11 @@ public:
   virtual ~SliceBinding() = default;
   /// Whether slice n can be worked on, beside what the schedule and the rings say.
   virtual Expected<bool> ready(const FlowRun &flow, uint32_t n) = 0;
-  /// Slices of a flow come in order. A wire is done when its bytes may change again, any other stage when this returns.
+  /// Slices of a flow come in order. A wire is done when its bytes may change again, any other stage when this has
+  /// returned and what it launched is done.
   virtual Status fire(FlowRun &flow, uint32_t n) = 0;
+  /// It is done, and what it read may change. Slices of a flow come in order; others may have been fired meanwhile.
+  virtual void finish(FlowRun &, uint32_t) {}
 };
 
 } // namespace faro

@@ -21,6 +21,7 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
       flows(std::move(f)) {
   const uint32_t stages = schedule.stage_count;
   onceBefore.resize(stages);
+  marks.resize(stages);
   flowsLeftOf.resize(stages);
   for (uint32_t s = 0; s < stages; ++s) {
     const faro_abi_stage &stage = schedule.stages[s];
@@ -48,8 +49,11 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
 }
 
 Run::~Run() {
-  if (!isOver() && context->parts.exchange)
+  if (isOver())
+    return;
+  if (context->parts.exchange)
     context->parts.exchange->stop();
+  context->kernels->drain();
 }
 
 bool Run::isOver() const {
@@ -81,6 +85,7 @@ Expected<bool> Run::turn() {
     context->parts.communicator->progress();
     FARO_RETURN_IF_ERROR(context->parts.exchange->failure());
     FARO_RETURN_IF_ERROR(settle());
+    FARO_RETURN_IF_ERROR(settleDevice());
     FARO_RETURN_IF_ERROR(grantSlots());
   }
   FARO_RETURN_IF_ERROR(note(fireShort()));
@@ -113,19 +118,41 @@ bool Run::ready(uint32_t stage) const {
   return true;
 }
 
-/// False when the stage cannot be done yet; only an await ever is so, and work that has more grains.
-Expected<bool> Run::fireOnce(uint32_t s) {
+/// False when the stage cannot be done yet; only an await ever is so.
+Expected<bool> Run::fireFlag(uint32_t s) {
   const faro_abi_stage &stage = schedule.stages[s];
   Expected<bool> fired = true;
   if (stage.op == FARO_ABI_STAGE_NOTIFY)
     board.notify(stage.flag, context->mine);
-  else if (stage.op == FARO_ABI_STAGE_AWAIT)
-    fired = board.test(stage.flag, context->mine.activity);
   else
-    fired = bindings.once[s]->step();
+    fired = board.test(stage.flag, context->mine.activity);
   if (fired && *fired)
     done |= uint64_t(1) << s;
   return fired;
+}
+
+/// False when a device still works on the last grain.
+Expected<bool> Run::step(uint32_t s) {
+  const uint64_t bit = uint64_t(1) << s;
+  if (marks[s]) {
+    auto passed = context->kernels->passed(marks[s]);
+    if (!passed || !*passed)
+      return passed;
+    marks[s] = 0;
+  }
+  if (!(launched & bit)) {
+    auto last = bindings.once[s]->step();
+    if (!last)
+      return last;
+    launched |= *last ? bit : 0;
+    auto mark = context->kernels->mark();
+    if (!mark)
+      return mark.status();
+    marks[s] = *mark;
+  }
+  if (launched & bit && !marks[s])
+    done |= bit;
+  return true;
 }
 
 /// Stages stand in an order that respects `after`, so one pass fires all that can fire; an await that has just become
@@ -136,7 +163,7 @@ Expected<bool> Run::fireShort() {
     const faro_abi_stage &stage = schedule.stages[s];
     if (!isFlag(stage) || isDone(s) || !ready(s))
       continue;
-    auto fired = fireOnce(s);
+    auto fired = fireFlag(s);
     if (!fired)
       return fired;
     moved |= *fired;
@@ -153,9 +180,9 @@ Expected<bool> Run::fireGrain(bool urgentOnly) {
       const faro_abi_stage &stage = schedule.stages[s];
       if (isFlag(stage) || isOnceASlice(stage) || isUrgent(stage) != urgent || isDone(s) || !ready(s))
         continue;
-      auto fired = fireOnce(s);
-      if (!fired || *fired || !bindings.once[s]->waitsForDevice())
-        return fired ? Expected<bool>(true) : fired;
+      auto fired = step(s);
+      if (!fired || *fired)
+        return fired;
     }
   }
   return false;

@@ -5,6 +5,9 @@
 //   slice stages    fired and done, a flow each     gather | reduce ─► wire ─(peer)─► fan_out ─► settle
 //   rings           tokens, taken before a stage fires and given back when it is done (SliceRings)
 //
+// Where rows are on a device, a stage that fires launches kernels and is `underway`; it is done when the device is. The
+// stream is in order, so those under way are done in the order in which they fired. On the host nothing ever is.
+//
 // One thread does everything, so what it does first decides how busy the wire is: a slice that is ready is sent before
 // anything else; then the next one is made, and one that arrived is read, in turn; what no slot waits for is done in
 // between: sums of tokens, and work within the node, in grains. Waiting comes before anything is taken, so no flow can
@@ -13,6 +16,8 @@
 
 #include "runtime/engine/Binding.h"
 #include "runtime/engine/RunContext.h"
+
+#include <deque>
 
 namespace faro {
 
@@ -26,7 +31,8 @@ public:
   };
   /// `flows`: those that leave here and those that arrive, in the order in which they are to take turns.
   Run(std::unique_ptr<RunContext> context, Bindings bindings, std::vector<FlowRun> flows);
-  /// A run that is dropped before it is over stops the slice exchange: the wire may still read the caller's rows.
+  /// A run that is dropped before it is over stops the slice exchange and waits for the device: they may still read the
+  /// caller's rows.
   ~Run();
   Run(const Run &) = delete;
   Run &operator=(const Run &) = delete;
@@ -51,10 +57,12 @@ private:
   bool ready(uint32_t stage) const;
   Expected<bool> fireShort();
   Expected<bool> fireGrain(bool urgentOnly);
-  Expected<bool> fireOnce(uint32_t stage);
+  Expected<bool> fireFlag(uint32_t stage);
+  Expected<bool> step(uint32_t stage);
 
   // Slices.
   Status settle();
+  Status settleDevice();
   Expected<bool> ready(const FlowRun &flow, uint32_t stage);
   Status fire(FlowRun &flow, uint32_t stage);
   Expected<bool> fireIfReady(FlowRun &flow, uint32_t stage);
@@ -83,6 +91,15 @@ private:
   uint32_t making = 0;               ///< flows that still take slots of rings that flows share
   uint32_t nextFlow[2] = {};         ///< whose turn it is, by end
   uint64_t onceStages = 0, done = 0; ///< a bit a stage
+  uint64_t launched = 0;             ///< once stages of which nothing is left but what a device works on
+  std::vector<uint64_t> marks;       ///< by once stage: of its last step, as long as a device works on it; else 0
+  /// A slice in a stage that a device works on.
+  struct Firing {
+    FlowRun *flow;
+    uint32_t stage;
+    uint64_t mark;
+  };
+  std::deque<Firing> underway; ///< in the order of their marks
   uint64_t changes = 0;
   std::optional<SignalBoard::Waiter> watch; ///< of `test`, since
   uint64_t watched = 0;                     ///< so many changes

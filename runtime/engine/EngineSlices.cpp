@@ -6,6 +6,21 @@
 
 namespace faro {
 
+/// Notes what the device has done since.
+Status Run::settleDevice() {
+  while (!underway.empty()) {
+    const Firing first = underway.front();
+    auto passed = context->kernels->passed(first.mark);
+    if (!passed || !*passed)
+      return passed.status();
+    underway.pop_front();
+    ++changes;
+    first.flow->lastChange = Clock::now();
+    FARO_RETURN_IF_ERROR(completed(*first.flow, first.stage));
+  }
+  return Status::ok();
+}
+
 /// Notes what the wire has done since: slices that are sent, slices that arrived.
 Status Run::settle() {
   const uint32_t wire = context->rings->shape.wire;
@@ -77,11 +92,18 @@ Status Run::fire(FlowRun &flow, uint32_t s) {
   const uint32_t n = flow.fired[s]++;
   FARO_RETURN_IF_ERROR(bindings.slices[s]->fire(flow, n));
   flow.lastChange = Clock::now();
-  return s == context->rings->shape.wire ? Status::ok() : completed(flow, s);
+  if (s == context->rings->shape.wire)
+    return Status::ok();
+  auto mark = context->kernels->mark();
+  if (!mark || *mark == 0)
+    return mark ? completed(flow, s) : mark.status();
+  underway.push_back({&flow, s, *mark});
+  return Status::ok();
 }
 
 Status Run::completed(FlowRun &flow, uint32_t s) {
   const faro_abi_stage &stage = schedule.stages[s];
+  bindings.slices[s]->finish(flow, flow.done[s]);
   const bool last = ++flow.done[s] == flow.slices;
   flowsLeftOf[s] -= last;
   if (flow.out) {

@@ -72,9 +72,9 @@ std::string Run::waitOf(const FlowRun &flow) const {
 /// A stage that a device works on, while nothing else can be done.
 std::optional<uint32_t> Run::waitsForDevice() const {
   for (uint32_t s = 0; s < schedule.stage_count; ++s)
-    if (!isDone(s) && bindings.once[s] && bindings.once[s]->waitsForDevice())
+    if (marks[s])
       return s;
-  return std::nullopt;
+  return underway.empty() ? std::nullopt : std::optional(underway.front().stage);
 }
 
 std::string Run::waits() const {

@@ -3,6 +3,7 @@
 
 #include "faro/module.h"
 #include "faro/session.h"
+#include "runtime/engine/RowKernels.h"
 #include "runtime/engine/SessionWindows.h"
 #include "runtime/engine/SignalBoard.h"
 #include "runtime/engine/SliceRings.h"
@@ -11,9 +12,6 @@
 
 namespace faro {
 
-namespace cuda {
-class SessionDevice;
-}
 class PartialSums;
 class SliceExchange;
 
@@ -46,10 +44,11 @@ struct RunContext {
   const faro_abi_program *program = nullptr;
   const faro_abi_schedule *schedule = nullptr;
   const Batch *batch = nullptr;
-  SignalTag mine;                    ///< what this rank says with its flags
-  SliceRings *rings = nullptr;       ///< null for a direct schedule
-  uint64_t call = 0;                 ///< calls of this program before this one
-  std::unique_ptr<PartialSums> sums; ///< of a combine across nodes
+  SignalTag mine;                      ///< what this rank says with its flags
+  SliceRings *rings = nullptr;         ///< null for a direct schedule
+  uint64_t call = 0;                   ///< calls of this program before this one
+  std::unique_ptr<RowKernels> kernels; ///< where the rows are
+  std::unique_ptr<PartialSums> sums;   ///< of a combine across nodes
 
   RunContext();
   ~RunContext();
@@ -73,9 +72,5 @@ struct RunContext {
     return kernel<Fn>(kernelIndex(stage, bytes, aligned));
   }
 };
-
-/// Output that a stage makes before it lets others go on: enough to be worth a kernel's start, little enough that the
-/// wire does not run dry meanwhile.
-constexpr uint64_t GrainBytes = 256 << 10;
 
 } // namespace faro

@@ -66,18 +66,20 @@ std::vector<FlowRun> makeFlows(const RunContext &run) {
 
 Status bind(const RunContext &run, const Arguments &given, uint32_t s, Run::Bindings &to) {
   const faro_abi_stage &stage = run.schedule->stages[s];
+  // Across nodes the other bindings do it, in grains, by the run's kernels.
+  const bool onDevice = run.parts.device && !run.batch->across;
   switch (stage.op) {
   case FARO_ABI_STAGE_NOTIFY:
   case FARO_ABI_STAGE_AWAIT:
     return Status::ok();
   case FARO_ABI_STAGE_PAD:
-    to.once[s] = run.parts.device ? bindDevicePad(run) : bindPad(run);
+    to.once[s] = onDevice ? bindDevicePad(run) : bindPad(run);
     return Status::ok();
   case FARO_ABI_STAGE_PUSH:
-    to.once[s] = run.parts.device ? bindDevicePush(run, stage, given.x) : bindPush(run, stage, given.x);
+    to.once[s] = onDevice ? bindDevicePush(run, stage, given.x) : bindPush(run, stage, given.x);
     return Status::ok();
   case FARO_ABI_STAGE_PULL:
-    to.once[s] = run.parts.device ? bindDevicePull(run, stage, given.combined) : bindPull(run, stage, given.combined);
+    to.once[s] = onDevice ? bindDevicePull(run, stage, given.combined) : bindPull(run, stage, given.combined);
     return Status::ok();
   case FARO_ABI_STAGE_HAND:
     to.once[s] = bindHand(run, stage, given.x);
@@ -113,6 +115,7 @@ Expected<std::unique_ptr<Run>> start(const RunParts &parts, const faro_abi_progr
   run->schedule = &schedule;
   run->batch = &batch;
   run->mine = mine;
+  run->kernels = parts.device ? kernelsOnDevice(*run) : kernelsOnHost(*run);
   if (schedule.path == FARO_ABI_HIERARCHICAL) {
     run->rings = parts.exchange ? parts.exchange->ringsOf(schedule) : nullptr;
     if (!run->rings || !batch.across)

@@ -1,4 +1,5 @@
 // What all ranks must agree on before there is a session.
+#include "runtime/device/cuda/PinnedSlots.h"
 #include "runtime/engine/SessionImpl.h"
 
 #include <algorithm>
@@ -66,11 +67,6 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   }
   std::unique_ptr<cuda::SessionDevice> device;
   if (onDevice) {
-    if (communicator->topology().nodes() > 1)
-      return Status(FARO_UNAVAILABLE,
-                    fmt::format("rank {}: sessions on CUDA devices are for ranks of one node in this release, found {} "
-                                "nodes; leave rows in host memory",
-                                communicator->rank(), communicator->topology().nodes()));
     auto made = cuda::SessionDevice::create(options, module);
     if (!made) {
       const Status status(made.status().code(),
@@ -80,7 +76,8 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
     }
     device = std::move(*made);
   }
-  auto exchanges = SessionExchanges::create(communicator, module, mostExperts);
+  auto exchanges = SessionExchanges::create(communicator, module, mostExperts,
+                                            device ? cuda::pinSlotsFor(device->device) : SlotPinner());
   if (!exchanges) {
     communicator->abort(exchanges.status());
     return exchanges.status();

@@ -10,9 +10,9 @@ enum MessageTag : uint32_t { CountsMessage = 1, OriginsMessage = 2 };
 
 Expected<std::unique_ptr<SessionExchanges>> SessionExchanges::create(std::shared_ptr<Communicator> communicator,
                                                                      std::shared_ptr<const Module> module,
-                                                                     uint32_t experts) {
+                                                                     uint32_t experts, const SlotPinner &pin) {
   std::unique_ptr<SessionExchanges> exchanges(new SessionExchanges(std::move(communicator)));
-  FARO_RETURN_IF_ERROR(exchanges->connect(std::move(module), experts));
+  FARO_RETURN_IF_ERROR(exchanges->connect(std::move(module), experts, pin));
   return exchanges;
 }
 
@@ -21,7 +21,7 @@ SessionExchanges::~SessionExchanges() {
     communicator->close(*channel);
 }
 
-Status SessionExchanges::connect(std::shared_ptr<const Module> module, uint32_t experts) {
+Status SessionExchanges::connect(std::shared_ptr<const Module> module, uint32_t experts, const SlotPinner &pin) {
   // All channels are open before the first collective call below, so whoever sends finds them open.
   const bool acrossNodes = pathOn(communicator->topology()) == FARO_ABI_HIERARCHICAL;
   if (acrossNodes) {
@@ -29,7 +29,7 @@ Status SessionExchanges::connect(std::shared_ptr<const Module> module, uint32_t 
     if (!opened)
       return opened.status();
     channel = *opened;
-    auto made = SliceExchange::create(communicator, std::move(module));
+    auto made = SliceExchange::create(communicator, std::move(module), pin);
     if (!made)
       return made.status();
     slices_ = std::move(*made);

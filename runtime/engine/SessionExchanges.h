@@ -16,9 +16,10 @@ namespace faro {
 
 class SessionExchanges final : private Receiver {
 public:
-  /// Collective. For counts of up to `experts` experts.
+  /// Collective. For counts of up to `experts` experts. `pin`: as of SliceExchange.
   static Expected<std::unique_ptr<SessionExchanges>> create(std::shared_ptr<Communicator> communicator,
-                                                            std::shared_ptr<const Module> module, uint32_t experts);
+                                                            std::shared_ptr<const Module> module, uint32_t experts,
+                                                            const SlotPinner &pin);
   ~SessionExchanges() override;
 
   SignalBoard &board() { return *board_; }
@@ -34,7 +35,7 @@ public:
 
 private:
   explicit SessionExchanges(std::shared_ptr<Communicator> c) : communicator(std::move(c)) {}
-  Status connect(std::shared_ptr<const Module> module, uint32_t experts);
+  Status connect(std::shared_ptr<const Module> module, uint32_t experts, const SlotPinner &pin);
   Status greet(uint32_t experts);
 
   // Slices have a channel of their own.

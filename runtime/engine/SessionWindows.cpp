@@ -9,8 +9,9 @@ SessionWindows::SessionWindows(const std::shared_ptr<Communicator> &communicator
     : received(communicator, gather, "window of received rows", rows),
       outputs(communicator, gather, "window of expert outputs", rows),
       origins(communicator, gather, "window of row origins"),
-      transit(communicator, gather, "window of rows in transit"),
-      partials(communicator, gather, "window of partial sums"), node(nodeRanks(*communicator)) {}
+      transit(communicator, gather, "window of rows in transit", rows),
+      transitPlaces(communicator, gather, "window of places of rows in transit"),
+      partials(communicator, gather, "window of partial sums", rows), node(nodeRanks(*communicator)) {}
 
 std::vector<uint64_t> SessionWindows::bytesOf(const Batch &batch, uint64_t bytesPerRow) const {
   std::vector<uint64_t> bytes;
@@ -31,8 +32,11 @@ Status SessionWindows::ensureReceived(const Batch &batch) {
   FARO_RETURN_IF_ERROR(received.ensure(bytesOf(batch, batch.program->row.stride)));
   if (received.growths() != before)
     receivedOf = 0;
-  return batch.across ? transit.ensure(timesBytes(batch.across->transitRowsOfRank, transitRowBytes(*batch.program)))
-                      : Status::ok();
+  if (!batch.across)
+    return Status::ok();
+  const std::vector<uint32_t> &rows = batch.across->transitRowsOfRank;
+  FARO_RETURN_IF_ERROR(transit.ensure(timesBytes(rows, transitRowBytes(*batch.program))));
+  return transitPlaces.ensure(timesBytes(rows, transitPlaceBytes(*batch.program)));
 }
 
 bool SessionWindows::outputsFit(const Batch &batch) const {
@@ -50,11 +54,13 @@ Status SessionWindows::ensurePartials(const NodePlan &across, uint64_t partialSt
 }
 
 uint64_t SessionWindows::growths() const {
-  return received.growths() + outputs.growths() + origins.growths() + transit.growths() + partials.growths();
+  return received.growths() + outputs.growths() + origins.growths() + transit.growths() + transitPlaces.growths() +
+         partials.growths();
 }
 
 uint64_t SessionWindows::bytes() const {
-  return received.bytes() + outputs.bytes() + origins.bytes() + transit.bytes() + partials.bytes();
+  return received.bytes() + outputs.bytes() + origins.bytes() + transit.bytes() + transitPlaces.bytes() +
+         partials.bytes();
 }
 
 } // namespace faro

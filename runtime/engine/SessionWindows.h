@@ -14,13 +14,14 @@ namespace faro {
 /// Which of a rank's windows holds the rows that others pull; said with the flag that opens a combine.
 enum WindowName : uint8_t { ReceivedWindow = 1, OutputsWindow = 2 };
 
-/// Bytes of a transit window a row: the row, then (behind all rows) how many descriptors it has, and these.
+/// Bytes of the transit windows a row: of the row, and of its places (bindings/TransitWindow.h).
 uint64_t transitRowBytes(const faro_abi_program &dispatch);
+uint64_t transitPlaceBytes(const faro_abi_program &dispatch);
 
 class SessionWindows {
 public:
   /// `gather` must be usable as long as windows grow.
-  /// `rows`: memory of the windows whose rows the user sees.
+  /// `rows`: memory of the windows that hold rows.
   SessionWindows(const std::shared_ptr<Communicator> &communicator, const NodeGather &gather,
                  const NodeMemoryMaker &rows);
 
@@ -36,7 +37,7 @@ public:
   uint64_t growths() const;
   uint64_t bytes() const;
 
-  Window received, outputs, origins, transit, partials;
+  Window received, outputs, origins, transit, transitPlaces, partials;
   uint64_t receivedOf = 0, outputsOf = 0; ///< hashes of the batches whose rows these windows hold; 0: nobody's
 
 private:

@@ -25,7 +25,8 @@ constexpr uint32_t MostRanksOfANode = 1u << 16; // SliceRun::local
 } // namespace
 
 Expected<std::unique_ptr<SliceExchange>> SliceExchange::create(std::shared_ptr<Communicator> communicator,
-                                                               std::shared_ptr<const Module> module) {
+                                                               std::shared_ptr<const Module> module,
+                                                               const SlotPinner &pin) {
   const faro_abi_module &abi = module->abi();
   const Topology &topology = communicator->topology();
   if (abi.program_count > MostPrograms)
@@ -42,10 +43,10 @@ Expected<std::unique_ptr<SliceExchange>> SliceExchange::create(std::shared_ptr<C
     const faro_abi_schedule *schedule = scheduleOf(abi.programs[p], FARO_ABI_HIERARCHICAL);
     if (!schedule)
       continue;
-    auto shape = SliceShape::of(abi.programs[p], *schedule);
+    auto shape = SliceShape::of(abi.programs[p], *schedule, /*copies=*/pin != nullptr);
     if (!shape)
       return Status(shape.status().code(), fmt::format("{}: {}", module->name(), shape.status().message()));
-    exchange->programs.back() = std::make_unique<SliceRings>(*schedule, p, *shape);
+    exchange->programs.back() = std::make_unique<SliceRings>(*schedule, p, *shape, pin);
   }
   auto channel = communicator->open(*exchange);
   if (!channel)
@@ -216,7 +217,7 @@ std::byte *SliceExchange::place(uint32_t rank, uint64_t tag, size_t size) {
     return nullptr;
   }
   flow.bytes[sequence % slots] = InFlow::Underway;
-  return *memory;
+  return memory->bytes;
 }
 
 void SliceExchange::arrived(uint32_t rank, uint64_t tag, size_t size) {

@@ -20,8 +20,9 @@ class SliceExchange final : public Receiver {
 public:
   /// Collective. The rings of all hierarchical schedules of the module; their memory is made when first used. Errors:
   /// INVALID_ARGUMENT for a schedule that cannot run (SliceShape::of), the same on all ranks.
-  static Expected<std::unique_ptr<SliceExchange>> create(std::shared_ptr<Communicator> communicator,
-                                                         std::shared_ptr<const Module> module);
+  /// `pin`: given where rows are on devices, and kernels reach into slots.
+  static Expected<std::unique_ptr<SliceExchange>>
+  create(std::shared_ptr<Communicator> communicator, std::shared_ptr<const Module> module, const SlotPinner &pin = {});
   ~SliceExchange() override;
 
   SliceRings *ringsOf(const faro_abi_schedule &schedule);

@@ -1,25 +1,10 @@
 #include "runtime/engine/SliceRings.h"
 
-#include <fmt/format.h>
-#include <sys/mman.h>
-
 namespace faro {
 
-Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring) {
-  const uint64_t bytes = ring.slotBytes * ring.slots;
-  void *base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (base == MAP_FAILED)
-    return Status(FARO_OUT_OF_MEMORY,
-                  fmt::format("{} slots of {} bytes for ring {} cannot be had; use fewer or smaller "
-                              "slots",
-                              ring.slots, ring.slotBytes, ring.name));
-  return std::unique_ptr<SlotMemory>(new SlotMemory(static_cast<std::byte *>(base), ring.slotBytes, bytes));
-}
-
-SlotMemory::~SlotMemory() { munmap(base, bytes); }
-
-SliceRings::SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape)
-    : schedule(schedule), programIndex(programIndex), shape(shape) {
+SliceRings::SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape,
+                       SlotPinner pin)
+    : schedule(schedule), programIndex(programIndex), shape(shape), pin(std::move(pin)) {
   for (uint32_t r = 0; r < shape.ringCount; ++r)
     if (!shape.rings[r].perFlow)
       for (uint32_t slot = shape.rings[r].slots; slot-- > 0;)
@@ -85,9 +70,9 @@ void SliceRings::giveBack(FlowTokens &tokens, uint32_t ring, uint64_t count) {
   }
 }
 
-Expected<std::byte *> SliceRings::sharedMemory(uint32_t ring, uint32_t slot) {
+Expected<Slot> SliceRings::sharedMemory(uint32_t ring, uint32_t slot) {
   if (!memory[ring]) {
-    auto made = SlotMemory::create(shape.rings[ring]);
+    auto made = SlotMemory::create(shape.rings[ring], pin);
     if (!made)
       return made.status();
     memory[ring] = std::move(*made);
@@ -95,9 +80,9 @@ Expected<std::byte *> SliceRings::sharedMemory(uint32_t ring, uint32_t slot) {
   return memory[ring]->slot(slot);
 }
 
-Expected<std::byte *> SliceRings::arrivalMemory(InFlow &flow, uint64_t sequence) {
+Expected<Slot> SliceRings::arrivalMemory(InFlow &flow, uint64_t sequence) {
   if (!flow.memory) {
-    auto made = SlotMemory::create(shape.rings[schedule.stages[shape.wire].into]);
+    auto made = SlotMemory::create(shape.rings[schedule.stages[shape.wire].into], pin);
     if (!made)
       return made.status();
     flow.memory = std::move(*made);

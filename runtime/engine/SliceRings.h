@@ -9,29 +9,12 @@
 #pragma once
 
 #include "faro/transport.h"
-#include "runtime/engine/SliceShape.h"
+#include "runtime/engine/SlotMemory.h"
 
-#include <cstddef>
 #include <map>
-#include <memory>
 #include <vector>
 
 namespace faro {
-
-/// Slots, aligned to pages, zero at first.
-class SlotMemory {
-public:
-  static Expected<std::unique_ptr<SlotMemory>> create(const RingShape &ring);
-  ~SlotMemory();
-  SlotMemory(const SlotMemory &) = delete;
-  SlotMemory &operator=(const SlotMemory &) = delete;
-  std::byte *slot(uint32_t index) const { return base + index * slotBytes; }
-
-private:
-  SlotMemory(std::byte *base, uint64_t slotBytes, uint64_t bytes) : base(base), slotBytes(slotBytes), bytes(bytes) {}
-  std::byte *base;
-  uint64_t slotBytes, bytes;
-};
 
 /// Tokens of one flow, by ring: how many slots it has taken and how many of these are free again, ever.
 struct FlowTokens {
@@ -65,7 +48,8 @@ struct InFlow {
 
 class SliceRings {
 public:
-  SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape);
+  /// `pin`: for slots that kernels on a device reach; else none.
+  SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape, SlotPinner pin);
 
   const faro_abi_schedule &schedule;
   const uint32_t programIndex;
@@ -88,13 +72,14 @@ public:
   uint32_t sharedSlot(const FlowTokens &tokens, uint32_t ring, uint64_t sequence) const {
     return tokens.slots[ring][sequence % shape.rings[ring].slots];
   }
-  Expected<std::byte *> sharedMemory(uint32_t ring, uint32_t slot);
+  Expected<Slot> sharedMemory(uint32_t ring, uint32_t slot);
   /// What is to be sent of a slot of the ring that the wire sends from.
   std::vector<faro_iov> &pieces(uint32_t slot) { return piecesOfSlot[slot]; }
   /// Where slice `sequence` of the flow arrives.
-  Expected<std::byte *> arrivalMemory(InFlow &flow, uint64_t sequence);
+  Expected<Slot> arrivalMemory(InFlow &flow, uint64_t sequence);
 
 private:
+  const SlotPinner pin;
   std::map<uint32_t, std::unique_ptr<OutFlow>> outs;
   std::map<uint32_t, std::unique_ptr<InFlow>> ins;
   std::array<std::unique_ptr<SlotMemory>, FARO_ABI_MAX_RINGS> memory; ///< of shared rings

@@ -40,7 +40,7 @@ static Expected<uint64_t> fit(const SliceShape &shape, const faro_abi_ring &ring
   return rows;
 }
 
-Expected<SliceShape> SliceShape::of(const faro_abi_program &program, const faro_abi_schedule &schedule) {
+Expected<SliceShape> SliceShape::of(const faro_abi_program &program, const faro_abi_schedule &schedule, bool copies) {
   SliceShape shape;
   const bool combines = program.op == FARO_ABI_COMBINE;
   shape.mostPlaces = combines ? 1 : program.routes.topk;
@@ -67,6 +67,9 @@ Expected<SliceShape> SliceShape::of(const faro_abi_program &program, const faro_
       return rows.status();
     shape.rowsPerSlice = uint32_t(std::min<uint64_t>(shape.rowsPerSlice, *rows));
   }
+  // A slice with its rows fits where it arrives, so as many bytes hold it where it leaves.
+  if (copies && byReference)
+    shape.rings[wire.from].slotBytes = std::max(shape.rings[wire.from].slotBytes, shape.rings[wire.into].slotBytes);
   return shape;
 }
 

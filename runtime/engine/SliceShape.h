@@ -45,8 +45,8 @@ struct SliceShape {
 
   /// For a hierarchical schedule that has passed the module's check: one gather or reduce, one wire, one fan_out, each
   /// ring's slots taken by the stage that fills them. INVALID_ARGUMENT, naming the ring, when one holds less than a
-  /// row.
-  static Expected<SliceShape> of(const faro_abi_program &program, const faro_abi_schedule &schedule);
+  /// row. `copies`: rows go to slots even where the schedule gathers by reference; slices are the same.
+  static Expected<SliceShape> of(const faro_abi_program &program, const faro_abi_schedule &schedule, bool copies);
 };
 
 } // namespace faro

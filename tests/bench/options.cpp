@@ -58,18 +58,14 @@ static Status checkDevice(const std::string &name, Options &options) {
 /// What goes with --device, and what does not.
 static Status checkOnDevice(const Options &o) {
   if (o.cudaDevice < 0)
-    return o.ranks == 0 ? Status::ok()
-                        : invalid("--ranks is for --device cuda; on CPUs the launcher says how many ranks there are: "
-                                  "mpirun -n N faro-bench");
+    return o.multiprocessors ? invalid("--multiprocessors is for --device cuda")
+           : o.ranks == 0 ? Status::ok()
+                          : invalid("--ranks is for --device cuda; on CPUs the launcher says how many ranks there are: "
+                                    "mpirun -n N faro-bench");
   if (o.acrossNodes)
     return invalid("--device cuda is for one node in this release; leave --nodes out");
   if (o.op == Op::Plan || o.op == Op::Jit)
     return invalid("--device cuda: expected --op dispatch, combine or all; planning and compiling are the host's work");
-  if (o.module.empty())
-    return invalid(fmt::format("--device cuda needs --module FILE.so, found none: specs are not compiled just in time "
-                               "for devices here. Make one with faroc --target=cpu,cuda:sm_90 -o FILE.so (sm_90: the "
-                               "device's architecture) from a spec of {} x {}, top-{} of {}, align {}",
-                               o.hidden, elementName(o.element), o.topk, o.experts, o.align));
   return Status::ok();
 }
 
@@ -110,6 +106,10 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   app.add_option("--ranks", options.ranks, "with --device cuda: ranks, which are threads that share it (default 1)")
       ->default_str("")
       ->check(CLI::Range(1, 64));
+  app.add_option("--multiprocessors", options.multiprocessors,
+                 "with --device cuda: how many of the device's kernels may fill (default all)")
+      ->default_str("")
+      ->check(CLI::Range(1, 4096));
   app.add_option("--link-mbit", options.linkMbit, "with --nodes: rate of each node's link; 0: not limited")
       ->envname("FARO_LINK_MBIT")
       ->check(CLI::Range(0.0, 1e9));

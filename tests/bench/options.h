@@ -27,6 +27,7 @@ struct Options {
   bool coldCaches = true;
   bool peers = true, faro = true, limits = true; ///< which methods take part
   bool acrossNodes = false;                      ///< ranks on several nodes, from the environment, without MPI
+  int multiprocessors = 0;                       ///< of the device that kernels may fill; 0: all
   int cudaDevice = -1;                           ///< where rows are, without MPI; -1: on the host
   int ranks = 0;                                 ///< on a device: threads of this process; 0: one
   double linkMbit = 0;                           ///< rate of each node's link, both ways; 0: not known, or not limited

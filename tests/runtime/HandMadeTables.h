@@ -39,7 +39,8 @@ inline faro_abi_program dispatchOf(const char *name, uint32_t columns, uint64_t 
           {{FARO_ABI_KEY_EXPERT, FARO_ABI_KEY_SOURCE, FARO_ABI_KEY_TOKEN, FARO_ABI_KEY_CHOICE}, 1},
           {2, 4, FARO_ABI_PLACEMENT_BLOCK, 0, nullptr},
           1 << 21,
-          schedule};
+          schedule,
+          nullptr};
 }
 
 /// The schedule of such a dispatch on one node, whose push is kernel 0, and the dispatch.

@@ -2,6 +2,7 @@
 // dialect.
 #include "compiler/Codegen/CPU/LeafToLLVM.h"
 #include "compiler/Codegen/Passes.h"
+#include "compiler/Codegen/SignalToLLVM.h"
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -37,6 +38,8 @@ public:
     LLVMTypeConverter converter(context, options);
     RewritePatternSet patterns(context);
     populateLeafToLLVM(converter, patterns, LeafTarget{});
+    populateSignalToLLVM(converter, patterns, /*cuda=*/false);
+    populateBulkToLLVM(converter, patterns);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
     populateFuncToLLVMConversionPatterns(converter, patterns);

@@ -19,4 +19,7 @@ mlir::Value addressOf(mlir::RewriterBase &rewriter, mlir::Location loc, mlir::Va
 void populateLeafToLLVM(mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns,
                         const LeafTarget &target);
 
+/// Bulk copies as memcpy, for a target without engines for them.
+void populateBulkToLLVM(mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns);
+
 } // namespace faro::compiler

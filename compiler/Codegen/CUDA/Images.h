@@ -10,8 +10,13 @@
 #include "compiler/Codegen/Module/ModuleTables.h"
 
 #include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
 
 namespace faro::compiler {
+
+/// The kernels of `module`, which is at the xfer level and stays as it is, for one architecture (90: sm_90): a
+/// gpu.module in a copy of it. Faults are diagnosed at the kernels.
+llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> makeGpuModule(mlir::ModuleOp module, int architecture);
 
 struct CudaImages {
   std::vector<ImageTable> images;

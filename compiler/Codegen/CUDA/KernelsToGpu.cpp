@@ -9,8 +9,10 @@
 // Loops over blocks and threads stride by the size of the launch, so any grid is right. What follows is MLIR's
 // gpu-lower-to-nvvm-pipeline.
 #include "compiler/Codegen/CPU/LeafToLLVM.h"
+#include "compiler/Codegen/CUDA/BulkCopies.h"
 #include "compiler/Codegen/CUDA/RowAccess.h"
 #include "compiler/Codegen/Passes.h"
+#include "compiler/Codegen/SignalToLLVM.h"
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,6 +37,9 @@ constexpr unsigned GlobalMemory = 1;
 class KernelsToGpuPass : public PassWrapper<KernelsToGpuPass, OperationPass<ModuleOp>> {
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelsToGpuPass)
+  KernelsToGpuPass() = default;
+  KernelsToGpuPass(const KernelsToGpuPass &other) : PassWrapper(other) {}
+  explicit KernelsToGpuPass(int64_t bytes) { accessBytes = bytes; }
   StringRef getArgument() const final { return "xfer-kernels-to-gpu"; }
   StringRef getDescription() const final { return "turn kernels into functions of a gpu.module"; }
   void getDependentDialects(DialectRegistry &registry) const final {
@@ -48,6 +53,8 @@ public:
                                  << ", found none; run xfer-emit-kernels first";
       return signalPassFailure();
     }
+    numberBlocks(kernels);
+    makeStagingMemory(kernels);
     if (failed(spreadLoops(kernels)) || failed(lowerLeaves(kernels)))
       return signalPassFailure();
     moveToGpuModule(kernels);
@@ -62,6 +69,20 @@ private:
       if (failed(spread(loop)))
         return failure();
     return success();
+  }
+
+  void numberBlocks(ModuleOp kernels) {
+    kernels.walk([](xfer::BlockOp op) {
+      OpBuilder builder(op);
+      const Location loc = op.getLoc();
+      Value id = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+      Value count = gpu::GridDimOp::create(builder, loc, gpu::Dimension::x);
+      const auto number = [&](Value index) {
+        return arith::IndexCastOp::create(builder, loc, builder.getI64Type(), index).getResult();
+      };
+      op->replaceAllUsesWith(ValueRange{number(id), number(count)});
+      op.erase();
+    });
   }
 
   LogicalResult spread(scf::ForallOp loop) {
@@ -103,7 +124,9 @@ private:
     RewritePatternSet patterns(&getContext());
     // No prefetches: what hides latency here is many threads.
     populateLeafToLLVM(converter, patterns, {GlobalMemory, /*prefetches=*/false, /*x86Fence=*/false});
-    populateRowAccess(converter, patterns);
+    populateSignalToLLVM(converter, patterns, /*cuda=*/true);
+    populateRowAccess(converter, patterns, accessBytes);
+    populateBulkCopies(converter, patterns);
     markReadOnlyLoads(kernels);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, converter);
     ConversionTarget target(getContext());
@@ -119,6 +142,8 @@ private:
   void moveToGpuModule(ModuleOp kernels) {
     OpBuilder builder(kernels);
     auto gpuModule = gpu::GPUModuleOp::create(builder, kernels.getLoc(), *kernels.getName());
+    for (LLVM::GlobalOp memory : llvm::make_early_inc_range(kernels.getOps<LLVM::GlobalOp>()))
+      memory->moveBefore(gpuModule.getBody(), gpuModule.getBody()->begin());
     for (func::FuncOp function : llvm::make_early_inc_range(kernels.getOps<func::FuncOp>())) {
       builder.setInsertionPointToEnd(gpuModule.getBody());
       auto gpuFunction =
@@ -137,10 +162,15 @@ private:
     }
     kernels.erase();
   }
+
+  Option<int64_t> accessBytes{*this, "access-bytes", llvm::cl::desc("the widest access of a thread"),
+                              llvm::cl::init(16)};
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createKernelsToGpuPass() { return std::make_unique<KernelsToGpuPass>(); }
+std::unique_ptr<Pass> createKernelsToGpuPass(int64_t accessBytes) {
+  return std::make_unique<KernelsToGpuPass>(accessBytes);
+}
 
 } // namespace faro::compiler

@@ -36,9 +36,9 @@ void registerCuda(DialectRegistry &registry) {
   registerAllGPUToLLVMIRTranslations(registry);
 }
 
-LogicalResult toGpu(ModuleOp module) {
+LogicalResult toGpu(ModuleOp module, int architecture) {
   PassManager passes(module.getContext());
-  passes.addPass(createKernelsToGpuPass());
+  passes.addPass(createKernelsToGpuPass(cudaAccessBytes(architecture)));
   return passes.run(module);
 }
 

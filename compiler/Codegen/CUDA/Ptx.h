@@ -18,7 +18,7 @@ std::optional<int> parseCudaTarget(std::string_view text);
 void registerCuda(mlir::DialectRegistry &registry);
 
 /// Emitted kernels of `module` to a gpu.module in their place. Faults are diagnosed at the kernels.
-llvm::LogicalResult toGpu(mlir::ModuleOp module);
+llvm::LogicalResult toGpu(mlir::ModuleOp module, int architecture);
 
 /// The PTX of the gpu.module that toGpu left in `module`, which is used up.
 llvm::FailureOr<std::string> toPtx(mlir::ModuleOp module, int architecture);

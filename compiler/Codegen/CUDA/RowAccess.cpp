@@ -8,6 +8,7 @@
 #include "compiler/Codegen/CUDA/RowAccess.h"
 
 #include "compiler/Codegen/CPU/LeafToLLVM.h"
+#include "compiler/Codegen/CUDA/BulkCopies.h"
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
@@ -19,15 +20,35 @@ namespace {
 
 using namespace mlir;
 
-/// Of one access: as wide as the oldest architecture has them.
-constexpr int64_t Words = 4;
+/// How a value is loaded or stored: so many accesses, of so many 32-bit words each. None when that is not possible.
+struct Accesses {
+  int64_t count = 0, words = 0;
+};
 
-/// How many accesses load or store a value; 0 if that is not possible.
-int64_t accessesOf(Type type, int64_t alignment) {
+Accesses accessesOf(Type type, int64_t alignment, int64_t widest) {
   auto vector = dyn_cast<VectorType>(type);
-  if (!vector || vector.getRank() != 1 || vector.getElementTypeBitWidth() != 32 || alignment < 4 * Words)
-    return 0;
-  return vector.getNumElements() % Words == 0 ? vector.getNumElements() / Words : 0;
+  if (!vector || vector.getRank() != 1 || vector.getElementTypeBitWidth() != 32)
+    return {};
+  for (int64_t words = widest / 4; words >= 4; words /= 2)
+    if (alignment >= 4 * words && vector.getNumElements() % words == 0)
+      return {vector.getNumElements() / words, words};
+  return {};
+}
+
+/// "{$first, $first + 1, ...}"
+std::string operandList(int64_t first, int64_t words) {
+  std::string list;
+  for (int64_t i = first; i < first + words; ++i)
+    list += (i == first ? "{$" : ", $") + std::to_string(i);
+  return list + "}";
+}
+
+/// "what,what,..."
+std::string repeated(StringRef what, int64_t times) {
+  std::string text;
+  for (int64_t i = 0; i < times; ++i)
+    text += (i ? "," : "") + what.str();
+  return text;
 }
 
 constexpr StringLiteral ReadOnly = "read_only";
@@ -44,68 +65,67 @@ Value number(ConversionPatternRewriter &rewriter, Location loc, int64_t value) {
   return LLVM::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(int32_t(value)));
 }
 
-/// One instruction of PTX.
-LLVM::InlineAsmOp ptx(ConversionPatternRewriter &rewriter, Location loc, TypeRange results, ValueRange operands,
-                      const Twine &code, StringRef constraints, bool hasSideEffects) {
-  return LLVM::InlineAsmOp::create(rewriter, loc, results, operands, code.str(), constraints, hasSideEffects,
-                                   /*is_align_stack=*/false, LLVM::TailCallKind::None, LLVM::AsmDialectAttr(),
-                                   ArrayAttr());
-}
-
 struct RowLoad : ConvertOpToLLVMPattern<xfer::LoadOp> {
-  RowLoad(const LLVMTypeConverter &converter) : ConvertOpToLLVMPattern(converter, /*benefit=*/2) {}
+  RowLoad(const LLVMTypeConverter &converter, int64_t widest)
+      : ConvertOpToLLVMPattern(converter, /*benefit=*/2), widest(widest) {}
   LogicalResult matchAndRewrite(xfer::LoadOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
-    const int64_t accesses = accessesOf(op.getType(), op.getAlignment());
+    const auto [accesses, count] = accessesOf(op.getType(), op.getAlignment(), widest);
     if (accesses == 0)
       return failure();
+    const int64_t each = count; // words of an access
     const Location loc = op.getLoc();
     const bool readOnly = op->hasAttr(ReadOnly);
     Type i32 = rewriter.getI32Type();
-    Type four = LLVM::LLVMStructType::getLiteral(getContext(), SmallVector<Type>(Words, i32));
-    Type words = VectorType::get(accesses * Words, i32);
+    Type several = LLVM::LLVMStructType::getLiteral(getContext(), SmallVector<Type>(each, i32));
+    Type words = VectorType::get(accesses * each, i32);
     Value address = addressOf(rewriter, loc, adaptor.getBase(), adaptor.getOffset());
     Value vector = LLVM::PoisonOp::create(rewriter, loc, words);
     for (int64_t access = 0; access < accesses; ++access) {
       // With side effects where memory may change between two loads: fences must not be passed.
-      auto loaded = ptx(rewriter, loc, four, address,
-                        Twine("ld.global") + (readOnly ? ".nc" : "") +
-                            ".L1::no_allocate.v4.b32 {$0, $1, $2, $3}, [$4 + " + Twine(access * 4 * Words) + "];",
-                        "=r,=r,=r,=r,l", /*hasSideEffects=*/!readOnly);
-      for (int64_t i = 0; i < Words; ++i) {
+      auto loaded = ptx(rewriter, loc, several, address,
+                        Twine("ld.global") + (readOnly ? ".nc" : "") + ".L1::no_allocate.v" + Twine(each) + ".b32 " +
+                            operandList(0, each) + ", [$" + Twine(each) + " + " + Twine(access * 4 * each) + "];",
+                        repeated("=r", each) + ",l", /*hasSideEffects=*/!readOnly);
+      for (int64_t i = 0; i < each; ++i) {
         Value word = LLVM::ExtractValueOp::create(rewriter, loc, loaded.getResult(0), i);
-        vector = LLVM::InsertElementOp::create(rewriter, loc, vector, word, number(rewriter, loc, access * Words + i));
+        vector = LLVM::InsertElementOp::create(rewriter, loc, vector, word, number(rewriter, loc, access * each + i));
       }
     }
     rewriter.replaceOp(op,
                        words == op.getType() ? vector : LLVM::BitcastOp::create(rewriter, loc, op.getType(), vector));
     return success();
   }
+  const int64_t widest;
 };
 
 struct RowStore : ConvertOpToLLVMPattern<xfer::StoreOp> {
-  RowStore(const LLVMTypeConverter &converter) : ConvertOpToLLVMPattern(converter, /*benefit=*/2) {}
+  RowStore(const LLVMTypeConverter &converter, int64_t widest)
+      : ConvertOpToLLVMPattern(converter, /*benefit=*/2), widest(widest) {}
   LogicalResult matchAndRewrite(xfer::StoreOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
-    const int64_t accesses = accessesOf(op.getValue().getType(), op.getAlignment());
+    const auto [accesses, count] = accessesOf(op.getValue().getType(), op.getAlignment(), widest);
     if (accesses == 0 || !op.getStreaming())
       return failure();
+    const int64_t each = count;
     const Location loc = op.getLoc();
-    Type words = VectorType::get(accesses * Words, rewriter.getI32Type());
+    Type words = VectorType::get(accesses * each, rewriter.getI32Type());
     Value vector = adaptor.getValue();
     if (vector.getType() != words)
       vector = LLVM::BitcastOp::create(rewriter, loc, words, vector);
     Value address = addressOf(rewriter, loc, adaptor.getBase(), adaptor.getOffset());
     for (int64_t access = 0; access < accesses; ++access) {
       SmallVector<Value> operands{address};
-      for (int64_t i = 0; i < Words; ++i)
+      for (int64_t i = 0; i < each; ++i)
         operands.push_back(
-            LLVM::ExtractElementOp::create(rewriter, loc, vector, number(rewriter, loc, access * Words + i)));
+            LLVM::ExtractElementOp::create(rewriter, loc, vector, number(rewriter, loc, access * each + i)));
       ptx(rewriter, loc, TypeRange(), operands,
-          "st.global.L1::no_allocate.v4.b32 [$0 + " + Twine(access * 4 * Words) + "], {$1, $2, $3, $4};",
-          "l,r,r,r,r,~{memory}", /*hasSideEffects=*/true);
+          "st.global.L1::no_allocate.v" + Twine(each) + ".b32 [$0 + " + Twine(access * 4 * each) + "], " +
+              operandList(1, each) + ";",
+          "l," + repeated("r", each) + ",~{memory}", /*hasSideEffects=*/true);
     }
     rewriter.eraseOp(op);
     return success();
   }
+  const int64_t widest;
 };
 
 } // namespace
@@ -117,8 +137,8 @@ void markReadOnlyLoads(ModuleOp kernels) {
   });
 }
 
-void populateRowAccess(LLVMTypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<RowLoad, RowStore>(converter);
+void populateRowAccess(LLVMTypeConverter &converter, RewritePatternSet &patterns, int64_t accessBytes) {
+  patterns.add<RowLoad, RowStore>(converter, accessBytes);
 }
 
 } // namespace faro::compiler

@@ -1,4 +1,4 @@
-// Rows in a CUDA device's memory: 128-bit accesses that leave the first cache alone.
+// Rows in a CUDA device's memory: accesses as wide as the device has them, which leave the first cache alone.
 #pragma once
 
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
@@ -12,7 +12,7 @@ namespace faro::compiler {
 void markReadOnlyLoads(mlir::ModuleOp kernels);
 
 /// For the vectors of xfer.load and xfer.store that are whole accesses: multiples of 16 aligned bytes of 32-bit
-/// elements. The other loads and stores are left to populateLeafToLLVM.
-void populateRowAccess(mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns);
+/// elements; `accessBytes`, 16 or 32, is the widest. The other loads and stores are left to populateLeafToLLVM.
+void populateRowAccess(mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns, int64_t accessBytes);
 
 } // namespace faro::compiler

@@ -1,5 +1,6 @@
 #include "compiler/Codegen/Module/ModuleTables.h"
 
+#include "compiler/Codegen/EmitPlan.h"
 #include "compiler/Codegen/ProgramRow.h"
 #include "dialect/Xfer/XferDialect.h"
 
@@ -59,6 +60,20 @@ public:
     collectStages(op, schedule);
     program.schedules.push_back(std::move(schedule));
     return success();
+  }
+
+  /// The kernels that plan a dispatch, where they were written. Behind those of all stages.
+  void collectPlan(ModuleOp kernels, ProgramTable &program) {
+    uint32_t indices[std::size(PlanKernelNames)];
+    for (const auto &[suffix, index] : llvm::zip(PlanKernelNames, indices)) {
+      const std::string name = program.name + "_" + suffix.str();
+      index = kernels && kernels.lookupSymbol(name) ? indexOf(name) : FARO_ABI_NO_KERNEL;
+    }
+    if (indices[0] == FARO_ABI_NO_KERNEL)
+      return;
+    const auto [count, scan, meet, offsets, place, pad, weigh] = indices;
+    const PlanShape shape{program.topk, program.experts, program.layout.align, int64_t(program.row.stride)};
+    program.plan = {uint32_t(shape.chunkTokens()), count, scan, meet, offsets, place, pad, weigh};
   }
 
 private:
@@ -154,6 +169,9 @@ FailureOr<ModuleTables> collectTables(ModuleOp module) {
                                                               return table.name == *program.getOf();
                                                             }))))
       return failure();
+  auto kernels = module.lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
+  for (ProgramTable &program : tables.programs)
+    collector.collectPlan(kernels, program);
   if (tables.programs.empty())
     return module.emitError() << "expects at least one program, found none";
   return tables;

@@ -77,9 +77,18 @@ public:
                       array(stages, "schedule.stages"), array(rings, "schedule.rings")});
   }
 
+  Constant *plan(const ProgramTable &program) {
+    if (!program.plan)
+      return null();
+    const faro_abi_plan_kernels &plan = *program.plan;
+    return numbers(
+        {plan.chunk_tokens, plan.count, plan.scan, plan.meet, plan.offsets, plan.place, plan.pad, plan.weigh},
+        "program.plan");
+  }
+
   Constant *program(const ProgramTable &program) {
     static_assert(sizeof(faro_abi_row) == 32 && sizeof(faro_abi_layout) == 8 && sizeof(faro_abi_routes) == 24);
-    static_assert(sizeof(faro_abi_program) == 96);
+    static_assert(sizeof(faro_abi_program) == 104 && sizeof(faro_abi_plan_kernels) == 32);
     llvm::SmallVector<Constant *> schedules;
     for (const ScheduleTable &each : program.schedules)
       schedules.push_back(schedule(each));
@@ -89,7 +98,7 @@ public:
     Constant *routes = structure({u32(program.topk), u32(program.experts), u32(program.placement),
                                   u32(program.table.size()), numbers(program.table, "routes.table")});
     return structure({text(program.name, "program.name"), u32(program.op), u32(program.schedules.size()), row, layout,
-                      routes, u64(program.streamingThreshold), array(schedules, "program.schedules")});
+                      routes, u64(program.streamingThreshold), array(schedules, "program.schedules"), plan(program)});
   }
 
   Constant *kernelSet(const ModuleTables &tables, const CpuTarget &target) {

@@ -11,6 +11,7 @@
 #include "llvm/Support/LogicalResult.h"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ struct ProgramTable {
   std::vector<uint32_t> table;
   uint64_t streamingThreshold = 0;
   std::vector<ScheduleTable> schedules;
+  std::optional<faro_abi_plan_kernels> plan;
 };
 
 struct ImageTable {

@@ -82,18 +82,18 @@ public:
     const bool isCuda = !options.cuda.empty() && (options.compileTo == "kernels" || options.compileTo == "ptx");
     const std::optional<Phase> wanted = phaseFromName(options.compileTo);
     const Phase end = wanted && *wanted < Phase::Kernels ? *wanted : Phase::Kernels;
-    const LoweringOptions lowering{*wireClassFromName(options.wire),
-                                   isCuda ? cudaKernelOptions() : EmitKernelsOptions()};
+    const LoweringOptions lowering{*wireClassFromName(options.wire), EmitKernelsOptions(),
+                                   /*plan=*/!options.cuda.empty()};
     const auto reached = [&](Phase phase) { return dump(phase, compilation.print()); };
     if (failed(compilation.parse()) || failed(compilation.lowerTo(std::min(end, Phase::Xfer), lowering, reached)))
       return llvm::failure();
     // Kernels for devices are written from the same schedule, with tiles of their own.
     if (!options.cuda.empty() && options.compileTo.empty() && failed(makeImages()))
       return llvm::failure();
-    if (failed(compilation.lowerTo(end, lowering, reached)))
-      return llvm::failure();
     if (isCuda)
       return finishCuda();
+    if (failed(compilation.lowerTo(end, lowering, reached)))
+      return llvm::failure();
     if (wanted && *wanted <= Phase::Kernels)
       return write(compilation.print());
     return finishCpu(wanted);
@@ -108,11 +108,16 @@ private:
   }
 
   llvm::LogicalResult finishCuda() {
-    if (failed(toGpu(compilation.module())))
+    llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> gpu = makeGpuModule(compilation.module(), options.cuda.front());
+    if (failed(gpu))
+      return llvm::failure();
+    std::string printed;
+    llvm::raw_string_ostream(printed) << **gpu << '\n';
+    if (failed(dump(Phase::Kernels, printed)))
       return llvm::failure();
     if (options.compileTo == "kernels")
-      return write(compilation.print());
-    llvm::FailureOr<std::string> ptx = toPtx(compilation.module(), options.cuda.front());
+      return write(printed);
+    llvm::FailureOr<std::string> ptx = toPtx(**gpu, options.cuda.front());
     return failed(ptx) ? llvm::failure() : write(*ptx);
   }
 

@@ -75,7 +75,7 @@ public:
   Stream(const Stream &) = delete;
   Stream &operator=(const Stream &) = delete;
 
-  /// Host memory must stay as it is until the stream has come to it.
+  /// Page-locked host memory must stay as it is until the stream has come to it; other memory is read at once.
   Status toDevice(api::Pointer to, const void *from, size_t bytes);
   Status toHost(void *to, api::Pointer from, size_t bytes);
   Status zero(api::Pointer to, size_t bytes);
@@ -124,9 +124,12 @@ private:
 /// How many blocks, of how many threads. Kernels are right with any.
 struct Grid {
   uint32_t blocks = 1, threads = 256;
+  /// How many multiprocessors it is for, where that is not all of the device's; else 0. A push then goes by bulk copies
+  /// where it can: one thread of a block moves whole rows, and needs no registers for them.
+  uint32_t few = 0;
   /// For `tokens` rows of `bytes` bytes: a thread for each 16 bytes, up to 512; enough blocks for all tokens, up to
-  /// those that `multiprocessors` hold at a time with 2048 threads each.
-  static Grid of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors);
+  /// those that `multiprocessors` hold at a time with 2048 threads each. `all`: that the device has.
+  static Grid of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors, uint32_t all);
 };
 
 /// A module's kernels on a device.
@@ -146,15 +149,21 @@ public:
   /// As faro_abi_pull_fn.
   Status pull(uint32_t index, Stream &, Grid, api::Pointer out, int64_t outStride, api::Pointer offsets,
               api::Pointer rows, api::Pointer weights, int64_t begin, int64_t end) const;
+  /// Now rather than at the first launch, which would wait for kernels that wait for this one.
+  Status loadAll() const;
+  /// As faro_abi_plan_fn.
+  Status plan(uint32_t index, Stream &, Grid, api::Pointer area, api::Pointer given, api::Pointer tokens,
+              int64_t number) const;
 
 private:
   Kernels() = default;
-  Status launch(uint32_t index, Stream &, Grid, void **parameters) const;
+  Status launch(api::Function function, const std::string &name, Stream &, Grid, void **parameters) const;
 
   std::shared_ptr<const Device> device;
   std::shared_ptr<const Module> module;
   api::Module loaded = nullptr;
   std::vector<api::Function> functions; ///< by kernel index
+  std::vector<api::Function> bulk;      ///< the same by bulk copies; null where there is none
 };
 
 } // namespace faro::cuda

@@ -11,6 +11,7 @@ namespace {
 /// What a rank says of its piece.
 struct Piece {
   int32_t process, device;
+  const std::shared_ptr<Memory> *memory; ///< for other threads of the process
   api::Pointer address;
   api::IpcHandle handle;
 };
@@ -37,16 +38,16 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
   auto memory = Memory::allocate(device, bytes);
   if (!memory)
     return fail(memory.status());
-  window->mine = std::move(*memory);
+  window->mine = std::make_shared<Memory>(std::move(*memory));
   auto stream = Stream::create(device);
   if (!stream)
     return fail(stream.status());
-  for (const Status &status : {(*stream)->zero(window->mine.address(), bytes), (*stream)->wait()})
+  for (const Status &status : {(*stream)->zero(window->mine->address(), bytes), (*stream)->wait()})
     if (!status)
       return fail(status);
 
   const Driver &cuda = device->driver();
-  Piece piece{getpid(), device->number(), window->mine.address(), {}};
+  Piece piece{getpid(), device->number(), &window->mine, window->mine->address(), {}};
   // A device that cannot share memory with other processes is no matter for threads.
   const bool shared = cuda.ipcGetMemHandle(&piece.handle, piece.address) == api::Success;
   Bytes said(sizeof piece + 1);
@@ -83,6 +84,8 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
                                                     opened.message()));
       window->mapped.push_back(address);
       theirs.address = address;
+    } else if (peer != rank) {
+      window->threads.push_back(*theirs.memory); // its owner is at the gather below, or on its way
     }
     window->bases[peer] = reinterpret_cast<std::byte *>(uintptr_t(theirs.address));
   }

@@ -22,10 +22,12 @@ public:
 private:
   DeviceWindow() = default;
   std::shared_ptr<const Device> device;
-  Memory mine;
-  std::vector<api::Pointer> mapped; ///< of other processes
-  std::vector<std::byte *> bases;   ///< by rank
-  std::vector<uint64_t> sizes;      ///< by local index
+  std::shared_ptr<Memory> mine;
+  std::vector<std::shared_ptr<Memory>> threads; ///< of other ranks of this process: a rank that fails must not free
+                                                ///< what another's kernels still reach
+  std::vector<api::Pointer> mapped;             ///< of other processes
+  std::vector<std::byte *> bases;               ///< by rank
+  std::vector<uint64_t> sizes;                  ///< by local index
 };
 
 } // namespace faro::cuda

@@ -15,6 +15,8 @@ using Module = struct ModuleTag *;
 using Function = struct FunctionTag *;
 using Stream = struct StreamTag *;
 using Event = struct EventTag *;
+using Graph = struct GraphTag *;
+using GraphExec = struct GraphExecTag *; // a graph that can be launched
 
 /// CUipcMemHandle: of memory that another process of this machine may map.
 struct IpcHandle {
@@ -51,7 +53,9 @@ enum : int {
   // Flags.
   StreamNonBlocking = 1,
   IpcLazyEnablePeerAccess = 1,
-  DeviceMemory = 2, // of CUmemorytype
+  HostRegisterPortable = 1,  // for all contexts
+  HostRegisterDeviceMap = 2, // kernels reach it
+  DeviceMemory = 2,          // of CUmemorytype
 };
 
 } // namespace faro::cuda::api
@@ -73,6 +77,7 @@ enum : int {
     (api::Module * module, const void *image, unsigned options, int *names, void **values))                            \
   X(moduleUnload, cuModuleUnload, (api::Module module))                                                                \
   X(moduleGetFunction, cuModuleGetFunction, (api::Function * function, api::Module module, const char *name))          \
+  X(funcLoad, cuFuncLoad, (api::Function function))                                                                    \
   X(memAlloc, cuMemAlloc_v2, (api::Pointer * memory, size_t bytes))                                                    \
   X(memFree, cuMemFree_v2, (api::Pointer memory))                                                                      \
   X(memcpyHtoDAsync, cuMemcpyHtoDAsync_v2, (api::Pointer to, const void *from, size_t bytes, api::Stream stream))      \
@@ -80,6 +85,9 @@ enum : int {
   X(memcpyDtoDAsync, cuMemcpyDtoDAsync_v2, (api::Pointer to, api::Pointer from, size_t bytes, api::Stream stream))     \
   X(memsetD8Async, cuMemsetD8Async, (api::Pointer to, unsigned char value, size_t bytes, api::Stream stream))          \
   X(memcpy2DAsync, cuMemcpy2DAsync_v2, (const api::Copy2D *copy, api::Stream stream))                                  \
+  X(memHostRegister, cuMemHostRegister_v2, (void *memory, size_t bytes, unsigned flags))                               \
+  X(memHostUnregister, cuMemHostUnregister, (void *memory))                                                            \
+  X(memHostGetDevicePointer, cuMemHostGetDevicePointer_v2, (api::Pointer * there, void *memory, unsigned flags))       \
   X(ipcGetMemHandle, cuIpcGetMemHandle, (api::IpcHandle * handle, api::Pointer memory))                                \
   X(ipcOpenMemHandle, cuIpcOpenMemHandle_v2, (api::Pointer * memory, api::IpcHandle handle, unsigned flags))           \
   X(ipcCloseMemHandle, cuIpcCloseMemHandle, (api::Pointer memory))                                                     \
@@ -87,6 +95,13 @@ enum : int {
   X(streamDestroy, cuStreamDestroy_v2, (api::Stream stream))                                                           \
   X(streamSynchronize, cuStreamSynchronize, (api::Stream stream))                                                      \
   X(streamQuery, cuStreamQuery, (api::Stream stream))                                                                  \
+  X(streamBeginCapture, cuStreamBeginCapture_v2, (api::Stream stream, int mode))                                       \
+  X(streamEndCapture, cuStreamEndCapture, (api::Stream stream, api::Graph * graph))                                    \
+  X(graphInstantiate, cuGraphInstantiateWithFlags,                                                                     \
+    (api::GraphExec * made, api::Graph graph, unsigned long long flags))                                               \
+  X(graphLaunch, cuGraphLaunch, (api::GraphExec graph, api::Stream stream))                                            \
+  X(graphExecDestroy, cuGraphExecDestroy, (api::GraphExec graph))                                                      \
+  X(graphDestroy, cuGraphDestroy, (api::Graph graph))                                                                  \
   X(eventCreate, cuEventCreate, (api::Event * event, unsigned flags))                                                  \
   X(eventDestroy, cuEventDestroy_v2, (api::Event event))                                                               \
   X(eventRecord, cuEventRecord, (api::Event event, api::Stream stream))                                                \

@@ -6,13 +6,14 @@
 
 namespace faro::cuda {
 
-Grid Grid::of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors) {
+Grid Grid::of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors, uint32_t all) {
   constexpr uint64_t Access = 16, Warp = 32, MostThreads = 512, ResidentThreads = 2048;
   const uint64_t wanted = (bytes / Access + Warp - 1) / Warp * Warp;
   Grid grid;
   grid.threads = uint32_t(std::clamp(wanted, Warp, MostThreads));
   const uint64_t resident = multiprocessors * (ResidentThreads / grid.threads);
   grid.blocks = uint32_t(std::clamp<uint64_t>(tokens, 1, std::max<uint64_t>(resident, 1)));
+  grid.few = multiprocessors < all ? multiprocessors : 0;
   return grid;
 }
 
@@ -41,6 +42,10 @@ Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> d
     kernels->functions.push_back(nullptr);
     if (cuda.moduleGetFunction(&kernels->functions.back(), kernels->loaded, set.kernels[k].name) != api::Success)
       return Status(FARO_DATA_LOSS, fmt::format("{}: it has no kernel {}", what, set.kernels[k].name));
+    kernels->bulk.push_back(nullptr);
+    const std::string name = std::string(set.kernels[k].name) + FARO_ABI_BULK_SUFFIX;
+    if (cuda.moduleGetFunction(&kernels->bulk.back(), kernels->loaded, name.c_str()) != api::Success)
+      kernels->bulk.back() = nullptr;
   }
   return kernels;
 }
@@ -50,10 +55,10 @@ Kernels::~Kernels() {
     (void)device->driver().moduleUnload(loaded);
 }
 
-Status Kernels::launch(uint32_t index, Stream &stream, Grid grid, void **parameters) const {
-  const char *name = module->kernels().kernels[index].name;
+Status Kernels::launch(api::Function function, const std::string &name, Stream &stream, Grid grid,
+                       void **parameters) const {
   return device->driver().check(
-      device->driver().launchKernel(functions[index], grid.blocks, 1, 1, grid.threads, 1, 1,
+      device->driver().launchKernel(function, grid.blocks, 1, 1, grid.threads, 1, 1,
                                     /*sharedBytes=*/0, stream.handle(), parameters, nullptr),
       fmt::format("launch of {} with {} blocks of {} threads on {}", name, grid.blocks, grid.threads, device->name()));
 }
@@ -63,7 +68,14 @@ Status Kernels::push(uint32_t index, Stream &stream, Grid grid, api::Pointer sou
   if (begin == end)
     return Status::ok();
   void *parameters[] = {&source, &sourceStride, &offsets, &destinations, &begin, &end};
-  return launch(index, stream, grid, parameters);
+  const std::string name = module->kernels().kernels[index].name;
+  if (!grid.few || !bulk[index])
+    return launch(functions[index], name, stream, grid, parameters);
+  // One thread of a block works, the others of its warp are not there; a block has up to 48 KiB of shared memory.
+  constexpr uint32_t Resident = 4, Warp = 32;
+  grid.blocks = std::min(grid.few * Resident, uint32_t(std::min<int64_t>(end - begin, INT32_MAX)));
+  grid.threads = Warp;
+  return launch(bulk[index], name + FARO_ABI_BULK_SUFFIX, stream, grid, parameters);
 }
 
 Status Kernels::pull(uint32_t index, Stream &stream, Grid grid, api::Pointer out, int64_t outStride,
@@ -71,7 +83,21 @@ Status Kernels::pull(uint32_t index, Stream &stream, Grid grid, api::Pointer out
   if (begin == end)
     return Status::ok();
   void *parameters[] = {&out, &outStride, &offsets, &rows, &weights, &begin, &end};
-  return launch(index, stream, grid, parameters);
+  return launch(functions[index], module->kernels().kernels[index].name, stream, grid, parameters);
+}
+
+Status Kernels::loadAll() const {
+  for (const std::vector<api::Function> *each : {&functions, &bulk})
+    for (const api::Function function : *each)
+      if (function)
+        FARO_RETURN_IF_ERROR(device->driver().check(device->driver().funcLoad(function), "cuFuncLoad"));
+  return Status::ok();
+}
+
+Status Kernels::plan(uint32_t index, Stream &stream, Grid grid, api::Pointer area, api::Pointer given,
+                     api::Pointer tokens, int64_t number) const {
+  void *parameters[] = {&area, &given, &tokens, &number};
+  return launch(functions[index], module->kernels().kernels[index].name, stream, grid, parameters);
 }
 
 } // namespace faro::cuda

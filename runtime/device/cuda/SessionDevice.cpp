@@ -36,29 +36,36 @@ Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOpti
   auto stream = options.cudaStream ? Stream::borrow(*device, options.cudaStream) : Stream::create(*device);
   if (!stream)
     return stream.status();
-  auto end = Event::create(*device);
-  if (!end)
-    return end.status();
   return std::unique_ptr<SessionDevice>(
-      new SessionDevice(std::move(*device), std::move(*kernels), std::move(*stream), std::move(*end),
+      new SessionDevice(std::move(*device), std::move(*kernels), std::move(*stream),
                         options.cudaMultiprocessors ? options.cudaMultiprocessors : all));
 }
 
-Expected<api::Pointer> SessionDevice::upload(List list, const void *values, size_t bytes) {
+Expected<api::Pointer> SessionDevice::room(List list, size_t bytes) {
   Memory &memory = lists[list];
   if (memory.size() < bytes) {
+    // A launch that is under way may read the old one. Doubled, so that this is rare.
+    if (memory.size() > 0)
+      FARO_RETURN_IF_ERROR(stream->wait());
+    const size_t doubled = std::max(bytes + bytes / 8, 2 * memory.size());
     memory = Memory(); // first: the old one is of no use
-    auto larger = Memory::allocate(device, bytes + bytes / 8);
+    auto larger = Memory::allocate(device, doubled);
     if (!larger)
       return larger.status();
     memory = std::move(*larger);
   }
-  FARO_RETURN_IF_ERROR(stream->toDevice(memory.address(), values, bytes));
   return memory.address();
 }
 
+Expected<api::Pointer> SessionDevice::upload(List list, const void *values, size_t bytes) {
+  auto memory = room(list, bytes);
+  if (memory)
+    FARO_RETURN_IF_ERROR(stream->toDevice(*memory, values, bytes));
+  return memory;
+}
+
 uint64_t SessionDevice::alignmentOf(uint64_t rowBytes) {
-  constexpr uint64_t Access = 16;
+  constexpr uint64_t Access = 32; // the widest that any device has
   return std::min(rowBytes & (~rowBytes + 1), Access);
 }
 

@@ -3,6 +3,7 @@
 
 #include "faro/session.h"
 #include "runtime/device/cuda/Device.h"
+#include "runtime/device/cuda/StreamMarks.h"
 
 #include <array>
 
@@ -18,12 +19,16 @@ public:
   static Expected<std::unique_ptr<SessionDevice>> create(const SessionOptions &options,
                                                          std::shared_ptr<const Module> module);
 
-  /// Lists of a launch. Each is uploaded before the stream's next launch; one call is under way at a time.
-  enum List : uint8_t { Offsets, Addresses, Weights, Lists };
+  /// Lists of a launch, and rows that one launch leaves for the next. There is one of each, however many launches the
+  /// stream holds: an upload stands in the stream too, behind the launches that read the list before.
+  enum List : uint8_t { Offsets, Addresses, Weights, ScratchRows, Lists };
+  /// The values may change when this returns: the driver has taken what is in pageable memory (cuMemcpyHtoDAsync).
   template <typename T> Expected<api::Pointer> upload(List list, const std::vector<T> &values) {
     return upload(list, values.data(), values.size() * sizeof(T));
   }
   Expected<api::Pointer> upload(List list, const void *values, size_t bytes);
+  /// Room for so many bytes, with whatever is in it.
+  Expected<api::Pointer> room(List list, size_t bytes);
 
   /// What rows of the user must start at a multiple of, and lie apart: kernels are written for that.
   static uint64_t alignmentOf(uint64_t rowBytes);
@@ -31,14 +36,14 @@ public:
   const std::shared_ptr<Device> device;
   const std::unique_ptr<Kernels> kernels;
   const std::unique_ptr<Stream> stream;
-  /// Where in the stream the work of the stage under way ends. The stream itself may be the caller's, with more behind.
-  const std::unique_ptr<Event> end;
+  /// Where in the stream the work of stages ends. The stream itself may be the caller's, with more behind.
+  StreamMarks marks;
   const uint32_t multiprocessors; ///< that kernels may take
 
 private:
   SessionDevice(std::shared_ptr<Device> device, std::unique_ptr<Kernels> kernels, std::unique_ptr<Stream> stream,
-                std::unique_ptr<Event> end, uint32_t multiprocessors)
-      : device(std::move(device)), kernels(std::move(kernels)), stream(std::move(stream)), end(std::move(end)),
+                uint32_t multiprocessors)
+      : device(std::move(device)), kernels(std::move(kernels)), stream(std::move(stream)), marks(this->device),
         multiprocessors(multiprocessors) {}
   std::array<Memory, Lists> lists;
 };

@@ -9,36 +9,24 @@ namespace {
 
 cuda::api::Pointer onDevice(const void *address) { return reinterpret_cast<uintptr_t>(address); }
 
-/// Work that is launched once, and then waited for.
+/// Work that is launched at once. The engine waits for it.
 class DeviceBinding : public OnceBinding {
 public:
   DeviceBinding(const RunContext &run) : run(run), device(*run.parts.device) {}
-  /// A run that is dropped must not leave a kernel behind that uses the caller's rows. Kernels wait for nothing, so
-  /// this ends.
-  ~DeviceBinding() override {
-    if (launched && !done)
-      (void)device.stream->wait();
-  }
 
   Expected<bool> step() final {
+    run.kernels->noteLaunch(); // some of it may be in the stream when the rest fails
     FARO_RETURN_IF_ERROR(device.device->makeCurrent());
-    if (!launched) {
-      launched = true; // some of it may have been when the rest fails
-      FARO_RETURN_IF_ERROR(launch());
-      FARO_RETURN_IF_ERROR(device.end->record(*device.stream));
-    }
-    auto over = device.end->test();
-    done = over && *over;
-    return over;
+    FARO_RETURN_IF_ERROR(launch());
+    return true;
   }
-  bool waitsForDevice() const final { return launched; }
 
 protected:
   virtual Status launch() = 0;
 
   /// `rows`: of so many bytes, one for each of the plan's tokens.
   cuda::Grid gridOf(uint64_t bytes) const {
-    return cuda::Grid::of(uint64_t(run.batch->tokens), bytes, device.multiprocessors);
+    return cuda::Grid::of(uint64_t(run.batch->tokens), bytes, device.multiprocessors, device.device->multiprocessors());
   }
   /// Where each item's row lies, by the bases of the ranks (on one node, the local index is the rank).
   Expected<cuda::api::Pointer> uploadRows(const std::vector<uint64_t> &bases) {
@@ -55,9 +43,6 @@ protected:
   // Until the stream has taken them.
   std::vector<uint64_t> addresses;
   std::vector<float> factors;
-
-private:
-  bool launched = false, done = false;
 };
 
 class DevicePad final : public DeviceBinding {

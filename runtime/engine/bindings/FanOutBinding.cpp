@@ -25,7 +25,7 @@ public:
       if (rank == run.rank())
         mine = windowRows.back() * stride, self = uint32_t(windowRows.size() - 1);
     }
-    kernel = run.kernelFor<faro_abi_push_fn>(stage, mine, stride % 64 == 0);
+    kernel = run.kernelIndex(stage, mine, stride % 64 == 0);
   }
 
   Expected<bool> ready(const FlowRun &, uint32_t) override { return true; }
@@ -38,8 +38,8 @@ public:
       return memory.status();
     const uint32_t rows = shape.rowsOfSlice(n, flow.rows);
     const uint64_t bytes = flow.in->bytes[slot];
-    auto slice = SliceReader::open({*memory, bytes}, {run.mine.activity, run.call, sequence, rows, shape.rowBytes,
-                                                      shape.mostPlaces, windowRows, run.batch->hash});
+    auto slice = SliceReader::open({memory->bytes, bytes}, {run.mine.activity, run.call, sequence, rows, shape.rowBytes,
+                                                            shape.mostPlaces, windowRows, run.batch->hash});
     if (!slice)
       return damaged(flow, n, slot, slice.status());
     if (run.batch->check)
@@ -49,20 +49,26 @@ public:
     scratch.addresses.clear();
     const Status placed = slice->forEachPlace(scratch.offsets, [&](uint32_t local, uint32_t row) {
       scratch.addresses.push_back(bases[local] + row * stride);
+      // On a device it will be, when a kernel that sums it runs: that is launched behind.
       if (run.sums && local == self)
         run.sums->stored(row);
     });
     if (!placed)
       return damaged(flow, n, slot, placed);
-    kernel(slice->firstRow(), slice->stride(), scratch.offsets.data(), scratch.addresses.data(), 0, rows);
+    FARO_RETURN_IF_ERROR(run.kernels->push(kernel,
+                                           reinterpret_cast<const void *>(memory->forKernelsAt(slice->firstRow())),
+                                           slice->stride(), scratch.offsets, scratch.addresses));
 
     SessionStatistics &statistics = *run.parts.statistics;
     ++statistics.slicesReceived;
     statistics.wireRowsReceived += rows;
     statistics.wireBytesReceived += bytes;
-    flow.in->bytes[slot] = 0;
-    ++flow.in->consumed;
     return Status::ok();
+  }
+
+  void finish(FlowRun &flow, uint32_t n) override {
+    flow.in->bytes[(flow.begun + n) % flow.in->bytes.size()] = 0;
+    ++flow.in->consumed;
   }
 
 private:
@@ -91,7 +97,7 @@ private:
 
   const RunContext &run;
   const faro_abi_stage &stage;
-  faro_abi_push_fn kernel;
+  uint32_t kernel;
   uint64_t stride;
   uint32_t self = 0;                       ///< this rank's local index
   std::vector<uint64_t> bases, windowRows; ///< by local index

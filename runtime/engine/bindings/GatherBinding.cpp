@@ -1,5 +1,5 @@
 // The next slice of a flow: its rows, from the caller's tokens or from the transit window, and their places. By copy
-// the rows go to the slot too; by reference the wire takes them from where they lie.
+// the rows go to the slot too; by reference the wire takes them from where they lie. It cannot where that is a device.
 #include "runtime/engine/bindings/Bindings.h"
 #include "runtime/engine/bindings/CopyRows.h"
 #include "runtime/engine/bindings/PlacesOfRow.h"
@@ -13,8 +13,7 @@ namespace {
 
 class GatherBinding final : public SliceBinding {
 public:
-  GatherBinding(const RunContext &run, const faro_abi_stage &stage, ConstRows x)
-      : run(run), stage(stage), x(x), kernel(run.kernel<faro_abi_push_fn>(stage.kernel)) {
+  GatherBinding(const RunContext &run, const faro_abi_stage &stage, ConstRows x) : run(run), stage(stage), x(x) {
     for (const SendFlow &flow : run.batch->across->sends)
       cursors.push_back({flow.firstLoad, 0});
   }
@@ -29,7 +28,7 @@ public:
     if (!memory)
       return memory.status();
 
-    SliceWriter writer(*memory, rows);
+    SliceWriter writer(memory->bytes, rows);
     sources.clear();
     Cursor &cursor = cursors[flow.index];
     for (uint32_t left = rows; left > 0;) {
@@ -41,22 +40,22 @@ public:
       if (cursor.row == load.rows)
         cursor = {cursor.load + 1, 0};
     }
-    const bool byReference = stage.gather == FARO_ABI_BY_REFERENCE;
+    const bool byReference = stage.gather == FARO_ABI_BY_REFERENCE && !run.parts.device;
     const uint64_t stride = byReference ? run.program->row.bytes : rings.shape.rowStride;
     std::byte *to = writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride), run.batch->hash);
     std::vector<faro_iov> &pieces = rings.pieces(slot);
     if (byReference) {
-      pieces.assign(1, {*memory, writer.headBytes()});
+      pieces.assign(1, {memory->bytes, writer.headBytes()});
       refer(pieces);
-    } else {
-      pieces.assign(1, {*memory, writer.headBytes() + rows * stride});
-      std::vector<uint64_t> &addresses = run.parts.scratch->addresses;
-      addresses.resize(rows);
-      for (uint32_t i = 0; i < rows; ++i)
-        addresses[i] = reinterpret_cast<uint64_t>(to + i * stride);
-      copyRows(kernel, sources, addresses.data(), iota);
+      return Status::ok();
     }
-    return Status::ok();
+    pieces.assign(1, {memory->bytes, writer.headBytes() + rows * stride});
+    std::vector<uint64_t> &addresses = run.parts.scratch->addresses;
+    addresses.resize(rows);
+    const uint64_t firstRow = memory->forKernelsAt(to);
+    for (uint32_t i = 0; i < rows; ++i)
+      addresses[i] = firstRow + i * stride;
+    return run.kernels->copy(stage.kernel, sources, addresses);
   }
 
 private:
@@ -99,10 +98,8 @@ private:
   const RunContext &run;
   const faro_abi_stage &stage;
   ConstRows x;
-  faro_abi_push_fn kernel;
   std::vector<Cursor> cursors; ///< by flow
   std::vector<SourceRun> sources;
-  std::vector<uint32_t> iota;
 };
 
 } // namespace

@@ -9,17 +9,20 @@
 
 namespace faro {
 
-uint64_t transitRowBytes(const faro_abi_program &dispatch) {
-  return TransitWindow::roundUp(dispatch.row.stride) +
-         TransitWindow::roundUp(sizeof(uint64_t) + dispatch.routes.topk * sizeof(SliceRun));
+/// To whole lines: a kernel stores past the cache, and neighbours are other ranks'.
+static uint64_t roundUp(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+uint64_t transitRowBytes(const faro_abi_program &dispatch) { return roundUp(dispatch.row.stride); }
+
+uint64_t transitPlaceBytes(const faro_abi_program &dispatch) {
+  return roundUp(sizeof(uint64_t) + dispatch.routes.topk * sizeof(SliceRun));
 }
 
 namespace {
 
 class HandBinding final : public OnceBinding {
 public:
-  HandBinding(const RunContext &run, const faro_abi_stage &stage, ConstRows x)
-      : run(run), x(x), kernel(run.kernel<faro_abi_push_fn>(stage.kernel)) {}
+  HandBinding(const RunContext &run, const faro_abi_stage &stage, ConstRows x) : run(run), stage(stage), x(x) {}
 
   Expected<bool> step() override {
     const std::vector<Piece> &pieces = run.batch->across->pieces;
@@ -28,9 +31,9 @@ public:
     if (piece == pieces.size())
       return true;
     const Piece &each = pieces[piece];
-    const uint32_t most = uint32_t(GrainBytes / run.program->row.stride + 1);
+    const uint32_t most = uint32_t(run.kernels->grainBytes() / run.program->row.stride + 1);
     const uint32_t rows = std::min(each.rows - row, most);
-    hand(each, row, rows);
+    FARO_RETURN_IF_ERROR(hand(each, row, rows));
     row += rows;
     if (row == each.rows) {
       row = 0;
@@ -40,7 +43,7 @@ public:
   }
 
 private:
-  void hand(const Piece &each, uint32_t first, uint32_t rows) {
+  Status hand(const Piece &each, uint32_t first, uint32_t rows) {
     const TransitWindow to(run, each.rail);
     std::vector<uint64_t> &addresses = run.parts.scratch->addresses;
     addresses.clear();
@@ -55,15 +58,14 @@ private:
       forEachPlaceOf(run, remote, [&](uint32_t local, uint32_t at) { runs[count++] = {uint16_t(local), 1, at}; });
       to.runCount(transit) = count;
     }
-    copyRows(kernel, sources, addresses.data(), iota);
     run.parts.statistics->movedRows += rows;
+    return run.kernels->copy(stage.kernel, sources, addresses);
   }
 
   const RunContext &run;
+  const faro_abi_stage &stage;
   ConstRows x;
-  faro_abi_push_fn kernel;
   std::vector<SourceRun> sources;
-  std::vector<uint32_t> iota;
   size_t piece = 0;
   uint32_t row = 0; ///< of the piece, the first that is not handed over
 };

@@ -2,7 +2,6 @@
 #include "runtime/engine/bindings/Bindings.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace faro {
 
@@ -15,9 +14,11 @@ public:
     const uint64_t stride = run.program->row.stride;
     const std::vector<RowRun> &padding = run.batch->padding;
     // On one node nobody waits in between.
-    for (uint64_t left = run.batch->across ? GrainBytes / stride + 1 : ~uint64_t(0); left > 0 && at < padding.size();) {
+    for (uint64_t left = run.batch->across ? run.kernels->grainBytes() / stride + 1 : ~uint64_t(0);
+         left > 0 && at < padding.size();) {
       const uint64_t rows = std::min(padding[at].count - row, left);
-      std::memset(run.parts.windows->received.mine() + (padding[at].first + row) * stride, 0, rows * stride);
+      FARO_RETURN_IF_ERROR(
+          run.kernels->zero(run.parts.windows->received.mine() + (padding[at].first + row) * stride, rows * stride));
       left -= rows;
       row += rows;
       if (row == padding[at].count) {

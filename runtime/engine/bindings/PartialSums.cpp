@@ -17,7 +17,7 @@ bool PartialSums::isComplete(int64_t t) const {
 }
 
 /// One row for each of these tokens that has items on this node.
-const std::byte *PartialSums::sumShares(const faro_abi_stage &stage, int64_t begin, int64_t end) {
+Expected<const std::byte *> PartialSums::sumShares(const faro_abi_stage &stage, int64_t begin, int64_t end) {
   const NodePlan &across = *run.batch->across;
   const Plan &plan = *run.batch;
   if (bases.empty())
@@ -37,25 +37,31 @@ const std::byte *PartialSums::sumShares(const faro_abi_stage &stage, int64_t beg
     }
     scratch.offsets.push_back(uint32_t(scratch.addresses.size()));
   }
-  const int64_t shares = int64_t(scratch.offsets.size()) - 1;
-  scratch.rows.resize((uint64_t(shares) * stride + sizeof(RunScratch::Line) - 1) / sizeof(RunScratch::Line));
+  const uint64_t shares = scratch.offsets.size() - 1;
+  if (shares == 0)
+    return nullptr;
   addAddressesToFetch(scratch.addresses);
-  if (shares > 0)
-    run.kernel<faro_abi_pull_fn>(stage.share_kernel)(scratch.rows.data(), int64_t(stride), scratch.offsets.data(),
-                                                     scratch.addresses.data(), scratch.weights.data(), 0, shares);
-  return scratch.rows.empty() ? nullptr : scratch.rows.front().bytes;
+  auto rows = run.kernels->scratchRows(shares * stride);
+  if (!rows)
+    return rows.status();
+  FARO_RETURN_IF_ERROR(run.kernels->pull(stage.share_kernel, *rows, int64_t(stride), scratch.offsets, scratch.addresses,
+                                         scratch.weights));
+  return *rows;
 }
 
-void PartialSums::sum(const faro_abi_stage &stage, bool rest) {
+Status PartialSums::sum(const faro_abi_stage &stage, bool rest) {
   const NodePlan &across = *run.batch->across;
-  const uint32_t *offsets = across.partialOffsets.data();
+  const std::span<const uint32_t> offsets = across.partialOffsets;
   const int64_t begin = token, tokens = run.batch->tokens;
-  const uint64_t most = GrainBytes / stride + 1;
+  const uint64_t most = run.kernels->grainBytes() / stride + 1;
   while (token < tokens && offsets[token] - offsets[begin] < most && (rest || isComplete(token)))
     ++token;
   if (token == begin)
-    return;
-  uint64_t share = reinterpret_cast<uint64_t>(sumShares(stage, begin, token));
+    return Status::ok();
+  const auto shares = sumShares(stage, begin, token);
+  if (!shares)
+    return shares.status();
+  uint64_t share = reinterpret_cast<uint64_t>(*shares);
   const uint64_t window = reinterpret_cast<uint64_t>(run.parts.windows->partials.mine());
   const uint32_t first = offsets[begin], last = offsets[token];
   RunScratch &scratch = *run.parts.scratch;
@@ -69,22 +75,21 @@ void PartialSums::sum(const faro_abi_stage &stage, bool rest) {
   addAddressesToFetch(scratch.addresses);
   const Rows &out = combined.out;
   const bool aligned = reinterpret_cast<uint64_t>(out.data) % 64 == 0 && out.stride % 64 == 0;
-  const auto kernel = run.kernelFor<faro_abi_pull_fn>(stage, uint64_t(out.rows) * run.program->row.stride, aligned);
-  // The kernel counts from the first row of all.
-  const uintptr_t rows = reinterpret_cast<uintptr_t>(scratch.addresses.data()) - first * sizeof(uint64_t);
-  const uintptr_t factors = reinterpret_cast<uintptr_t>(scratch.weights.data()) - first * sizeof(float);
-  kernel(out.data, out.stride, offsets, reinterpret_cast<const uint64_t *>(rows),
-         reinterpret_cast<const float *>(factors), begin, token);
+  return run.kernels->pull(run.kernelIndex(stage, uint64_t(out.rows) * run.program->row.stride, aligned),
+                           static_cast<std::byte *>(out.data) + begin * out.stride, out.stride,
+                           offsets.subspan(size_t(begin), size_t(token - begin) + 1), scratch.addresses,
+                           scratch.weights);
 }
 
-void PartialSums::sumStored(const faro_abi_stage &stage) {
+Status PartialSums::sumStored(const faro_abi_stage &stage) {
   const int64_t before = token;
-  sum(stage, /*rest=*/false);
+  FARO_RETURN_IF_ERROR(sum(stage, /*rest=*/false));
   run.parts.statistics->settledTokens += uint64_t(token - before);
+  return Status::ok();
 }
 
-bool PartialSums::sumRest(const faro_abi_stage &stage) {
-  sum(stage, /*rest=*/true);
+Expected<bool> PartialSums::sumRest(const faro_abi_stage &stage) {
+  FARO_RETURN_IF_ERROR(sum(stage, /*rest=*/true));
   return token == run.batch->tokens;
 }
 

@@ -17,14 +17,14 @@ public:
   void stored(uint32_t partialRow) { arrived[partialRow] = true; }
   /// Sums a grain of tokens, up to the first of which a row is not stored, or not known to be: other ranks of the node
   /// store some.
-  void sumStored(const faro_abi_stage &);
+  Status sumStored(const faro_abi_stage &);
   /// Sums a grain of what is left, when all rows are in the window. True when nothing is left.
-  bool sumRest(const faro_abi_stage &);
+  Expected<bool> sumRest(const faro_abi_stage &);
 
 private:
   bool isComplete(int64_t token) const;
-  void sum(const faro_abi_stage &, bool rest);
-  const std::byte *sumShares(const faro_abi_stage &, int64_t begin, int64_t end);
+  Status sum(const faro_abi_stage &, bool rest);
+  Expected<const std::byte *> sumShares(const faro_abi_stage &, int64_t begin, int64_t end);
 
   const RunContext &run;
   Combined combined;

@@ -10,9 +10,9 @@ public:
   PushBinding(const RunContext &run, const faro_abi_stage &stage, ConstRows x) : run(run), x(x) {
     const Plan &plan = *run.batch;
     const auto &across = run.batch->across;
-    offsets = across ? across->localOffsets.data() : plan.offsets.data();
+    offsets = across ? across->localOffsets : plan.offsets;
     stride = run.program->row.stride;
-    kernel = run.kernelFor<faro_abi_push_fn>(stage, plan.places.size() * stride, stride % 64 == 0);
+    kernel = run.kernelIndex(stage, plan.places.size() * stride, stride % 64 == 0);
     for (const uint32_t rank : run.nodeRanks())
       bases.push_back(reinterpret_cast<uint64_t>(run.parts.windows->received.of(rank)));
   }
@@ -22,7 +22,7 @@ public:
     const auto &across = run.batch->across;
     const int64_t begin = token;
     // On one node nobody waits in between.
-    const uint64_t most = across ? GrainBytes / stride + 1 : ~uint64_t(0);
+    const uint64_t most = across ? run.kernels->grainBytes() / stride + 1 : ~uint64_t(0);
     while (token < plan.tokens && offsets[token] - offsets[begin] < most)
       ++token;
     const uint32_t first = offsets[begin], items = offsets[token] - first;
@@ -32,18 +32,17 @@ public:
       const Place &place = plan.places[across ? across->localItems[first + i] : first + i];
       addresses[i] = bases[run.topology().localIndex(place.rank)] + place.row * stride;
     }
-    // The kernel counts from the first item of all.
-    const auto origin = reinterpret_cast<uintptr_t>(addresses.data()) - first * sizeof(uint64_t);
-    kernel(x.data, x.stride, offsets, reinterpret_cast<const uint64_t *>(origin), begin, token);
+    FARO_RETURN_IF_ERROR(run.kernels->push(kernel, static_cast<const std::byte *>(x.data) + begin * x.stride, x.stride,
+                                           offsets.subspan(size_t(begin), size_t(token - begin) + 1), addresses));
     return token == plan.tokens;
   }
 
 private:
   const RunContext &run;
   ConstRows x;
-  const uint32_t *offsets;
+  std::span<const uint32_t> offsets;
   uint64_t stride;
-  faro_abi_push_fn kernel;
+  uint32_t kernel;
   std::vector<uint64_t> bases; ///< by local index
   int64_t token = 0;           ///< the first that is not pushed
 };

@@ -26,8 +26,7 @@ struct Asked {
 
 class ReduceBinding final : public SliceBinding {
 public:
-  ReduceBinding(const RunContext &run, const faro_abi_stage &stage)
-      : run(run), stage(stage), kernel(run.kernel<faro_abi_pull_fn>(stage.kernel)) {
+  ReduceBinding(const RunContext &run, const faro_abi_stage &stage) : run(run), stage(stage) {
     const auto &receives = run.batch->across->receives;
     asked.resize(receives.size());
     for (uint32_t i = 0; i < receives.size(); ++i) {
@@ -57,7 +56,7 @@ public:
     const Asked &from = asked[flow.index];
     const uint32_t rows = rings.shape.rowsOfSlice(n, flow.rows), first = n * rings.shape.rowsPerSlice;
     const uint32_t firstItem = first == 0 ? 0 : from.rows[first - 1].itemsEnd;
-    SliceWriter writer(*memory, rows);
+    SliceWriter writer(memory->bytes, rows);
     RunScratch &scratch = *run.parts.scratch;
     scratch.offsets.assign(1, 0);
     for (uint32_t row = first; row < first + rows; ++row) {
@@ -75,9 +74,9 @@ public:
     addAddressesToFetch(scratch.addresses);
     const uint64_t stride = rings.shape.rowStride;
     std::byte *to = writer.finish(run.mine.activity, run.call, sequence, uint32_t(stride), run.batch->hash);
-    kernel(to, int64_t(stride), scratch.offsets.data(), scratch.addresses.data(), scratch.weights.data(), 0, rows);
-    rings.pieces(slot).assign(1, {*memory, writer.headBytes() + rows * stride});
-    return Status::ok();
+    rings.pieces(slot).assign(1, {memory->bytes, writer.headBytes() + rows * stride});
+    return run.kernels->pull(stage.kernel, reinterpret_cast<void *>(memory->forKernelsAt(to)), int64_t(stride),
+                             scratch.offsets, scratch.addresses, scratch.weights);
   }
 
 private:
@@ -151,7 +150,6 @@ private:
 
   const RunContext &run;
   const faro_abi_stage &stage;
-  faro_abi_pull_fn kernel;
   std::vector<Asked> asked; ///< by flow
   std::map<uint32_t, uint32_t> flowOfRail;
   std::vector<uint64_t> windowRows, bases; ///< by local index

@@ -1,6 +1,8 @@
-// A rail's transit window: rows that other ranks of its node hand to it, each with its places beside it.
+// A rail's transit window: rows that other ranks of its node hand to it, and the places of each, for the slice that it
+// goes into. Rows lie where rows do, on a device or not; places are for ranks to read, and lie in host memory.
 //
-//   row, up to a multiple of 64 | number of runs | runs, room for top-k of them | up to a multiple of 64
+//   transit          row, up to a multiple of 64 | ...
+//   transitPlaces    number of runs | runs, room for top-k of them | up to a multiple of 64 | ...
 #pragma once
 
 #include "runtime/engine/RunContext.h"
@@ -11,22 +13,20 @@ namespace faro {
 class TransitWindow {
 public:
   TransitWindow(const RunContext &run, uint32_t rail)
-      : base(run.parts.windows->transit.of(rail)), rowBytes(roundUp(run.program->row.stride)),
-        stride_(transitRowBytes(*run.program)) {}
+      : rows(run.parts.windows->transit.of(rail)), places(run.parts.windows->transitPlaces.of(rail)),
+        rowBytes(transitRowBytes(*run.program)), placeBytes(transitPlaceBytes(*run.program)) {}
 
-  std::byte *row(uint32_t index) const { return base + index * stride_; }
+  std::byte *row(uint32_t index) const { return rows + index * rowBytes; }
   /// Bytes from row to row.
-  int64_t stride() const { return int64_t(stride_); }
-  uint64_t &runCount(uint32_t index) const { return *reinterpret_cast<uint64_t *>(row(index) + rowBytes); }
+  int64_t stride() const { return int64_t(rowBytes); }
+  uint64_t &runCount(uint32_t index) const { return *reinterpret_cast<uint64_t *>(places + index * placeBytes); }
   SliceRun *runs(uint32_t index) const {
-    return reinterpret_cast<SliceRun *>(row(index) + rowBytes + sizeof(uint64_t));
+    return reinterpret_cast<SliceRun *>(places + index * placeBytes + sizeof(uint64_t));
   }
 
-  static constexpr uint64_t roundUp(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 private:
-  std::byte *base;
-  uint64_t rowBytes, stride_;
+  std::byte *rows, *places;
+  uint64_t rowBytes, placeBytes;
 };
 
 } // namespace faro

@@ -64,7 +64,7 @@ typedef struct faro_session_options {
   uint32_t struct_size; /* sizeof(faro_session_options): fields that a caller does not know of are 0 */
   /* A CUDA device, as the driver counts those that this process may use; -1: the host. x, y, out and the memory of
    * faro_received and faro_expert_rows are then the device's; topk_idx and weights stay in host memory. Rows of the
-   * caller begin and lie apart at multiples of 16 bytes, or of the largest power of two that divides a row's size. */
+   * caller begin and lie apart at multiples of 32 bytes, or of the largest power of two that divides a row's size. */
   int32_t cuda_device;
   uint32_t cuda_multiprocessors; /* that kernels may fill; 0: all */
   /* CUstream or cudaStream_t of the device's primary context, kept by the caller: kernels run behind what it holds when
@@ -123,6 +123,43 @@ FARO_API faro_status faro_received_of(faro_session *session, const faro_plan *pl
 
 /* Collective. Makes the shared memory that dispatches of this plan need, which the first would make otherwise. */
 FARO_API faro_status faro_reserve(faro_session *session, const faro_plan *plan);
+
+/*
+ * Shuffles that are planned on CUDA devices (faro/device_shuffle.h says all there is to say of each call). Pointers are
+ * the device's memory, but for options and what `out` is; `stream` is a CUstream or cudaStream_t of the device's primary
+ * context. faro_shuffle_dispatch and faro_shuffle_combine put kernels into it and wait for nothing, so that it can be
+ * captured.
+ */
+typedef struct faro_shuffle faro_shuffle;
+typedef struct faro_shuffle_options {
+  uint32_t struct_size;          /* sizeof(faro_shuffle_options) */
+  int32_t cuda_device;           /* as the driver counts those that this process may use */
+  const char *dispatch;          /* a program of the module; null: the only one */
+  const char *combine;           /* the same; null: the only one, or none where there is none */
+  int64_t most_tokens;           /* of this rank in a dispatch */
+  int64_t most_rows;             /* that any rank receives, padding included; the same on all ranks */
+  uint32_t cuda_multiprocessors; /* that push and pull may fill; 0: all */
+  uint32_t in_place;             /* 1: experts leave their results where received rows are */
+} faro_shuffle_options;
+typedef struct faro_shuffle_memory {
+  void *received, *expert_rows;                  /* [most_rows] rows */
+  int64_t rows, stride;                          /* most_rows; bytes from row to row */
+  const int64_t *expert_offsets, *expert_counts; /* [local_experts + 1], [local_experts] */
+  int64_t local_experts;
+} faro_shuffle_memory;
+/* Collective, on one node. */
+FARO_API faro_status faro_shuffle_create(faro_comm *comm, faro_module *module, const faro_shuffle_options *options,
+                                         faro_shuffle **out);
+FARO_API faro_status faro_shuffle_memory_of(const faro_shuffle *shuffle, faro_shuffle_memory *out);
+/* topk_idx: [rows, topk]; x: [rows] rows, x_stride bytes apart. `tokens`: null, or how many of the rows are tokens. */
+FARO_API faro_status faro_shuffle_dispatch(faro_shuffle *shuffle, void *stream, const int64_t *topk_idx, const void *x,
+                                           int64_t rows, int64_t x_stride, const int64_t *tokens);
+/* weights: [rows, topk]; out: [rows] rows, as many as the dispatch before had. */
+FARO_API faro_status faro_shuffle_combine(faro_shuffle *shuffle, void *stream, const float *weights, void *out,
+                                          int64_t rows, int64_t out_stride);
+/* Waits for the stream, and says what went wrong in it. */
+FARO_API faro_status faro_shuffle_status(faro_shuffle *shuffle, void *stream);
+FARO_API void faro_shuffle_destroy(faro_shuffle *shuffle);
 
 /* What a session's calls did on this rank since it was made. */
 typedef struct faro_statistics {

@@ -69,8 +69,8 @@ struct SessionStatistics {
 struct SessionOptions {
   /// A CUDA device, as the driver counts those that this process may use; -1: the host. On a device, x, y and out are
   /// its memory, and so are Received::rows and expertRows; topk_idx and weights stay in host memory. Rows of the user
-  /// begin, and lie apart, at multiples of 16 bytes, or of the largest power of two that divides a row's size where
-  /// that is less. Calls return when the device is done. All ranks of one node, and all on devices or none.
+  /// begin, and lie apart, at multiples of 32 bytes, or of the largest power of two that divides a row's size where
+  /// that is less. Calls return when the device is done. All ranks are on devices, or none.
   int cudaDevice = -1;
   /// How many of the device's multiprocessors the kernels may fill: what is left is free for kernels that run beside
   /// them. 0: all.

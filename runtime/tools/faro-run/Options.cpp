@@ -96,7 +96,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
                               ->type_name("KIND")
                               ->check(CLI::IsMember({"ucx", "local"}));
   app.add_option("--device", device,
-                 "Where rows are: cpu (default), cuda or cuda:N (a device of this machine, one node)")
+                 "Where rows are: cpu (default), cuda or cuda:N (a device of this machine)")
       ->type_name("KIND");
   app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up")
       ->type_name("DIR");
@@ -156,8 +156,6 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
     options.cudaDevice = *number;
   else
     return usage(fmt::format("--device: '{}' is none of cpu, cuda, cuda:N (N a number >= 0)", device));
-  if (options.cudaDevice >= 0 && options.nodes > 1)
-    return usage("--device cuda is for one node in this release; leave --nodes out, or use --device cpu");
   if (options.ranks && options.nodes > *options.ranks)
     return usage(fmt::format("--nodes {}: there are only {} ranks (--ranks) to split", options.nodes, *options.ranks));
   if (!options.ranks && nodesOption->count())

@@ -91,11 +91,16 @@ class DeviceBench(RunTest):
         self.assertNotIn("permute", result.out)
         self.assertNotIn("limit", result.out)
 
+    def test_without_a_module_the_shape_is_compiled_for_the_device(self):
+        spec = Spec("bf16", 64, 2, 4)
+        twins = {"FAKE_CUDA_TWINS": str(self.compile_for_devices(spec))}
+        result = self.bench(spec, None, "--ranks", 2, "--tokens", 9, environment=twins)
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("ok, exact", result.out)
+
     def test_what_is_missing_is_said(self):
         spec = Spec("bf16", 64, 2, 4)
         module = self.compile_for_devices(spec)
-        self.check_refused(self.bench(spec, None), "--device cuda needs --module FILE.so", "faroc --target=cpu,cuda:sm_90",
-                           "64 x bf16, top-2 of 4, align 1", status=2)
         self.check_refused(self.bench(spec, "/no/such/moe.so"), "--module", "/no/such/moe.so", status=2)
         self.check_refused(self.bench(spec, module, environment={"FARO_CUDA_DRIVER": "/no/driver/libcuda.so"}),
                            "no CUDA driver", "/no/driver/libcuda.so", "install NVIDIA's driver")

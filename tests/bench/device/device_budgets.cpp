@@ -30,10 +30,16 @@ std::vector<Budget> budgetsOnDevice(Op op, const Options &o, const std::vector<R
       budget.ceiling = bound->timesFasterThan(*peer);
     budgets.push_back(std::move(budget));
   };
+  if (op == Op::Combine && o.multiprocessors)
+    return budgets;
   if (op == Op::Combine) {
     share("combine kernel, share of the copy bound", 0.85);
     return budgets;
   }
+  if (o.multiprocessors == 16)
+    share("dispatch kernel, 16 multiprocessors, share of the copy bound", 0.85);
+  if (o.multiprocessors)
+    return budgets;
   share("dispatch kernel, share of the copy bound", 0.9);
   ratio("dispatch kernel against the fastest permute, copy, permute", 2.5,
         fastestOf(results, "permute, copy, permute"));

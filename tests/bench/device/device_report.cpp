@@ -17,6 +17,8 @@ void printOnDevice(const Report &report) {
              opName(report.op), device.name, device.architecture, device.number, report.ranks, o.tokens, o.hidden,
              elementName(o.element), o.topk, o.experts, o.routing, o.align, report.bytes() * 1e-9,
              o.coldCaches ? "cold" : "warm", o.iterations);
+  if (o.multiprocessors)
+    fmt::print("kernels may fill {} multiprocessors\n", o.multiprocessors);
   fmt::print("{:<52} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6}  {}\n", "method", "median ms", "least", "plan ms", "GB/s",
              "ratio", "share", "check");
   const Result *baseline = baselineOf(report.results), *bound = boundOf(report.results);

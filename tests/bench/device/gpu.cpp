@@ -1,6 +1,7 @@
 #include "tests/bench/device/gpu.h"
 
 #include "tests/bench/faro_job.h"
+#include "tests/bench/spec.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -27,7 +28,7 @@ static Status findPrograms(Gpu &gpu, const Options &options) {
     if (!found)
       return found.status();
     if (const Status fits = checkShape(**found, options); !fits)
-      return Status(fits.code(), fmt::format("--module {}: {}", options.module, fits.message()));
+      return Status(fits.code(), fmt::format("{}: {}", gpu.module->name(), fits.message()));
     auto kernels = kernelsOf(*gpu.module, **found, stage);
     if (!kernels)
       return kernels.status();
@@ -49,7 +50,9 @@ static Expected<size_t> cacheBytesOf(const cuda::Device &device) {
 
 Expected<std::unique_ptr<Gpu>> Gpu::open(const Options &options) {
   auto gpu = std::make_unique<Gpu>();
-  auto module = Module::load(options.module);
+  auto module = options.module.empty()
+                    ? Module::compile(specText(options), "faro-bench.mlir", nullptr, {options.cudaDevice})
+                    : Module::load(options.module);
   if (!module)
     return module.status();
   gpu->module = *module;
@@ -61,6 +64,11 @@ Expected<std::unique_ptr<Gpu>> Gpu::open(const Options &options) {
   if (!device)
     return device.status();
   gpu->device = *device;
+  const uint32_t all = gpu->device->multiprocessors(), some = uint32_t(options.multiprocessors);
+  if (some > all)
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("--multiprocessors: expected at most the {} of {}, found {}", all,
+                                                     gpu->device->name(), some));
+  gpu->multiprocessors = some ? some : all;
   FARO_RETURN_IF_ERROR(gpu->device->makeCurrent());
   auto kernels = cuda::Kernels::load(gpu->device, gpu->module);
   if (!kernels)

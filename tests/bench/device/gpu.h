@@ -25,8 +25,13 @@ struct Gpu {
   KernelForms push, pull;
   std::shared_ptr<cuda::Device> device;
   std::unique_ptr<cuda::Kernels> kernels;
+  uint32_t multiprocessors = 0; ///< that kernels may fill
   std::unique_ptr<cuda::Stream> stream;
   size_t cacheBytes = 0; ///< of its L2
+
+  cuda::Grid gridFor(int64_t rows, uint64_t bytes) const {
+    return cuda::Grid::of(uint64_t(rows), bytes, multiprocessors, device->multiprocessors());
+  }
 };
 
 } // namespace faro::bench

@@ -44,6 +44,7 @@ void SessionRanks::beRankThread(size_t rank, std::shared_ptr<Communicator> commu
   beRank(int(rank));
   SessionOptions options;
   options.cudaDevice = gpu.device->number();
+  options.cudaMultiprocessors = gpu.multiprocessors;
   auto session = require(Session::create(communicator, gpu.module, options), "a session");
   while (true) {
     turn.arrive_and_wait();

@@ -36,6 +36,14 @@ Lines randomRows(int64_t rows, Element element, uint64_t bytes, uint64_t stride,
   return lines;
 }
 
+/// As kernels are written for a device: by accesses of 16 or 32 bytes, or by bulk copies where these are possible.
+struct Form {
+  const char *name;
+  int architecture;
+  bool bulk;
+};
+constexpr Form Forms[] = {{"sm_90", 90, false}, {"sm_100", 100, false}, {"bulk copies", 90, true}};
+
 class DeviceKernels : public ::testing::TestWithParam<Row> {
 protected:
   DeviceKernels() : random(uint32_t(GetParam().columns)) {
@@ -47,8 +55,10 @@ protected:
     }
     std::shuffle(order.begin(), order.end(), random);
   }
-  static Kernels compile(bool f32Partials) {
-    return compileKernels(GetParam().element, GetParam().columns, f32Partials, compiler::cudaKernelOptions());
+  static Kernels compile(bool f32Partials, const Form &form) {
+    compiler::EmitKernelsOptions options = compiler::cudaKernelOptions(form.architecture);
+    options.bulk = form.bulk;
+    return compileKernels(GetParam().element, GetParam().columns, f32Partials, options);
   }
 
   /// The addresses of rows `stride` apart, in the batch's order.
@@ -77,57 +87,70 @@ protected:
 };
 
 TEST_P(DeviceKernels, PushStoresEachRowToItsPlaces) {
-  const Kernels kernels = compile(false);
-  Lines source = randomRows(Tokens, GetParam().element, kernels.rowBytes, kernels.rowBytes, random);
-  Lines expected(offsets.back() * kernels.stride, Untouched);
-  for (int64_t t = 0; t < Tokens; ++t)
-    for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i) {
-      std::byte *row = expected.data() + order[i] * kernels.stride;
-      std::memset(row, 0, kernels.stride);
-      std::memcpy(row, source.data() + size_t(t) * kernels.rowBytes, kernels.rowBytes);
-    }
-  for (const KernelSet &set : kernels.sets)
-    for (const faro_abi_push_fn push : set.push)
-      if (push)
-        EXPECT_EQ(pushed(push, source, kernels.rowBytes, kernels.stride), expected) << set.target;
+  for (const Form &form : Forms) {
+    const Kernels kernels = compile(false, form);
+    Lines source = randomRows(Tokens, GetParam().element, kernels.rowBytes, kernels.rowBytes, random);
+    Lines expected(offsets.back() * kernels.stride, Untouched);
+    for (int64_t t = 0; t < Tokens; ++t)
+      for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i) {
+        std::byte *row = expected.data() + order[i] * kernels.stride;
+        std::memset(row, 0, kernels.stride);
+        std::memcpy(row, source.data() + size_t(t) * kernels.rowBytes, kernels.rowBytes);
+      }
+    for (const KernelSet &set : kernels.sets)
+      for (const faro_abi_push_fn push : set.push)
+        if (push)
+          EXPECT_EQ(pushed(push, source, kernels.rowBytes, kernels.stride), expected) << set.target << " " << form.name;
+  }
 }
 
 TEST_P(DeviceKernels, PullSumsAsTheDefinitionSays) {
-  const Kernels kernels = compile(false);
-  reference::Program program;
-  program.element = GetParam().element;
-  program.columns = GetParam().columns;
-  Lines rows = randomRows(offsets.back(), program.element, kernels.rowBytes, kernels.stride, random);
-  const std::vector<uint64_t> list = addresses(rows, kernels.stride);
-  Lines expected(Tokens * kernels.rowBytes, Untouched);
-  for (int64_t t = 0; t < Tokens; ++t) {
-    std::vector<const std::byte *> of;
-    for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i)
-      of.push_back(reinterpret_cast<const std::byte *>(list[i]));
-    combineRow(program, of, weights.data() + offsets[t], expected.data() + size_t(t) * kernels.rowBytes);
-  }
-  for (const KernelSet &set : kernels.sets) {
-    EXPECT_EQ(pulled(set.pull[0], rows, kernels.stride, kernels.rowBytes), expected) << set.target;
-    if (set.pull[1] && kernels.rowBytes % 64 == 0)
-      EXPECT_EQ(pulled(set.pull[1], rows, kernels.stride, kernels.rowBytes), expected) << set.target << " streaming";
+  for (const Form &form : Forms) {
+    if (form.bulk) // which is for pushes
+      continue;
+    const Kernels kernels = compile(false, form);
+    reference::Program program;
+    program.element = GetParam().element;
+    program.columns = GetParam().columns;
+    Lines rows = randomRows(offsets.back(), program.element, kernels.rowBytes, kernels.stride, random);
+    const std::vector<uint64_t> list = addresses(rows, kernels.stride);
+    Lines expected(Tokens * kernels.rowBytes, Untouched);
+    for (int64_t t = 0; t < Tokens; ++t) {
+      std::vector<const std::byte *> of;
+      for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i)
+        of.push_back(reinterpret_cast<const std::byte *>(list[i]));
+      combineRow(program, of, weights.data() + offsets[t], expected.data() + size_t(t) * kernels.rowBytes);
+    }
+    for (const KernelSet &set : kernels.sets) {
+      EXPECT_EQ(pulled(set.pull[0], rows, kernels.stride, kernels.rowBytes), expected) << set.target;
+      if (set.pull[1] && kernels.rowBytes % 64 == 0)
+        EXPECT_EQ(pulled(set.pull[1], rows, kernels.stride, kernels.rowBytes), expected) << set.target << " streaming";
+    }
   }
 }
 
 TEST_P(DeviceKernels, SumsBetweenNodesAreThoseOfTheCpu) {
-  const Kernels device = compile(true), cpu = compileKernels(GetParam().element, GetParam().columns, true);
-  Lines rows = randomRows(offsets.back(), GetParam().element, device.rowBytes, device.stride, random);
-  Lines partials = randomRows(offsets.back(), Element::F32, 4 * GetParam().columns, device.partialStride, random);
-  for (size_t s = 0; s < device.sets.size(); ++s) {
-    const KernelSet &mine = device.sets[s], &theirs = cpu.sets[s];
-    EXPECT_EQ(pulled(mine.share, rows, device.stride, device.partialStride),
-              pulled(theirs.share, rows, device.stride, device.partialStride))
-        << mine.target;
-    EXPECT_EQ(pulled(mine.add[0], partials, device.partialStride, device.rowBytes),
-              pulled(theirs.add[0], partials, device.partialStride, device.rowBytes))
-        << mine.target;
-    EXPECT_EQ(pushed(mine.land[0], partials, device.partialStride, device.partialStride),
-              pushed(theirs.land[0], partials, device.partialStride, device.partialStride))
-        << mine.target;
+  const Kernels cpu = compileKernels(GetParam().element, GetParam().columns, true);
+  for (const Form &form : Forms) {
+    const Kernels device = compile(true, form);
+    Lines rows = randomRows(offsets.back(), GetParam().element, device.rowBytes, device.stride, random);
+    Lines partials = randomRows(offsets.back(), Element::F32, 4 * GetParam().columns, device.partialStride, random);
+    for (size_t s = 0; s < device.sets.size(); ++s) {
+      const KernelSet &mine = device.sets[s], &theirs = cpu.sets[s];
+      EXPECT_EQ(pulled(mine.share, rows, device.stride, device.partialStride),
+                pulled(theirs.share, rows, device.stride, device.partialStride))
+          << mine.target;
+      EXPECT_EQ(pulled(mine.add[0], partials, device.partialStride, device.rowBytes),
+                pulled(theirs.add[0], partials, device.partialStride, device.rowBytes))
+          << mine.target;
+      EXPECT_EQ(pushed(mine.land[0], partials, device.partialStride, device.partialStride),
+                pushed(theirs.land[0], partials, device.partialStride, device.partialStride))
+          << mine.target;
+      if (mine.land[1])
+        EXPECT_EQ(pushed(mine.land[1], partials, device.partialStride, device.partialStride),
+                  pushed(theirs.land[1], partials, device.partialStride, device.partialStride))
+            << mine.target << " streaming, " << form.name;
+    }
   }
 }
 
@@ -135,7 +158,7 @@ std::vector<Row> rows() {
   std::vector<Row> rows;
   for (uint64_t columns : {1, 7, 8, 33, 256, 257, 2880, 7168})
     rows.push_back({Element::BF16, columns});
-  for (uint64_t columns : {1, 4, 129})
+  for (uint64_t columns : {1, 4, 129, 8192, 12288})
     rows.push_back({Element::F32, columns});
   rows.push_back({Element::F16, 287});
   return rows;

@@ -364,6 +364,13 @@ func.func @store_x3(%a: !xfer.addr, %o: i64, %v: vector<16xi32>) {
 
 // -----
 
+// expected-error@+1 {{expects a slot at least, and multiples of 16 bytes that are loaded and stored of it, the former no more than the latter; found 3 of 100 in 128}}
+func.func @staging_x4(%s: !xfer.staging<3 of 100 in 128>) {
+  return
+}
+
+// -----
+
 func.func @load_scalable(%a: !xfer.addr, %o: i64) {
   // expected-error@+1 {{'xfer.load' op result #0 must be}}
   %v = xfer.load %a[%o] : vector<[4]xi32>

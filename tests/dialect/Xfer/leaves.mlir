@@ -27,6 +27,22 @@ module @kernels {
     xfer.store %w, %a[%off] {alignment = 1} : f32
     // CHECK: xfer.fence
     xfer.fence
+    // CHECK: %[[ID:.*]], %{{.*}} = xfer.block
+    %id, %count = xfer.block
+    // CHECK: %[[SLOTS:.*]] = xfer.staging_memory : !xfer.staging<2 of 48 in 64>
+    %slots = xfer.staging_memory : !xfer.staging<2 of 48 in 64>
+    // CHECK: xfer.bulk_load %[[SLOTS]][%[[ID]]], %arg0 : !xfer.staging<2 of 48 in 64>
+    xfer.bulk_load %slots[%id], %a : !xfer.staging<2 of 48 in 64>
+    // CHECK: xfer.bulk_await %[[SLOTS]][%[[ID]]] phase(%arg1) : !xfer.staging<2 of 48 in 64>
+    xfer.bulk_await %slots[%id] phase(%off) : !xfer.staging<2 of 48 in 64>
+    // CHECK: xfer.bulk_store %[[SLOTS]][%[[ID]]], %[[C]] : !xfer.staging<2 of 48 in 64>
+    xfer.bulk_store %slots[%id], %c : !xfer.staging<2 of 48 in 64>
+    // CHECK: xfer.bulk_commit
+    xfer.bulk_commit
+    // CHECK: xfer.bulk_drain left(1)
+    xfer.bulk_drain left(1)
+    // CHECK: xfer.bulk_drain left(0) written
+    xfer.bulk_drain left(0) written
     return
   }
 }

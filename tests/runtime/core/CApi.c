@@ -133,6 +133,23 @@ int main(void) {
   expect(faro_session_create_with(comm, module, &device, &onDevice) == FARO_UNAVAILABLE && !onDevice, "no driver");
   expect(strstr(faro_last_error(), "no CUDA driver: /nonexistent/libcuda.so") != NULL, "which is said");
 
+  /* A module for the CPU has nothing that plans on a device. */
+  faro_shuffle *shuffle = NULL;
+  faro_shuffle_options options = {.struct_size = sizeof options, .most_tokens = TOKENS, .most_rows = TOKENS * TOPK};
+  expect(faro_shuffle_create(comm, module, NULL, &shuffle) == FARO_INVALID_ARGUMENT && !shuffle, "null options");
+  expect(faro_shuffle_create(comm, module, &options, &shuffle) == FARO_UNAVAILABLE && !shuffle, "no kernels");
+  expect(strstr(faro_last_error(), "dispatch has no kernels that plan on a device") != NULL, "which is said");
+  options.combine = "no such program";
+  expect(faro_shuffle_create(comm, module, &options, &shuffle) == FARO_NOT_FOUND, "unknown combine");
+  options.struct_size = 4;
+  expect(faro_shuffle_create(comm, module, &options, &shuffle) == FARO_INVALID_ARGUMENT, "small options");
+  expect(faro_shuffle_dispatch(NULL, NULL, NULL, NULL, 0, 0, NULL) == FARO_INVALID_ARGUMENT &&
+             faro_shuffle_combine(NULL, NULL, NULL, NULL, 0, 0) == FARO_INVALID_ARGUMENT &&
+             faro_shuffle_status(NULL, NULL) == FARO_INVALID_ARGUMENT &&
+             faro_shuffle_memory_of(NULL, NULL) == FARO_INVALID_ARGUMENT,
+         "no shuffle");
+  faro_shuffle_destroy(NULL);
+
   faro_plan_destroy(plan);
   faro_session_destroy(session);
   faro_module_destroy(module);

@@ -17,9 +17,11 @@ void kernel() {}
 struct Tables : test::DirectDispatch {
   faro_abi_kernel kernels[1] = {{"push", kernel}};
   faro_abi_kernel_set set{"x86-64", FARO_ABI_CPU_X86_64, 1, kernels};
+  faro_abi_plan_kernels plan{32, 0, 0, 0, 0, 0, FARO_ABI_NO_KERNEL, 0};
   faro_abi_module module = test::moduleHead("test", "spec");
 
   Tables() {
+    program.plan = &plan;
     module.program_count = module.kernel_set_count = 1;
     module.programs = &program;
     module.kernel_sets = &set;
@@ -66,6 +68,9 @@ TEST(ModuleCheck, refusesEachFaultByName) {
       {"waits for a later one", FARO_DATA_LOSS, [](Tables &t) { t.after1[0] = 1; }},
       {"before the other ranks are ready", FARO_DATA_LOSS, [](Tables &t) { t.after2[0] = 0; }},
       {"against the direction", FARO_DATA_LOSS, [](Tables &t) { t.stages[2].op = FARO_ABI_STAGE_PULL; }},
+      {"chunks of 0 tokens", FARO_DATA_LOSS, [](Tables &t) { t.plan.chunk_tokens = 0; }},
+      {"kernel 1 of 1 plans", FARO_DATA_LOSS, [](Tables &t) { t.plan.meet = 1; }},
+      {"kernel 0 of 1 zeroes padding for align 1", FARO_DATA_LOSS, [](Tables &t) { t.plan.pad = 0; }},
       {"kernel 0 of set x86-64", FARO_DATA_LOSS, [](Tables &t) { t.kernels[0].entry = nullptr; }},
   };
   for (const Fault &fault : faults) {

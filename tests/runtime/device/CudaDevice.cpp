@@ -179,7 +179,8 @@ TEST(ChooseImage, SaysWhatThereIsAndHowToCompile) {
 
 TEST(Grid, HasAThreadForEachAccessAndABlockForEachTokenUpToWhatADeviceHolds) {
   const auto grid = [](uint64_t tokens, uint64_t bytes) {
-    const Grid made = Grid::of(tokens, bytes, 132);
+    const Grid made = Grid::of(tokens, bytes, 132, 132);
+    EXPECT_EQ(made.few, 0u);
     return std::pair(made.blocks, made.threads);
   };
   EXPECT_EQ(grid(4096, 14336), std::pair(528u, 512u));
@@ -187,6 +188,8 @@ TEST(Grid, HasAThreadForEachAccessAndABlockForEachTokenUpToWhatADeviceHolds) {
   EXPECT_EQ(grid(1, 2), std::pair(1u, 32u));
   EXPECT_EQ(grid(0, 16), std::pair(1u, 32u));
   EXPECT_EQ(grid(1u << 30, 2880), std::pair(132u * 10, 192u));
+  EXPECT_EQ(Grid::of(4096, 14336, 16, 132).blocks, 64u);
+  EXPECT_EQ(Grid::of(4096, 14336, 16, 132).few, 16u);
 }
 
 TEST_F(CudaDevice, KernelsGetWhatTheyAreGiven) {
@@ -209,7 +212,7 @@ TEST_F(CudaDevice, KernelsGetWhatTheyAreGiven) {
   for (const uint64_t row : {5, 0, 3, 1, 4, 2})
     rows.push_back(window->address() + row * Columns * sizeof(float));
   const Memory list = put(device, **stream, rows), weights = put(device, **stream, std::vector<float>(6, 0.5f));
-  const Grid grid = Grid::of(Tokens, Columns * sizeof(float), device->multiprocessors());
+  const Grid grid = Grid::of(Tokens, Columns * sizeof(float), device->multiprocessors(), device->multiprocessors());
   ASSERT_TRUE((*kernels)->push(0, **stream, grid, source.address(), Columns * sizeof(float), counts.address(),
                                list.address(), 0, Tokens));
   EXPECT_EQ(std::pair(fake->blocks, fake->threads), std::pair(5u, 32u));

@@ -2,8 +2,9 @@
 
 #include "runtime/abi/faro_abi.h"
 #include "runtime/device/cuda/DriverApi.h"
+#include "tests/runtime/device/FakeStream.h"
 
-#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -13,33 +14,42 @@
 #include <string>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <vector>
 
 namespace api = faro::cuda::api;
 
 namespace {
 
-/// In a file without a name, which other processes can open.
+/// In a file without a name, which other processes can open; or none: host memory that was registered.
 struct Allocation {
   size_t bytes;
   int file;
 };
+constexpr int NoFile = -1;
 
 /// What a function handle points to.
 struct Kernel {
   bool isPush;
   void (*entry)();
+  bool isPlan = false;
 };
 
 std::mutex mutex; // ranks are threads
 faro::test::FakeCuda fake;
 std::map<void *, Allocation> allocations;
 std::map<std::string, Kernel> kernels;
-constexpr int InvalidValue = 1, OutOfMemory = 2, InvalidHandle = 400, NotFound = 500;
+constexpr int InvalidValue = 1, OutOfMemory = 2, InvalidHandle = 400, NotFound = 500, IllegalAddress = 700;
+constexpr int AlreadyRegistered = 712;
 int context, module; // what handles point to
 
-/// When the host came by an event: streams do their work at once.
+using faro::test::FakeEvent;
+using faro::test::FakeStream;
 using Clock = std::chrono::steady_clock;
-Clock::time_point &timeOf(api::Event event) { return *reinterpret_cast<Clock::time_point *>(event); }
+FakeEvent &eventOf(api::Event event) { return *reinterpret_cast<FakeEvent *>(event); }
+FakeStream &streamOf(api::Stream stream) {
+  static FakeStream usual;
+  return stream ? *reinterpret_cast<FakeStream *>(stream) : usual;
+}
 
 /// What an inter-process handle says.
 struct Shared {
@@ -66,12 +76,67 @@ void findTwins(const void *image) {
   for (uint32_t k = 0; k < set.kernel_count; ++k) {
     const std::string name = set.kernels[k].name;
     const bool isPush = name.find("_push") != std::string::npos || name.find("_land") != std::string::npos;
-    kernels[name] = {isPush, set.kernels[k].entry};
+    kernels[name] = {isPush, set.kernels[k].entry, name.find("_plan_") != std::string::npos};
   }
 }
 
-void *host(api::Pointer address) { return reinterpret_cast<void *>(uintptr_t(address)); }
+/// With $FAKE_CUDA_STRICT, addresses of the device are none of the host's: who mistakes one for the other dies at once.
+api::Pointer tag() {
+  static const api::Pointer tag = std::getenv("FAKE_CUDA_STRICT") ? api::Pointer(1) << 62 : 0;
+  return tag;
+}
+api::Pointer there(const void *address) { return reinterpret_cast<uintptr_t>(address) | tag(); }
+void *host(api::Pointer address) { return reinterpret_cast<void *>(uintptr_t(address & ~tag())); }
 template <typename T> T argument(void **parameters, int index) { return *static_cast<T *>(parameters[index]); }
+
+/// Whether it is the device's memory, or host memory that was registered. Under the mutex.
+bool isKnown(api::Pointer address) {
+  const auto behind = allocations.upper_bound(host(address));
+  if ((address & tag()) != tag() || behind == allocations.begin())
+    return false;
+  const auto &[base, memory] = *std::prev(behind);
+  return static_cast<std::byte *>(host(address)) < static_cast<std::byte *>(base) + memory.bytes;
+}
+
+/// A kernel's list of rows in `to`, as the host has them, from entry offsets[begin] on. False when it holds an address
+/// that no kernel reaches.
+bool takeRows(std::vector<uint64_t> &to, const uint64_t *rows, const uint32_t *offsets, int64_t begin, int64_t end) {
+  const std::lock_guard lock(mutex);
+  for (uint32_t i = offsets[begin]; i < offsets[end]; ++i) {
+    if (!isKnown(rows[i]))
+      return false;
+    to.push_back(reinterpret_cast<uintptr_t>(host(rows[i])));
+  }
+  to.insert(to.end(), FARO_ABI_MAX_TOPK, to.empty() ? 0 : to.back()); // a pull prefetches
+  return true;
+}
+
+struct Launch {
+  Kernel kernel;
+  api::Pointer rows, offsets, addresses, weights; ///< `rows`: a push's source, a pull's output
+  int64_t stride, begin, end;
+
+  int operator()() const {
+    const auto *counts = static_cast<const uint32_t *>(host(offsets));
+    const auto *list = static_cast<const uint64_t *>(host(addresses));
+    std::vector<uint64_t> taken;
+    {
+      const std::lock_guard lock(mutex);
+      if (!isKnown(rows + uint64_t(begin) * uint64_t(stride)) || !isKnown(offsets))
+        return IllegalAddress;
+    }
+    if (!takeRows(taken, list, counts, begin, end))
+      return IllegalAddress;
+    const auto *origin = reinterpret_cast<const uint64_t *>(reinterpret_cast<uintptr_t>(taken.data()) -
+                                                            counts[begin] * sizeof(uint64_t));
+    if (kernel.isPush)
+      reinterpret_cast<faro_abi_push_fn>(kernel.entry)(host(rows), stride, counts, origin, begin, end);
+    else
+      reinterpret_cast<faro_abi_pull_fn>(kernel.entry)(host(rows), stride, counts, origin,
+                                                       static_cast<const float *>(host(weights)), begin, end);
+    return 0;
+  }
+};
 
 } // namespace
 
@@ -161,6 +226,8 @@ api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
   const std::lock_guard lock(mutex);
   if (bytes == 0)
     return InvalidValue;
+  if (faro::test::capturing())
+    return faro::test::CaptureUnsupported;
   if (fake.allocated + bytes > fake.memory)
     return OutOfMemory;
   const int file = memfd_create("fake device memory", MFD_CLOEXEC);
@@ -171,13 +238,13 @@ api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
     return OutOfMemory;
   allocations[made] = {bytes, file};
   fake.allocated += bytes;
-  *memory = reinterpret_cast<uintptr_t>(made);
+  *memory = there(made);
   return 0;
 }
 api::Result cuMemFree_v2(api::Pointer memory) {
   const std::lock_guard lock(mutex);
   const auto found = allocations.find(host(memory));
-  if (found == allocations.end())
+  if (found == allocations.end() || found->second.file == NoFile)
     return InvalidValue;
   fake.allocated -= found->second.bytes;
   munmap(found->first, found->second.bytes);
@@ -206,78 +273,142 @@ api::Result cuIpcOpenMemHandle_v2(api::Pointer *memory, api::IpcHandle handle, u
     return InvalidValue;
   allocations[mapped] = {shared.bytes, file};
   fake.allocated += shared.bytes;
-  *memory = reinterpret_cast<uintptr_t>(mapped);
+  *memory = there(mapped);
   return 0;
 }
 api::Result cuIpcCloseMemHandle(api::Pointer memory) { return cuMemFree_v2(memory); }
 
-api::Result cuMemcpyHtoDAsync_v2(api::Pointer to, const void *from, size_t bytes, api::Stream) {
-  std::memcpy(host(to), from, bytes);
+api::Result cuMemHostRegister_v2(void *memory, size_t bytes, unsigned flags) {
+  const std::lock_guard lock(mutex);
+  if (bytes == 0 || (flags & ~unsigned(api::HostRegisterPortable | api::HostRegisterDeviceMap)))
+    return InvalidValue;
+  if (fake.registerResult)
+    return fake.registerResult;
+  if (!allocations.emplace(memory, Allocation{bytes, NoFile}).second)
+    return AlreadyRegistered;
+  fake.registered += bytes;
   return 0;
 }
-api::Result cuMemcpyDtoHAsync_v2(void *to, api::Pointer from, size_t bytes, api::Stream) {
-  std::memcpy(to, host(from), bytes);
+api::Result cuMemHostUnregister(void *memory) {
+  const std::lock_guard lock(mutex);
+  const auto found = allocations.find(memory);
+  if (found == allocations.end() || found->second.file != NoFile)
+    return InvalidValue;
+  fake.registered -= found->second.bytes;
+  allocations.erase(found);
   return 0;
 }
-api::Result cuMemcpyDtoDAsync_v2(api::Pointer to, api::Pointer from, size_t bytes, api::Stream) {
-  std::memmove(host(to), host(from), bytes);
-  return 0;
-}
-api::Result cuMemsetD8Async(api::Pointer to, unsigned char value, size_t bytes, api::Stream) {
-  std::memset(host(to), value, bytes);
+api::Result cuMemHostGetDevicePointer_v2(api::Pointer *to, void *memory, unsigned) {
+  const std::lock_guard lock(mutex);
+  if (!allocations.contains(memory))
+    return InvalidValue;
+  *to = there(memory);
   return 0;
 }
 
-api::Result cuMemcpy2DAsync_v2(const api::Copy2D *copy, api::Stream) {
+// Pageable memory: what is copied to the device is taken at once, and what is copied from it is there on return.
+api::Result cuMemcpyHtoDAsync_v2(api::Pointer to, const void *from, size_t bytes, api::Stream stream) {
+  const auto *begin = static_cast<const std::byte *>(from);
+  streamOf(stream).put([to, taken = std::vector<std::byte>(begin, begin + bytes)] {
+    std::memcpy(host(to), taken.data(), taken.size());
+    return 0;
+  });
+  return 0;
+}
+api::Result cuMemcpyDtoHAsync_v2(void *to, api::Pointer from, size_t bytes, api::Stream stream) {
+  FakeStream &in = streamOf(stream);
+  in.put([=] {
+    std::memcpy(to, host(from), bytes);
+    return 0;
+  });
+  in.wait(in.place());
+  return 0;
+}
+api::Result cuMemcpyDtoDAsync_v2(api::Pointer to, api::Pointer from, size_t bytes, api::Stream stream) {
+  streamOf(stream).put([=] {
+    std::memmove(host(to), host(from), bytes);
+    return 0;
+  });
+  return 0;
+}
+api::Result cuMemsetD8Async(api::Pointer to, unsigned char value, size_t bytes, api::Stream stream) {
+  streamOf(stream).put([=] {
+    std::memset(host(to), value, bytes);
+    return 0;
+  });
+  return 0;
+}
+
+api::Result cuMemcpy2DAsync_v2(const api::Copy2D *copy, api::Stream stream) {
   if (copy->fromKind != api::DeviceMemory || copy->toKind != api::DeviceMemory || copy->fromPitch < copy->widthBytes ||
       copy->toPitch < copy->widthBytes)
     return InvalidValue;
-  for (size_t row = 0; row < copy->height; ++row)
-    std::memcpy(host(copy->to + row * copy->toPitch), host(copy->from + row * copy->fromPitch), copy->widthBytes);
+  streamOf(stream).put([copy = *copy] {
+    for (size_t row = 0; row < copy.height; ++row)
+      std::memcpy(host(copy.to + row * copy.toPitch), host(copy.from + row * copy.fromPitch), copy.widthBytes);
+    return 0;
+  });
   return 0;
 }
 
 api::Result cuStreamCreate(api::Stream *stream, unsigned) {
   const std::lock_guard lock(mutex);
   ++fake.streams;
-  *stream = reinterpret_cast<api::Stream>(&fake.streams);
+  *stream = reinterpret_cast<api::Stream>(new FakeStream());
   return 0;
 }
-api::Result cuStreamDestroy_v2(api::Stream) {
+api::Result cuStreamDestroy_v2(api::Stream stream) {
+  if (streamOf(stream).wait(streamOf(stream).place()) == IllegalAddress) {
+    std::fputs("a kernel uses memory that is gone\n", stderr);
+    std::abort();
+  }
   const std::lock_guard lock(mutex);
   --fake.streams;
+  delete &streamOf(stream);
   return 0;
 }
-api::Result cuStreamSynchronize(api::Stream) { return fake.waitResult; }
-api::Result cuStreamQuery(api::Stream) { return fake.waitResult; }
+/// What a test wants to go wrong comes first.
+api::Result resultOf(api::Result found) { return fake.waitResult ? fake.waitResult : found; }
+api::Result cuStreamSynchronize(api::Stream stream) {
+  return resultOf(streamOf(stream).wait(streamOf(stream).place()));
+}
+api::Result cuStreamQuery(api::Stream stream) {
+  return resultOf(streamOf(stream).query(streamOf(stream).place(), streamOf(stream).asked));
+}
 
 api::Result cuEventCreate(api::Event *event, unsigned) {
   const std::lock_guard lock(mutex);
   ++fake.events;
-  *event = reinterpret_cast<api::Event>(new Clock::time_point());
+  *event = reinterpret_cast<api::Event>(new FakeEvent());
   return 0;
 }
 api::Result cuEventDestroy_v2(api::Event event) {
   const std::lock_guard lock(mutex);
   --fake.events;
-  delete &timeOf(event);
+  delete &eventOf(event);
   return 0;
 }
-api::Result cuEventRecord(api::Event event, api::Stream) {
-  timeOf(event) = Clock::now();
+api::Result cuEventRecord(api::Event event, api::Stream stream) {
+  eventOf(event) = {Clock::now(), &streamOf(stream), streamOf(stream).place()};
   return 0;
 }
-api::Result cuEventQuery(api::Event) { return fake.waitResult; }
-api::Result cuEventSynchronize(api::Event) { return fake.waitResult; }
+api::Result cuEventQuery(api::Event event) {
+  FakeEvent &of = eventOf(event);
+  return resultOf(of.stream ? of.stream->query(of.place, of.asked) : 0);
+}
+api::Result cuEventSynchronize(api::Event event) {
+  FakeEvent &of = eventOf(event);
+  return resultOf(of.stream ? of.stream->wait(of.place) : 0);
+}
 api::Result cuEventElapsedTime(float *milliseconds, api::Event begin, api::Event end) {
-  if (timeOf(begin) == Clock::time_point() || timeOf(end) == Clock::time_point())
+  if (!eventOf(begin).stream || !eventOf(end).stream)
     return InvalidHandle; // one is in no stream
-  *milliseconds = std::chrono::duration<float, std::milli>(timeOf(end) - timeOf(begin)).count();
+  *milliseconds = std::chrono::duration<float, std::milli>(eventOf(end).time - eventOf(begin).time).count();
   return 0;
 }
 
 api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
-                           unsigned blockY, unsigned blockZ, unsigned, api::Stream, void **p, void **) {
+                           unsigned blockY, unsigned blockZ, unsigned, api::Stream stream, void **p, void **) {
   if (gridY != 1 || gridZ != 1 || blockY != 1 || blockZ != 1 || gridX == 0 || blockX == 0 || blockX > 1024)
     return InvalidValue;
   {
@@ -288,16 +419,24 @@ api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned grid
   if (fake.launchResult)
     return fake.launchResult;
   const Kernel &kernel = *reinterpret_cast<const Kernel *>(function);
-  const auto *offsets = static_cast<const uint32_t *>(host(argument<api::Pointer>(p, 2)));
-  const auto *rows = static_cast<const uint64_t *>(host(argument<api::Pointer>(p, 3)));
-  if (kernel.isPush)
-    reinterpret_cast<faro_abi_push_fn>(kernel.entry)(host(argument<api::Pointer>(p, 0)), argument<int64_t>(p, 1),
-                                                     offsets, rows, argument<int64_t>(p, 4), argument<int64_t>(p, 5));
+  const auto pointer = [p](int index) { return argument<api::Pointer>(p, index); };
+  const auto number = [p](int index) { return argument<int64_t>(p, index); };
+  if (kernel.isPlan)
+    streamOf(stream).put(
+        [entry = reinterpret_cast<faro_abi_plan_fn>(kernel.entry), area = pointer(0), given = pointer(1),
+         tokens = pointer(2), many = number(3)] {
+          entry(static_cast<const faro_abi_plan_area *>(host(area)), host(given),
+                static_cast<const int64_t *>(host(tokens)), many);
+          return 0;
+        },
+        /*isLaunch=*/true);
+  else if (kernel.isPush)
+    streamOf(stream).put(Launch{kernel, pointer(0), pointer(2), pointer(3), 0, number(1), number(4), number(5)},
+                         /*isLaunch=*/true);
   else
-    reinterpret_cast<faro_abi_pull_fn>(kernel.entry)(host(argument<api::Pointer>(p, 0)), argument<int64_t>(p, 1),
-                                                     offsets, rows,
-                                                     static_cast<const float *>(host(argument<api::Pointer>(p, 4))),
-                                                     argument<int64_t>(p, 5), argument<int64_t>(p, 6));
+    streamOf(stream).put(
+        Launch{kernel, pointer(0), pointer(2), pointer(3), pointer(4), number(1), number(5), number(6)},
+        /*isLaunch=*/true);
   return 0;
 }
 }

@@ -1,5 +1,9 @@
-// A stand-in for NVIDIA's driver on machines without one: a library with its functions, over host memory. Streams do
-// their work at once, and kernels are functions of the test. What a test wants to go wrong goes wrong.
+// A stand-in for NVIDIA's driver on machines without one: a library with its functions, over host memory. Kernels are
+// functions of the test, or the CPU's kernels of the module. What a test wants to go wrong goes wrong. A kernel that is
+// given memory which a device could not reach fails.
+//
+//   FAKE_CUDA_LAG=N        work is done late: FakeStream.h
+//   FAKE_CUDA_STRICT=1     addresses of the device are none of the host's
 #pragma once
 
 #include <cstddef>
@@ -13,14 +17,14 @@ struct FakeCuda {
   int initResult = 0;
   // What goes wrong.
   size_t memory = size_t(1) << 30; ///< bytes; more is CUDA_ERROR_OUT_OF_MEMORY
-  int loadResult = 0, launchResult = 0, waitResult = 0;
+  int loadResult = 0, launchResult = 0, waitResult = 0, registerResult = 0;
   const char *loadLog = "";
   const char *missingKernel = nullptr;
   // What it is told.
   void (*push)(const void *, int64_t, const uint32_t *, const uint64_t *, int64_t, int64_t) = nullptr;
   void (*pull)(void *, int64_t, const uint32_t *, const uint64_t *, const float *, int64_t, int64_t) = nullptr;
   // What it saw.
-  size_t allocated = 0; ///< bytes that are not freed
+  size_t allocated = 0, registered = 0; ///< bytes that are not freed; and of the host's memory
   int contexts = 0, streams = 0, events = 0, modules = 0;
   const void *image = nullptr;
   unsigned blocks = 0, threads = 0;

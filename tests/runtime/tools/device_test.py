@@ -1,37 +1,19 @@
 """Rows on a CUDA device, behind a driver over host memory (tests/runtime/device): all but the device itself."""
 
-import os
-import subprocess
+import itertools
 import unittest
 
-from harness import FAROC, RunTest, Spec
-
-DRIVER = os.environ["FAKE_CUDA"]
+from harness import DeviceTest, Spec
 
 
-class Device(RunTest):
-    def setUp(self):
-        super().setUp()
-        self.environment["FARO_CUDA_DRIVER"] = DRIVER
-
-    def compile_for_devices(self, spec, name="moe"):
-        path = self.folder / (name + ".so")
-        # Text is enough: the driver does not look at it, and no toolkit is needed.
-        subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "--target=cpu,cuda:sm_80,cuda:sm_90", "-o", str(path)],
-                       check=True, timeout=120, env=dict(self.environment, FARO_PTXAS="none"), stderr=subprocess.DEVNULL)
-        return path
-
-    def check_verified(self, result, words="0 differences"):
-        self.assertEqual(result.status, 0, result)
-        self.assertIn("verified: ", result.out)
-        self.assertIn(words, result.out)
-
+class Device(DeviceTest):
     def test_threads_and_processes_share_a_device(self):
         module = self.compile_for_devices(Spec("bf16", 96, 4, 16, align=8))
-        for transport in ("local", "ucx"):
-            with self.subTest(transport):
+        # Once with a device that is late, and whose addresses are none of the host's.
+        for transport, late in itertools.product(("local", "ucx"), ({}, {"FAKE_CUDA_LAG": "3", "FAKE_CUDA_STRICT": "1"})):
+            with self.subTest(transport=transport, late=late):
                 self.check_verified(self.run_faro(module, "--device", "cuda", "--ranks", 4, "--tokens", 50, "--repeat", 3,
-                                                  "--verify", "--transport", transport))
+                                                  "--verify", "--transport", transport, environment=late))
 
     def test_outputs_of_experts_are_read_where_they_are(self):
         module = self.compile_for_devices(Spec("f16", 64, 2, 8))
@@ -92,9 +74,6 @@ class Device(RunTest):
             self.assertEqual(result.status, 2, result)
             self.assertIn("--device: '%s' is none of" % device, result.err)
             self.assertIn("cuda:N", result.err)
-        result = run(module, "--device", "cuda", "--nodes", 2)
-        self.assertEqual(result.status, 2, result)
-        self.assertIn("--device cuda is for one node", result.err)
 
 
 if __name__ == "__main__":

@@ -66,8 +66,8 @@ static const faro_abi_schedule combineSchedule = {"combine", FARO_ABI_DIRECT, 0,
   {FARO_ABI_F32, 0, 4, 16, 16},                                                                                        \
       {{FARO_ABI_KEY_EXPERT, FARO_ABI_KEY_SOURCE, FARO_ABI_KEY_TOKEN, FARO_ABI_KEY_CHOICE}, 1},                        \
       {2, 4, FARO_ABI_PLACEMENT_BLOCK, 0, 0}, (uint64_t)1 << 40
-static const faro_abi_program programs[2] = {{"dispatch", FARO_ABI_DISPATCH, 1, SHAPE, &dispatchSchedule},
-                                             {"combine", FARO_ABI_COMBINE, 1, SHAPE, &combineSchedule}};
+static const faro_abi_program programs[2] = {{"dispatch", FARO_ABI_DISPATCH, 1, SHAPE, &dispatchSchedule, 0},
+                                             {"combine", FARO_ABI_COMBINE, 1, SHAPE, &combineSchedule, 0}};
 static const faro_abi_kernel kernels[2] = {{"push", (void (*)(void))push}, {"pull", (void (*)(void))pull}};
 static const faro_abi_kernel_set set = {"plain C", FARO_ABI_CPU_X86_64, 2, kernels};
 

@@ -156,3 +156,24 @@ class RunTest(unittest.TestCase):
         folder = self.folder / output
         if folder.is_dir():
             self.assertEqual(list(folder.iterdir()), [], "files were left")
+
+
+class DeviceTest(RunTest):
+    """With rows on a CUDA device, behind a driver over host memory (tests/runtime/device)."""
+
+    def setUp(self):
+        super().setUp()
+        self.environment["FARO_CUDA_DRIVER"] = os.environ["FAKE_CUDA"]
+
+    def compile_for_devices(self, spec, name="moe"):
+        path = self.folder / (name + ".so")
+        # Text is enough: the driver does not look at it, and no toolkit is needed.
+        subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "--target=cpu,cuda:sm_80,cuda:sm_90", "-o", str(path)],
+                       check=True, timeout=120 * PATIENCE, env=dict(self.environment, FARO_PTXAS="none"),
+                       stderr=subprocess.DEVNULL)
+        return path
+
+    def check_verified(self, result, words="0 differences"):
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("verified: ", result.out)
+        self.assertIn(words, result.out)

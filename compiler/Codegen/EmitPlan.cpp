@@ -1,0 +1,121 @@
+// xfer-emit-plan: writes the kernels that plan a dispatch's batches on a device, for dispatches on one node whose rows
+// are ordered by expert, source, token. Another order keeps the host's planner.
+#include "compiler/Codegen/EmitPlan.h"
+
+#include "compiler/Codegen/Passes.h"
+#include "compiler/Codegen/ProgramRow.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <cstddef>
+
+namespace faro::compiler {
+
+using namespace mlir;
+
+#define AREA(field) offsetof(faro_abi_plan_area, field)
+
+void PlanBuilder::when(Value condition, const Then &then, const Then &otherwise) {
+  auto op = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/bool(otherwise));
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(op.thenBlock());
+  then();
+  if (!otherwise)
+    return;
+  builder.setInsertionPointToStart(op.elseBlock());
+  otherwise();
+}
+
+Value PlanBuilder::usedTokens() {
+  Value word = function.getArgument(2), all = number(), zero = constant(0);
+  Value isGiven = is(xfer::CastOp::create(builder, loc, i(64), word), Predicate::ne, zero);
+  auto op = scf::IfOp::create(builder, loc, TypeRange{i(64)}, isGiven, /*withElseRegion=*/true);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointToStart(op.thenBlock());
+  scf::YieldOp::create(builder, loc, most(least(element64(word, zero), all), zero));
+  builder.setInsertionPointToStart(op.elseBlock());
+  scf::YieldOp::create(builder, loc, all);
+  return op.getResult(0);
+}
+
+PlanBuilder::Verdict PlanBuilder::verdict() {
+  Value zero = constant(0), rows = array(AREA(rows)), capacity = field(AREA(capacity));
+  Value broken = element64(array(AREA(status)), constant(FARO_ABI_PLAN_BROKEN));
+  ValueRange over = fold(zero, field(AREA(ranks)), {zero, zero}, [&](Value rank, ValueRange found) {
+    Value has = element64(rows, rank);
+    Value isFull = is(has, Predicate::ugt, capacity), first = both(isFull, is(found[0], Predicate::eq, zero));
+    return SmallVector<Value>{select(first, add(rank, 1), found[0]), select(first, has, found[1])};
+  });
+  return {is(arith::OrIOp::create(builder, loc, over[0], broken), Predicate::ne, zero), over[0], over[1]};
+}
+
+namespace {
+
+using Emitter = void (*)(PlanBuilder &);
+constexpr Emitter Emitters[] = {emitPlanCount, emitPlanScan, emitPlanMeet, emitPlanOffsets,
+                                emitPlanPlace, emitPlanPad,  emitPlanWeigh};
+static_assert(std::size(Emitters) == std::size(PlanKernelNames));
+
+class EmitPlanPass : public PassWrapper<EmitPlanPass, OperationPass<ModuleOp>> {
+public:
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(EmitPlanPass)
+  StringRef getArgument() const final { return "xfer-emit-plan"; }
+  StringRef getDescription() const final { return "write the kernels that plan a dispatch on a device"; }
+  void getDependentDialects(DialectRegistry &registry) const final {
+    registry.insert<arith::ArithDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect, scf::SCFDialect,
+                    xfer::XferDialect>();
+  }
+
+  void runOnOperation() final {
+    for (xfer::ProgramOp program : getOperation().getOps<xfer::ProgramOp>())
+      if (!program.getOf() && isPlannable(program) && failed(emitFor(program)))
+        return signalPassFailure();
+  }
+
+private:
+  static bool isPlannable(xfer::ProgramOp program) {
+    using layout::Key;
+    const layout::Layout layout = program.getRowsType().getLayout().toLayout();
+    constexpr std::array<Key, 4> Order{Key::Expert, Key::Source, Key::Token, Key::Choice};
+    return program.getShuffle() == xfer::Shuffle::Dispatch && program.getPath() == ir::Path::Direct &&
+           std::ranges::equal(layout.order.keys(), Order);
+  }
+
+  LogicalResult emitFor(xfer::ProgramOp program) {
+    FailureOr<faro_abi_row> row = rowOf(program);
+    auto kernels = getOperation().lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
+    if (failed(row) || !kernels)
+      return failure();
+    const ir::RoutesType routes = program.getRoutesType();
+    const PlanShape shape{int64_t(routes.getTopk()), int64_t(routes.getPlacement().experts()),
+                          int64_t(program.getRowsType().getLayout().toLayout().align), int64_t(row->stride)};
+    OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
+    Type addr = xfer::AddrType::get(&getContext()), i64 = builder.getI64Type();
+    for (const auto &[suffix, emit] : llvm::zip(PlanKernelNames, Emitters)) {
+      const std::string name = (program.getSymName() + "_" + suffix).str();
+      if (kernels.lookupSymbol(name) || (emit == emitPlanPad && shape.align == 1))
+        continue;
+      OpBuilder::InsertionGuard guard(builder);
+      auto function =
+          func::FuncOp::create(builder, program.getLoc(), name, builder.getFunctionType({addr, addr, addr, i64}, {}));
+      function->setAttr(xfer::XferDialect::KernelAttrName, builder.getUnitAttr());
+      // Nobody writes the area or what is given meanwhile: CUDA takes the read-only path for such loads.
+      for (unsigned argument : {0u, 1u})
+        for (StringRef attribute : {LLVM::LLVMDialect::getNoAliasAttrName(), LLVM::LLVMDialect::getReadonlyAttrName()})
+          function.setArgAttr(argument, attribute, builder.getUnitAttr());
+      builder.setInsertionPointToStart(function.addEntryBlock());
+      PlanBuilder kernel(builder, function, shape);
+      emit(kernel);
+      func::ReturnOp::create(builder, program.getLoc());
+    }
+    return success();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createEmitPlanPass() { return std::make_unique<EmitPlanPass>(); }
+
+} // namespace faro::compiler

@@ -1,0 +1,183 @@
+// Plan kernels before and at the ranks' meeting: counts, prefix sums, signals, first rows.
+#include "compiler/Codegen/EmitPlan.h"
+
+#include <cstddef>
+
+namespace faro::compiler {
+
+using namespace mlir;
+
+#define AREA(field) offsetof(faro_abi_plan_area, field)
+
+//   for each chunk of tokens                             blocks
+//     for each expert, and for all of them together      threads
+//       counts[chunk][expert] = choices in the chunk that name it
+//       faults[chunk]         = the first that names none         by the last thread alone
+void emitPlanCount(PlanBuilder &k) {
+  const int64_t E = k.shape.experts, K = k.shape.topk, tokens = k.shape.chunkTokens();
+  Value used = k.usedTokens(), chunks = k.chunks(), counts = k.array(AREA(counts)), faults = k.array(AREA(faults));
+  k.overBlocks(k.constant(0), chunks, [&](Value chunk) {
+    Value begin = k.mul(chunk, tokens), end = k.least(k.add(begin, tokens), used);
+    k.overThreads(E + 1, 1, [&](Value expert) {
+      Value isAll = k.is(expert, PlanBuilder::Predicate::eq, k.constant(E));
+      Value zero = k.constant(0);
+      Value firstItem = k.mul(begin, K), endItem = k.mul(end, K);
+      ValueRange found = k.fold(firstItem, endItem, {zero, zero}, [&](Value at, ValueRange values) {
+        Value choice = k.element64(k.given(), at);
+        Value valid = k.is(choice, PlanBuilder::Predicate::ult, k.constant(E));
+        Value named = k.is(choice, PlanBuilder::Predicate::eq, expert);
+        Value outside = k.is(choice, PlanBuilder::Predicate::uge, k.constant(E));
+        Value wrong = k.both(outside, k.is(choice, PlanBuilder::Predicate::ne, k.constant(-1)));
+        Value first = k.both(wrong, k.is(values[1], PlanBuilder::Predicate::eq, zero));
+        return SmallVector<Value>{k.add(values[0], k.asNumber(k.select(isAll, valid, named))),
+                                  k.select(first, k.add(at, 1), values[1])};
+      });
+      k.set32(found[0], counts, k.add(k.mul(chunk, E + 1), expert));
+      k.when(isAll, [&] { k.set64(found[1], faults, chunk); });
+    });
+  });
+}
+
+//   for each expert, and for all of them together        threads
+//     counts[chunk][expert] = those of the chunks before
+//     board of every rank [this rank][expert] = those of all chunks
+// Several chunks at a time: their counts are asked for before any is stored.
+void emitPlanScan(PlanBuilder &k) {
+  constexpr int64_t Group = FARO_ABI_PLAN_CHUNKS;
+  const int64_t E = k.shape.experts;
+  Value chunks = k.chunks(), counts = k.array(AREA(counts)), faults = k.array(AREA(faults)),
+        boards = k.array(AREA(boards)), status = k.array(AREA(status)), rank = k.field(AREA(rank)),
+        ranks = k.field(AREA(ranks)), zero = k.constant(0);
+  Value row = k.mul(rank, E), groups = k.div(k.add(chunks, Group - 1), Group);
+  // Chunk `i` of a group, and its value: behind the last chunk are those of another batch, or none.
+  const auto ofChunk = [&](Value group, int64_t i, auto load) -> Value {
+    Value chunk = k.add(k.mul(group, Group), i), isThere = k.is(chunk, PlanBuilder::Predicate::ult, chunks);
+    return k.select(isThere, load(chunk), zero);
+  };
+  k.overBlocks(zero, k.constant(1), [&](Value) {
+    k.overThreads(E + 1, 1, [&](Value expert) {
+      Value total = k.fold(zero, groups, zero, [&](Value group, ValueRange before) {
+        SmallVector<Value> places, found;
+        for (int64_t i = 0; i < Group; ++i)
+          found.push_back(ofChunk(group, i, [&](Value chunk) {
+            places.push_back(k.add(k.mul(chunk, E + 1), expert));
+            return k.elementU32(counts, places.back());
+          }));
+        Value sum = before[0];
+        for (const auto &[place, count] : llvm::zip(places, found)) {
+          k.set32(sum, counts, place);
+          sum = k.add(sum, count);
+        }
+        return SmallVector<Value>{sum};
+      })[0];
+      k.when(
+          k.is(expert, PlanBuilder::Predicate::ult, k.constant(E)),
+          [&] {
+            Value at = k.add(row, expert);
+            k.loop(zero, ranks, [&](Value peer) { k.set32(total, k.elementAddr(boards, peer), at); });
+          },
+          [&] {
+            Value first = k.fold(zero, groups, zero, [&](Value group, ValueRange before) {
+              SmallVector<Value> found{before[0]};
+              for (int64_t i = 0; i < Group; ++i)
+                found.push_back(ofChunk(group, i, [&](Value chunk) { return k.element64(faults, chunk); }));
+              Value fault = found.back();
+              for (Value earlier : llvm::reverse(ArrayRef(found).drop_back()))
+                fault = k.select(k.is(earlier, PlanBuilder::Predicate::ne, zero), earlier, fault);
+              return SmallVector<Value>{fault};
+            })[0];
+            Value known = k.element64(status, k.constant(FARO_ABI_PLAN_FAULT));
+            Value fault = k.select(k.is(known, PlanBuilder::Predicate::eq, zero), first, known);
+            k.set64(fault, status, k.constant(FARO_ABI_PLAN_FAULT));
+          });
+    });
+  });
+}
+
+//   for each rank: sent = sent + 1; its word for me = sent          threads; all are told before anybody waits
+//   for each rank: until its word in mine is >= sent, or it is late
+//
+// Words count up, so that a peer that is one meeting ahead is there, too. A rank that has waited in vain tells nobody
+// anything any more: what it did not move is missing elsewhere, and the others find out the same way.
+void emitPlanMeet(PlanBuilder &k) {
+  OpBuilder &b = k.builder;
+  Value rank = k.field(AREA(rank)), ranks = k.field(AREA(ranks)), signals = k.array(AREA(signals)),
+        sent = k.array(AREA(sent)), status = k.array(AREA(status)), timeout = k.field(AREA(timeout)),
+        zero = k.constant(0);
+  Value first = k.mul(k.number(), ranks); // of the meeting's words
+  Value whole = k.is(k.element64(status, k.constant(FARO_ABI_PLAN_BROKEN)), PlanBuilder::Predicate::eq, zero);
+  Value mine = k.elementAddr(signals, rank);
+  k.overBlocks(zero, k.constant(1), [&](Value) {
+    k.overThreads(ranks, [&](Value peer) {
+      k.when(whole, [&] {
+        Value mark = k.add(first, peer), word = k.add(k.element64(sent, mark), 1);
+        k.set64(word, sent, mark);
+        Value theirs = k.elementAddr(signals, peer), at = k.mul(k.add(first, rank), 8);
+        xfer::SignalOp::create(b, k.loc, word, theirs, at);
+      });
+    });
+    k.overThreads(ranks, [&](Value peer) {
+      k.when(whole, [&] {
+        Value word = k.element64(sent, k.add(first, peer)), at = k.mul(k.add(first, peer), 8);
+        Value begin = xfer::ClockOp::create(b, k.loc);
+        auto wait = scf::WhileOp::create(
+            b, k.loc, TypeRange{b.getI1Type()}, ValueRange(),
+            [&](OpBuilder &, Location, ValueRange) {
+              Value there = k.is(xfer::PollOp::create(b, k.loc, mine, at), PlanBuilder::Predicate::uge, word);
+              Value waited = k.sub(xfer::ClockOp::create(b, k.loc), begin);
+              Value patient = k.is(waited, PlanBuilder::Predicate::ult, timeout);
+              Value missing = k.is(k.asNumber(there), PlanBuilder::Predicate::eq, zero);
+              scf::ConditionOp::create(b, k.loc, k.both(missing, patient), there);
+            },
+            [&](OpBuilder &, Location, ValueRange) { scf::YieldOp::create(b, k.loc); });
+        k.when(
+            wait.getResult(0), [] {},
+            [&] {
+              Value why = k.add(k.number(), 1), who = k.add(peer, FARO_ABI_PLAN_STATUS), one = k.constant(1);
+              k.set64(why, status, who);
+              k.set64(one, status, k.constant(FARO_ABI_PLAN_BROKEN));
+            });
+      });
+    });
+  });
+}
+
+//   for each expert                                       blocks and threads
+//     starts = aligned items of the experts before it on its rank
+//     bases  = starts + items of the ranks before this one
+// Every rank finds this for all experts: it stores rows everywhere.
+void emitPlanOffsets(PlanBuilder &k) {
+  constexpr int64_t Group = 32; // experts a block: they wait for memory side by side, on several multiprocessors
+  const int64_t E = k.shape.experts;
+  Value rank = k.field(AREA(rank)), ranks = k.field(AREA(ranks)), owners = k.array(AREA(owner)),
+        expertsBy = k.array(AREA(experts_by)), positions = k.array(AREA(position)),
+        firsts = k.array(AREA(first_of_rank)), starts = k.array(AREA(starts)), totals = k.array(AREA(totals)),
+        bases = k.array(AREA(bases)), rows = k.array(AREA(rows)), zero = k.constant(0);
+  Value board = k.elementAddr(k.array(AREA(boards)), rank);
+  const auto items = [&](Value begin, Value end, Value expert, Value init) -> Value {
+    return k.fold(begin, end, init, [&](Value source, ValueRange sum) {
+      return SmallVector<Value>{k.add(sum[0], k.elementU32(board, k.add(k.mul(source, E), expert)))};
+    })[0];
+  };
+  k.overBlocks(zero, k.constant((E + Group - 1) / Group), [&](Value group) {
+    k.overThreads(Group, 1, [&](Value thread) {
+      Value expert = k.add(k.mul(group, Group), thread);
+      k.when(k.is(expert, PlanBuilder::Predicate::ult, k.constant(E)), [&] {
+        Value owner = k.elementU32(owners, expert), position = k.elementU32(positions, expert);
+        Value start = k.fold(k.elementU32(firsts, owner), position, zero, [&](Value at, ValueRange sum) {
+          Value other = k.elementU32(expertsBy, at);
+          return SmallVector<Value>{k.add(sum[0], k.aligned(items(zero, ranks, other, zero)))};
+        })[0];
+        Value before = items(zero, rank, expert, zero), total = items(rank, ranks, expert, before);
+        k.set64(start, starts, expert);
+        k.set64(total, totals, expert);
+        k.set64(k.add(start, before), bases, expert);
+        Value next = k.add(position, 1);
+        k.when(k.is(next, PlanBuilder::Predicate::eq, k.elementU32(firsts, k.add(owner, 1))),
+               [&] { k.set64(k.add(start, k.aligned(total)), rows, owner); });
+      });
+    });
+  });
+}
+
+} // namespace faro::compiler

@@ -1,0 +1,44 @@
+#include "runtime/device/cuda/PinnedSlots.h"
+
+#include <fmt/format.h>
+
+namespace faro::cuda {
+
+namespace {
+
+class PinnedMemory final : public SlotPin {
+public:
+  PinnedMemory(std::shared_ptr<const Device> device, void *memory, api::Pointer there)
+      : SlotPin(there), device(std::move(device)), memory(memory) {}
+  ~PinnedMemory() override {
+    if (device->makeCurrent())
+      (void)device->driver().memHostUnregister(memory);
+  }
+
+private:
+  std::shared_ptr<const Device> device;
+  void *memory;
+};
+
+} // namespace
+
+SlotPinner pinSlotsFor(std::shared_ptr<const Device> device) {
+  return [device = std::move(device)](std::byte *memory, uint64_t bytes) -> Expected<std::unique_ptr<SlotPin>> {
+    FARO_RETURN_IF_ERROR(device->makeCurrent());
+    const Driver &cuda = device->driver();
+    // Portable: whoever makes another context current meanwhile (a framework in the same process) may release it.
+    FARO_RETURN_IF_ERROR(
+        cuda.check(cuda.memHostRegister(memory, bytes, api::HostRegisterPortable | api::HostRegisterDeviceMap),
+                   fmt::format("cuMemHostRegister of {} bytes for {}", bytes, device->name())));
+    api::Pointer there = 0;
+    const Status mapped =
+        cuda.check(cuda.memHostGetDevicePointer(&there, memory, /*flags=*/0), "cuMemHostGetDevicePointer");
+    if (!mapped) {
+      (void)cuda.memHostUnregister(memory);
+      return mapped;
+    }
+    return std::unique_ptr<SlotPin>(std::make_unique<PinnedMemory>(device, memory, there));
+  };
+}
+
+} // namespace faro::cuda

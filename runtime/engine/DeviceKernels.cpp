@@ -1,0 +1,155 @@
+// Kernels on the session's CUDA device, in its stream. There is one list of each kind on the device, though many
+// launches may be in the stream: an upload is in the stream too, behind the launches that read the list before, and the
+// driver has taken the host's copy when the call returns.
+#include "runtime/device/cuda/SessionDevice.h"
+#include "runtime/engine/RowKernels.h"
+#include "runtime/engine/RunContext.h"
+
+namespace faro {
+
+namespace {
+
+using cuda::SessionDevice;
+using cuda::api::Pointer;
+
+Pointer onDevice(const void *address) { return reinterpret_cast<uintptr_t>(address); }
+
+class DeviceKernels final : public RowKernels {
+public:
+  explicit DeviceKernels(const RunContext &run) : run(run), device(*run.parts.device) {}
+
+  Status push(uint32_t kernel, const void *source, int64_t stride, std::span<const uint32_t> offsets,
+              std::span<const uint64_t> to) override {
+    const int64_t rows = int64_t(offsets.size()) - 1;
+    if (rows == 0 || offsets.front() == offsets.back())
+      return Status::ok();
+    FARO_RETURN_IF_ERROR(start());
+    auto counts = device.upload(SessionDevice::Offsets, offsets.data(), offsets.size_bytes());
+    if (!counts)
+      return counts.status();
+    auto destinations = upload(SessionDevice::Addresses, to, offsets[0]);
+    if (!destinations)
+      return destinations.status();
+    return device.kernels->push(kernel, *device.stream, gridFor(rows), onDevice(source), stride, *counts, *destinations,
+                                0, rows);
+  }
+
+  /// A launch for runs that lie in a raster, as a batch's tokens do: those between them go nowhere.
+  Status copy(uint32_t kernel, std::span<const SourceRun> sources, std::span<const uint64_t> to) override {
+    while (!sources.empty()) {
+      const SourceRun &first = sources.front();
+      offsets.assign(1, 0);
+      uint32_t rows = 0; // copied so far
+      size_t taken = 0;
+      for (; taken < sources.size(); ++taken) {
+        const SourceRun &next = sources[taken];
+        const int64_t between = next.first - first.first, at = next.stride > 0 ? between / next.stride : 0;
+        constexpr int64_t FarAway = 4096; // an entry costs less than a launch
+        if (taken > 0 && (next.stride != first.stride || between != at * next.stride ||
+                          at < int64_t(offsets.size()) - 1 || at > int64_t(offsets.size()) + FarAway))
+          break;
+        offsets.resize(size_t(at) + 1, rows);
+        for (uint32_t i = 0; i < next.rows; ++i)
+          offsets.push_back(++rows);
+      }
+      FARO_RETURN_IF_ERROR(push(kernel, first.first, first.stride, offsets, to.first(rows)));
+      to = to.subspan(rows);
+      sources = sources.subspan(taken);
+    }
+    return Status::ok();
+  }
+
+  Status pull(uint32_t kernel, void *out, int64_t stride, std::span<const uint32_t> offsets,
+              std::span<const uint64_t> rows, std::span<const float> weights) override {
+    const int64_t sums = int64_t(offsets.size()) - 1;
+    if (sums == 0)
+      return Status::ok();
+    FARO_RETURN_IF_ERROR(start());
+    auto counts = device.upload(SessionDevice::Offsets, offsets.data(), offsets.size_bytes());
+    if (!counts)
+      return counts.status();
+    auto addresses = upload(SessionDevice::Addresses, rows, offsets[0]);
+    if (!addresses)
+      return addresses.status();
+    auto factors = upload(SessionDevice::Weights, weights, offsets[0]);
+    if (!factors)
+      return factors.status();
+    return device.kernels->pull(kernel, *device.stream, gridFor(sums), onDevice(out), stride, *counts, *addresses,
+                                *factors, 0, sums);
+  }
+
+  Status zero(void *to, uint64_t bytes) override {
+    FARO_RETURN_IF_ERROR(start());
+    return device.stream->zero(onDevice(to), bytes);
+  }
+
+  void noteLaunch() override { launched = true; }
+
+  Expected<std::byte *> scratchRows(uint64_t bytes) override {
+    FARO_RETURN_IF_ERROR(start());
+    auto room = device.room(SessionDevice::ScratchRows, bytes);
+    return room ? Expected<std::byte *>(reinterpret_cast<std::byte *>(uintptr_t(*room))) : room.status();
+  }
+
+  /// Twice what a large device has under way at a time: 132 multiprocessors with four rows of 14 KiB each.
+  uint64_t grainBytes() const override { return 16 << 20; }
+
+  Expected<uint64_t> mark() override {
+    if (!launched)
+      return uint64_t(0);
+    launched = false;
+    auto set = device.marks.set(*device.stream);
+    if (set)
+      last = *set;
+    return set;
+  }
+
+  Expected<bool> passed(uint64_t mark) override {
+    if (mark <= reached)
+      return true;
+    FARO_RETURN_IF_ERROR(device.device->makeCurrent());
+    auto over = device.marks.passed(mark);
+    if (over && *over)
+      reached = mark;
+    return over;
+  }
+
+  void drain() override {
+    if ((!launched && last == reached) || !device.device->makeCurrent())
+      return;
+    (void)device.stream->wait();
+    device.marks.passedAll();
+    launched = false;
+    reached = last;
+  }
+
+private:
+  /// Before anything is put into the stream. Some of it is there when the rest fails.
+  Status start() {
+    launched = true;
+    return device.device->makeCurrent();
+  }
+
+  cuda::Grid gridFor(int64_t rows) const {
+    return cuda::Grid::of(uint64_t(rows), run.program->row.bytes, device.multiprocessors,
+                          device.device->multiprocessors());
+  }
+
+  /// A list as a kernel takes it, which counts from the first entry of all.
+  template <typename T> Expected<Pointer> upload(SessionDevice::List list, std::span<const T> values, uint32_t first) {
+    auto there = device.upload(list, values.data(), values.size_bytes());
+    return there ? Expected<Pointer>(*there - first * sizeof(T)) : there;
+  }
+
+  const RunContext &run;
+  SessionDevice &device;
+  std::vector<uint32_t> offsets;
+  bool launched = false; ///< something, since the last mark
+  uint64_t last = 0, reached = 0;
+};
+
+} // namespace
+
+std::unique_ptr<RowKernels> kernelsOnDevice(const RunContext &run) { return std::make_unique<DeviceKernels>(run); }
+
+} // namespace faro

@@ -1,0 +1,70 @@
+// Kernels that are functions of this process: done when they return.
+#include "runtime/engine/RowKernels.h"
+#include "runtime/engine/RunContext.h"
+
+#include <cstring>
+
+namespace faro {
+
+namespace {
+
+/// A list as a kernel takes it, which counts from the first entry of all.
+template <typename T> const T *origin(std::span<const T> list, uint32_t first) {
+  return reinterpret_cast<const T *>(reinterpret_cast<uintptr_t>(list.data()) - first * sizeof(T));
+}
+
+class HostKernels final : public RowKernels {
+public:
+  explicit HostKernels(const RunContext &run) : run(run) {}
+
+  Status push(uint32_t kernel, const void *source, int64_t stride, std::span<const uint32_t> offsets,
+              std::span<const uint64_t> to) override {
+    run.kernel<faro_abi_push_fn>(kernel)(source, stride, offsets.data(), origin(to, offsets[0]), 0,
+                                         int64_t(offsets.size()) - 1);
+    return Status::ok();
+  }
+
+  Status copy(uint32_t kernel, std::span<const SourceRun> sources, std::span<const uint64_t> to) override {
+    for (const SourceRun &source : sources) {
+      while (iota.size() <= source.rows)
+        iota.push_back(uint32_t(iota.size()));
+      run.kernel<faro_abi_push_fn>(kernel)(source.first, source.stride, iota.data(), to.data(), 0, source.rows);
+      to = to.subspan(source.rows);
+    }
+    return Status::ok();
+  }
+
+  Status pull(uint32_t kernel, void *out, int64_t stride, std::span<const uint32_t> offsets,
+              std::span<const uint64_t> rows, std::span<const float> weights) override {
+    run.kernel<faro_abi_pull_fn>(kernel)(out, stride, offsets.data(), origin(rows, offsets[0]),
+                                         origin(weights, offsets[0]), 0, int64_t(offsets.size()) - 1);
+    return Status::ok();
+  }
+
+  Status zero(void *to, uint64_t bytes) override {
+    std::memset(to, 0, bytes);
+    return Status::ok();
+  }
+
+  Expected<std::byte *> scratchRows(uint64_t bytes) override {
+    std::vector<RunScratch::Line> &rows = run.parts.scratch->rows;
+    rows.resize((bytes + sizeof(RunScratch::Line) - 1) / sizeof(RunScratch::Line));
+    return rows.empty() ? nullptr : rows.front().bytes;
+  }
+
+  uint64_t grainBytes() const override { return 256 << 10; }
+
+  Expected<uint64_t> mark() override { return uint64_t(0); }
+  Expected<bool> passed(uint64_t) override { return true; }
+  void drain() override {}
+
+private:
+  const RunContext &run;
+  std::vector<uint32_t> iota; ///< 0, 1, 2 ...
+};
+
+} // namespace
+
+std::unique_ptr<RowKernels> kernelsOnHost(const RunContext &run) { return std::make_unique<HostKernels>(run); }
+
+} // namespace faro

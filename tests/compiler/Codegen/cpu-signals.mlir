@@ -1,0 +1,14 @@
+// RUN: faro-opt %s -scf-forall-to-for -convert-scf-to-cf -xfer-kernels-to-llvm | FileCheck %s
+
+// CHECK-LABEL: llvm.func @signals
+func.func @signals(%a: !xfer.addr, %n: i64) attributes {xfer.kernel} {
+  // Of the whole system.
+  // CHECK: llvm.store %{{.*}}, %{{.*}} atomic release {alignment = 8 : i64} : i64, !llvm.ptr
+  xfer.signal %n, %a[%n]
+  // CHECK: llvm.call_intrinsic "llvm.x86.sse2.pause"()
+  // CHECK: llvm.load %{{.*}} atomic acquire {alignment = 8 : i64} : !llvm.ptr -> i64
+  %m = xfer.poll %a[%n]
+  // CHECK: llvm.call_intrinsic "llvm.readcyclecounter"()
+  %now = xfer.clock
+  return
+}

@@ -1,0 +1,117 @@
+// Streams and events of the stand-in for NVIDIA's driver. Work is done at once; or, with $FAKE_CUDA_LAG=N, not before
+// somebody has waited, or asked N times in vain: what a program does too early is then seen.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace faro::test {
+
+inline int lag() {
+  static const char *given = std::getenv("FAKE_CUDA_LAG");
+  static const int lag = given ? std::atoi(given) : 0;
+  return lag;
+}
+
+constexpr int NotReady = 600; // CUDA_ERROR_NOT_READY
+
+constexpr int CaptureUnsupported = 900, CaptureInvalidated = 901;
+
+using FakeGraph = std::vector<std::function<int()>>;
+/// Of this thread: as long as there are any, it may not allocate.
+inline int &capturing() {
+  static thread_local int streams = 0;
+  return streams;
+}
+
+class FakeStream {
+public:
+  /// `work` returns 0 or an error, which is then that of everything after it.
+  void put(std::function<int()> work, bool isLaunch = false) {
+    const std::lock_guard lock(mutex);
+    if (captured) {
+      spoiled |= !isLaunch;
+      captured->push_back(std::move(work));
+      return;
+    }
+    left.push_back(std::move(work));
+    ++end;
+    if (lag() == 0)
+      run(end);
+  }
+  uint64_t place() {
+    const std::lock_guard lock(mutex);
+    return end;
+  }
+  /// Whether it has come to this place, as somebody asks for the `asked`th time.
+  int query(uint64_t place, int &asked) {
+    const std::lock_guard lock(mutex);
+    if (captured)
+      return spoil();
+    if (done < place && ++asked <= lag())
+      return NotReady;
+    asked = 0;
+    return run(place);
+  }
+  int wait(uint64_t place) {
+    const std::lock_guard lock(mutex);
+    if (captured)
+      return spoil();
+    return run(place);
+  }
+  int asked = 0;
+
+  /// What is put into it goes into `to` instead. Only launches may: a graph of other work would not be what is tested.
+  int beginCapture(FakeGraph *to) {
+    const std::lock_guard lock(mutex);
+    if (captured)
+      return CaptureUnsupported;
+    captured = to;
+    spoiled = false;
+    ++capturing();
+    return 0;
+  }
+  int endCapture(FakeGraph **made) {
+    const std::lock_guard lock(mutex);
+    if (!captured)
+      return CaptureInvalidated;
+    *made = std::exchange(captured, nullptr);
+    --capturing();
+    return spoiled ? CaptureInvalidated : 0;
+  }
+
+private:
+  int spoil() {
+    spoiled = true;
+    return CaptureUnsupported;
+  }
+  int run(uint64_t to) {
+    for (; done < to; ++done) {
+      if (failure == 0)
+        failure = left.front()();
+      left.pop_front();
+    }
+    return failure;
+  }
+  std::mutex mutex;
+  std::deque<std::function<int()>> left;
+  FakeGraph *captured = nullptr;
+  bool spoiled = false;
+  uint64_t done = 0, end = 0;
+  int failure = 0;
+};
+
+struct FakeEvent {
+  std::chrono::steady_clock::time_point time; ///< when the host put it into a stream
+  FakeStream *stream = nullptr;
+  uint64_t place = 0;
+  int asked = 0;
+};
+
+} // namespace faro::test

@@ -1,0 +1,145 @@
+"""Rows on a CUDA device, ranks on several nodes, behind a driver over host memory (tests/runtime/device): slots that kernels
+and the wire take turns at, and kernels that end long after they were launched."""
+
+import itertools
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import FAROC, PATIENCE, DeviceTest, Spec
+from model import random_batch
+from processes_test import children
+
+
+class NodesTest(DeviceTest):
+    def setUp(self):
+        super().setUp()
+        # Work is done when it has been asked for twice in vain, and addresses of the device are none of the host's.
+        self.environment.update(FAKE_CUDA_LAG="2", FAKE_CUDA_STRICT="1")
+
+    def run_verified(self, program, ranks, nodes, *more, transports=("local", "ucx"), **extra):
+        for transport in transports:
+            with self.subTest(transport=transport, nodes=nodes):
+                result = self.run_faro(program, "--device", "cuda", "--ranks", ranks, "--nodes", nodes, "--transport", transport,
+                                       "--verify", *more, **extra)
+                self.check_verified(result)
+                self.assertIn("on %d nodes" % nodes, result.out)
+
+
+class AcrossNodes(NodesTest):
+    def test_nodes_of_one_rank_and_of_several(self):
+        module = self.compile_for_devices(Spec("bf16", 96, 4, 16, align=8))
+        for ranks, nodes in ((2, 2), (4, 2), (8, 4), (5, 3)):
+            self.run_verified(module, ranks, nodes, "--tokens", 120, "--repeat", 3, "--experts-fn", "scale")
+
+    def test_shapes(self):
+        for element, columns, partial in (("bf16", 1, ""), ("f16", 7, "f32"), ("bf16", 257, "f32"), ("f32", 33, ""),
+                                          ("bf16", 2880, ""), ("f32", 2880, "f32"), ("f16", 512, "")):
+            with self.subTest(element=element, columns=columns, partial=partial):
+                module = self.compile_for_devices(Spec(element, columns, 5, 13, align=3, partial=partial))
+                for ranks, nodes, routing in ((4, 2, "zipf:1.2"), (6, 3, "single-node")):
+                    self.run_verified(module, ranks, nodes, "--tokens", 61, "--routing", routing, "--experts-fn", "scale",
+                                      "--repeat", 2)
+
+    def test_no_tokens_and_few(self):
+        module = self.compile_for_devices(Spec("bf16", 40, 2, 6))
+        for tokens in (0, 1, 3):
+            self.run_verified(module, 4, 2, "--tokens", tokens, "--repeat", 2)
+
+    def test_kernels_that_end_at_once_and_late(self):
+        module = self.compile_for_devices(Spec("f32", 200, 4, 16, align=4))
+        for lag in (0, 1, 50):
+            with self.subTest(lag=lag):
+                self.run_verified(module, 4, 2, "--tokens", 300, "--repeat", 2, environment={"FAKE_CUDA_LAG": str(lag)})
+
+    def test_files_are_those_of_the_cpu_whoever_carries_rows(self):
+        # All of the first node's rows come from one of its ranks: others carry some of them.
+        spec = Spec("bf16", 72, 4, 12, align=4, partial="f32")
+        batch = random_batch(random.Random(3), spec, [260, 0, 1, 30], dropped=0.2, special=0.01)
+        module, source = self.compile_for_devices(spec), self.write_input([batch.tensors(r) for r in range(4)])
+        for balancer, transport in itertools.product(("static", "blend"), ("local", "ucx")):
+            found = []
+            for device in ("cpu", "cuda"):
+                out = self.folder / ("%s-%s-%s" % (device, balancer, transport))
+                result = self.run_faro(module, "--device", device, "--ranks", 4, "--nodes", 2, "--transport", transport, "--input",
+                                       source, "--output", out, "--verify", "--experts-fn", "scale",
+                                       environment={"FARO_BALANCER": balancer})
+                self.check_verified(result)
+                found.append([(out / ("rank%d.safetensors" % r)).read_bytes() for r in range(4)])
+                left = re.search(r"(\d+) rows? left by another rank", result.out)
+                self.assertEqual(int(left.group(1)) > 0, balancer == "blend", result.out)
+            self.assertEqual(found[0], found[1])
+
+
+class EditedSchedules(NodesTest):
+    """Slots of other sizes and numbers than the compiler's."""
+
+    def schedule(self, spec):
+        return subprocess.run([FAROC, str(self.write_spec(spec)), "--compile-to=xfer"], check=True, text=True,
+                              capture_output=True, timeout=120 * PATIENCE, env=self.environment).stdout
+
+    def check_edited(self, *edits, columns=1000):
+        text = self.schedule(Spec("bf16", columns, 4, 8))
+        for pattern, replacement in edits:
+            self.assertRegex(text, pattern)
+            text = re.sub(pattern, replacement, text)
+        self.run_verified(self.compile_for_devices(text, "edited"), 4, 2, "--tokens", 70, "--repeat", 2)
+
+    def test_one_slot(self):
+        self.check_edited((r"slots\(\d+\)", "slots(1)"))
+
+    def test_slots_of_one_row(self):
+        # 2000 bytes and their header fit 2304.
+        self.check_edited((r"bytes\(\d+\)", "bytes(2304)"))
+
+    def test_slots_of_one_row_and_only_one_slot(self):
+        self.check_edited((r"bytes\(\d+\)", "bytes(2304)"), (r"slots\(\d+\)", "slots(1)"))
+
+    def test_slots_smaller_than_a_row(self):
+        """A row takes several slots."""
+        self.check_edited((r"bytes\(\d+\)", "bytes(512)"), (r"slots\(\d+\)", "slots(9)"))
+
+    def test_rows_by_reference_are_copied(self):
+        """The wire cannot read them where they lie; slots that were made for heads alone hold them all the same."""
+        refer = (r"by\(\w+\)", "by(reference)")
+        self.check_edited(refer, (r'(?s)("tx" slots\()\d+(\) bytes\()\d+(.*gather)', r"\g<1>3\g<2>256\g<3>"))
+        self.check_edited(refer, columns=1001)
+        self.check_edited(refer, (r"slots\(\d+\)", "slots(9)"), (r"bytes\(\d+\)", "bytes(512)"))
+
+
+class Deaths(DeviceTest):
+    def begin(self, *more, lag, **settings):
+        module = self.compile_for_devices(Spec("bf16", 64, 2, 8))
+        process = self.start(module, "--device", "cuda", "--ranks", 4, "--nodes", 2, "--tokens", 50, "--repeat", 1000000, "--output",
+                             self.folder / "out", *more, environment=dict(settings, FAKE_CUDA_LAG=str(lag)))
+        self.addCleanup(lambda: process.poll() is None and process.kill())
+        return process, time.monotonic()
+
+    def test_a_killed_rank_is_named(self):
+        for lag in (0, 20):
+            with self.subTest(lag=lag):
+                process, _ = self.begin(lag=lag)
+                time.sleep(1.5 * PATIENCE)
+                ranks = sorted(children(process.pid))
+                self.assertEqual(len(ranks), 4)
+                began = time.monotonic()
+                os.kill(ranks[2], signal.SIGKILL)
+                self.check_refused(self.finish(process, began, 15), "rank 2", "SIGKILL")
+                self.assertEqual([pid for pid in ranks if os.path.exists("/proc/%d" % pid)], [])
+
+    def test_a_device_that_does_not_answer_is_an_error(self):
+        for transport in ("local", "ucx"):
+            with self.subTest(transport):
+                process, began = self.begin("--transport", transport, "--timeout", 4 * PATIENCE, lag=10**9)
+                result = self.finish(process, began, 30)
+                self.assertEqual(result.status, 1, result)
+                self.assertRegex(result.err, r"rank \d: stage \w+ of dispatch_across is not done on its device after \d")
+                self.assertEqual(list((self.folder / "out").iterdir()), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
