@@ -43,8 +43,7 @@ static void addRatio(std::vector<Budget> &budgets, const char *what, double targ
 static void addShare(std::vector<Budget> &budgets, const char *what, double target, const std::vector<Result> &results,
                      const Result &faro) {
   if (const Result *bound = boundOf(results))
-    budgets.push_back(
-        {what, target, faro.timesFasterThan(*bound), bound->bestRun() / faro.bestRun(), true, ""});
+    budgets.push_back({what, target, faro.timesFasterThan(*bound), bound->bestRun() / faro.bestRun(), true, ""});
 }
 
 static bool isReferenceShape(const Options &o, int ranks) {
@@ -77,8 +76,8 @@ static void addCombineBudgets(std::vector<Budget> &budgets, const Options &o, in
 
 void addPlanning(std::vector<Budget> &budgets, Op op, const Options &o, const Result &faro) {
   if (op != Op::Combine && o.tokens == 4096 && o.topk == 8 && o.hidden == 7168)
-    budgets.push_back({"planning, share of the dispatch", 0.05, faro.planShare(), faro.bestPlan() / faro.bestRun(), false,
-                       ""});
+    budgets.push_back(
+        {"planning, share of the dispatch", 0.05, faro.planShare(), faro.bestPlan() / faro.bestRun(), false, ""});
 }
 
 std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results) {

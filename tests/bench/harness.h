@@ -24,8 +24,8 @@ struct Result {
   std::map<std::string, double> partsMs;
   double linkBytes = 0, predictedMs = 0; ///< see Method
 
-  /// How many times faster than `other` an iteration was, the median of all: the two ran one shortly after the other, on a
-  /// machine whose speed changes within a run. Requires two results of one run.
+  /// How many times faster than `other` an iteration was, the median of all: the two ran one shortly after the other,
+  /// on a machine whose speed changes within a run. Requires two results of one run.
   double timesFasterThan(const Result &other) const;
   double bestRun() const;
   double medianRun() const;

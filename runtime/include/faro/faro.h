@@ -126,9 +126,9 @@ FARO_API faro_status faro_reserve(faro_session *session, const faro_plan *plan);
 
 /*
  * Shuffles that are planned on CUDA devices (faro/device_shuffle.h says all there is to say of each call). Pointers are
- * the device's memory, but for options and what `out` is; `stream` is a CUstream or cudaStream_t of the device's primary
- * context. faro_shuffle_dispatch and faro_shuffle_combine put kernels into it and wait for nothing, so that it can be
- * captured.
+ * the device's memory, but for options and what `out` is; `stream` is a CUstream or cudaStream_t of the device's
+ * primary context. faro_shuffle_dispatch and faro_shuffle_combine put kernels into it and wait for nothing, so that it
+ * can be captured.
  */
 typedef struct faro_shuffle faro_shuffle;
 typedef struct faro_shuffle_options {

@@ -95,8 +95,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   auto *transportOption = app.add_option("--transport", transport, "ucx: a process per rank (default); local: a thread")
                               ->type_name("KIND")
                               ->check(CLI::IsMember({"ucx", "local"}));
-  app.add_option("--device", device,
-                 "Where rows are: cpu (default), cuda or cuda:N (a device of this machine)")
+  app.add_option("--device", device, "Where rows are: cpu (default), cuda or cuda:N (a device of this machine)")
       ->type_name("KIND");
   app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up")
       ->type_name("DIR");

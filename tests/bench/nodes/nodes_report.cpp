@@ -30,7 +30,8 @@ void printAcross(const Report &report) {
                limited ? fmt::format("{:.3f}", a.nominalMs() / r.medianRun()) : ratioTo(bound, r),
                r.predictedMs > 0 ? fmt::format("{:.2f}", r.predictedMs) : "-", checkText(r));
   }
-  fmt::print("ratio: times faster than the first row, the median of the iterations; line: the method's own bytes over the nominal rate of the "
+  fmt::print("ratio: times faster than the first row, the median of the iterations; line: the method's own bytes over "
+             "the nominal rate of the "
              "fullest link\n");
   if (limited)
     fmt::print("share: {:.1f} MB of deduped rows at that rate take {:.1f} ms (headers leave {:g} of it)\n",
