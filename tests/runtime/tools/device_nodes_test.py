@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from harness import FAROC, PATIENCE, DeviceTest, Spec
+from harness import FAROC, PATIENCE, DeviceTest, Spec, some
 from model import random_batch
 from processes_test import children
 
@@ -33,12 +33,12 @@ class NodesTest(DeviceTest):
 class AcrossNodes(NodesTest):
     def test_nodes_of_one_rank_and_of_several(self):
         module = self.compile_for_devices(Spec("bf16", 96, 4, 16, align=8))
-        for ranks, nodes in ((2, 2), (4, 2), (8, 4), (5, 3)):
+        for ranks, nodes in some(((2, 2), (4, 2), (8, 4), (5, 3))):
             self.run_verified(module, ranks, nodes, "--tokens", 120, "--repeat", 3, "--experts-fn", "scale")
 
     def test_shapes(self):
-        for element, columns, partial in (("bf16", 1, ""), ("f16", 7, "f32"), ("bf16", 257, "f32"), ("f32", 33, ""),
-                                          ("bf16", 2880, ""), ("f32", 2880, "f32"), ("f16", 512, "")):
+        for element, columns, partial in some((("bf16", 1, ""), ("f16", 7, "f32"), ("bf16", 257, "f32"), ("f32", 33, ""),
+                                               ("bf16", 2880, ""), ("f32", 2880, "f32"), ("f16", 512, ""))):
             with self.subTest(element=element, columns=columns, partial=partial):
                 module = self.compile_for_devices(Spec(element, columns, 5, 13, align=3, partial=partial))
                 for ranks, nodes, routing in ((4, 2, "zipf:1.2"), (6, 3, "single-node")):

@@ -18,6 +18,12 @@ FAROC = os.environ.get("FAROC")
 # Sanitizers make everything several times slower.
 PATIENCE = float(os.environ.get("FARO_TEST_PATIENCE", "1"))
 
+
+def some(cases):
+    """All of them; every third under sanitizers, which find nothing new in the others."""
+    return cases if PATIENCE == 1 else cases[::3]
+
+
 ELEMENT = {"bf16": "BF16", "f16": "F16", "f32": "F32"}
 BYTES = {"BF16": 2, "F16": 2, "F32": 4, "I64": 8}
 
