@@ -9,13 +9,9 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinOps.h"
 
-#include <cstddef>
-
 namespace faro::compiler {
 
 using namespace mlir;
-
-#define AREA(field) offsetof(faro_abi_plan_area, field)
 
 void PlanBuilder::when(Value condition, const Then &then, const Then &otherwise) {
   auto op = scf::IfOp::create(builder, loc, condition, /*withElseRegion=*/bool(otherwise));

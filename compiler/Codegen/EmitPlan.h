@@ -11,7 +11,11 @@
 #include "compiler/Codegen/KernelBuilder.h"
 #include "runtime/abi/faro_abi.h"
 
+#include <cstddef>
 #include <cstdint>
+
+/// Where a field of the area is, for PlanBuilder's `field` and `array`.
+#define AREA(name) offsetof(faro_abi_plan_area, name)
 
 namespace faro::compiler {
 

@@ -1,13 +1,9 @@
 // Plan kernels before and at the ranks' meeting: counts, prefix sums, signals, first rows.
 #include "compiler/Codegen/EmitPlan.h"
 
-#include <cstddef>
-
 namespace faro::compiler {
 
 using namespace mlir;
-
-#define AREA(field) offsetof(faro_abi_plan_area, field)
 
 //   for each chunk of tokens                             blocks
 //     for each expert, and for all of them together      threads

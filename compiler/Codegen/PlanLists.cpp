@@ -1,13 +1,9 @@
 // Plan kernels behind the ranks' meeting: lists for push and pull, padding, weights.
 #include "compiler/Codegen/EmitPlan.h"
 
-#include <cstddef>
-
 namespace faro::compiler {
 
 using namespace mlir;
-
-#define AREA(field) offsetof(faro_abi_plan_area, field)
 
 namespace {
 

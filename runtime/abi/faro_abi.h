@@ -301,14 +301,14 @@ typedef struct faro_abi_kernel_set {
  * A cubin runs on devices of its architecture's major version and of the same or a higher minor one (sm_90: 9.0), PTX
  * on devices of its architecture and all later ones. A launch may have any number of blocks and of threads: kernels
  * spread tokens over blocks and a row over threads. */
-/* An image for sm_90 or later may also hold NAME FARO_ABI_BULK_SUFFIX for a push that stores past the cache: the same
- * by bulk copies, for which few multiprocessors are enough. */
-#define FARO_ABI_BULK_SUFFIX "_bulk"
-
 typedef enum faro_abi_image_format {
   FARO_ABI_CUBIN = 1,
   FARO_ABI_PTX = 2 /* text, zero-terminated */
 } faro_abi_image_format;
+
+/* An image for sm_90 or later may also hold NAME FARO_ABI_BULK_SUFFIX for a push that stores past the cache: the same
+ * by bulk copies, for which few multiprocessors are enough. */
+#define FARO_ABI_BULK_SUFFIX "_bulk"
 
 typedef struct faro_abi_image {
   const char *target;    /* for people: "cuda:sm_90" */

@@ -43,6 +43,19 @@ const faro_abi_schedule *scheduleOf(const faro_abi_program &program, uint32_t pa
   return nullptr;
 }
 
+const faro_abi_stage *stageOf(const faro_abi_schedule &schedule, uint32_t op) {
+  for (uint32_t s = 0; s < schedule.stage_count; ++s)
+    if (schedule.stages[s].op == op)
+      return &schedule.stages[s];
+  return nullptr;
+}
+
+uint32_t kernelOf(const faro_abi_program &program, const faro_abi_stage &stage, uint64_t bytes, bool aligned) {
+  const bool streaming =
+      stage.streaming_kernel != FARO_ABI_NO_KERNEL && aligned && bytes >= program.streaming_threshold;
+  return streaming ? stage.streaming_kernel : stage.kernel;
+}
+
 Expected<std::shared_ptr<const Module>> Module::adopt(const faro_abi_module *abi, std::shared_ptr<void> keep,
                                                       const std::string &name) {
   FARO_RETURN_IF_ERROR(checkModule(*abi, name));

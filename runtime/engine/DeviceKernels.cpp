@@ -24,14 +24,11 @@ public:
     if (rows == 0 || offsets.front() == offsets.back())
       return Status::ok();
     FARO_RETURN_IF_ERROR(start());
-    auto counts = device.upload(SessionDevice::Offsets, offsets.data(), offsets.size_bytes());
-    if (!counts)
-      return counts.status();
-    auto destinations = upload(SessionDevice::Addresses, to, offsets[0]);
-    if (!destinations)
-      return destinations.status();
-    return device.kernels->push(kernel, *device.stream, gridFor(rows), onDevice(source), stride, *counts, *destinations,
-                                0, rows);
+    auto lists = uploadLists(offsets, to);
+    if (!lists)
+      return lists.status();
+    return device.kernels->push(kernel, *device.stream, gridFor(rows), onDevice(source), stride, lists->offsets,
+                                lists->addresses, 0, rows);
   }
 
   /// A launch for runs that lie in a raster, as a batch's tokens do: those between them go nowhere.
@@ -65,25 +62,20 @@ public:
     if (sums == 0)
       return Status::ok();
     FARO_RETURN_IF_ERROR(start());
-    auto counts = device.upload(SessionDevice::Offsets, offsets.data(), offsets.size_bytes());
-    if (!counts)
-      return counts.status();
-    auto addresses = upload(SessionDevice::Addresses, rows, offsets[0]);
-    if (!addresses)
-      return addresses.status();
+    auto lists = uploadLists(offsets, rows);
+    if (!lists)
+      return lists.status();
     auto factors = upload(SessionDevice::Weights, weights, offsets[0]);
     if (!factors)
       return factors.status();
-    return device.kernels->pull(kernel, *device.stream, gridFor(sums), onDevice(out), stride, *counts, *addresses,
-                                *factors, 0, sums);
+    return device.kernels->pull(kernel, *device.stream, gridFor(sums), onDevice(out), stride, lists->offsets,
+                                lists->addresses, *factors, 0, sums);
   }
 
   Status zero(void *to, uint64_t bytes) override {
     FARO_RETURN_IF_ERROR(start());
     return device.stream->zero(onDevice(to), bytes);
   }
-
-  void noteLaunch() override { launched = true; }
 
   Expected<std::byte *> scratchRows(uint64_t bytes) override {
     FARO_RETURN_IF_ERROR(start());
@@ -139,6 +131,19 @@ private:
   template <typename T> Expected<Pointer> upload(SessionDevice::List list, std::span<const T> values, uint32_t first) {
     auto there = device.upload(list, values.data(), values.size_bytes());
     return there ? Expected<Pointer>(*there - first * sizeof(T)) : there;
+  }
+
+  struct Lists {
+    Pointer offsets, addresses;
+  };
+  Expected<Lists> uploadLists(std::span<const uint32_t> offsets, std::span<const uint64_t> addresses) {
+    auto counts = device.upload(SessionDevice::Offsets, offsets.data(), offsets.size_bytes());
+    if (!counts)
+      return counts.status();
+    auto entries = upload(SessionDevice::Addresses, addresses, offsets[0]);
+    if (!entries)
+      return entries.status();
+    return Lists{*counts, *entries};
   }
 
   const RunContext &run;

@@ -64,12 +64,7 @@ struct RunContext {
   }
   /// The stage's kernel for so many bytes of output, which lies at multiples of 64 or not.
   uint32_t kernelIndex(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
-    const bool streaming =
-        stage.streaming_kernel != FARO_ABI_NO_KERNEL && aligned && bytes >= program->streaming_threshold;
-    return streaming ? stage.streaming_kernel : stage.kernel;
-  }
-  template <typename Fn> Fn kernelFor(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
-    return kernel<Fn>(kernelIndex(stage, bytes, aligned));
+    return kernelOf(*program, stage, bytes, aligned);
   }
 };
 

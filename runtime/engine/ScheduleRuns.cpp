@@ -2,7 +2,6 @@
 
 #include "runtime/engine/SliceExchange.h"
 #include "runtime/engine/bindings/Bindings.h"
-#include "runtime/engine/bindings/DeviceBindings.h"
 #include "runtime/engine/bindings/PartialSums.h"
 
 #include <algorithm>
@@ -66,20 +65,18 @@ std::vector<FlowRun> makeFlows(const RunContext &run) {
 
 Status bind(const RunContext &run, const Arguments &given, uint32_t s, Run::Bindings &to) {
   const faro_abi_stage &stage = run.schedule->stages[s];
-  // Across nodes the other bindings do it, in grains, by the run's kernels.
-  const bool onDevice = run.parts.device && !run.batch->across;
   switch (stage.op) {
   case FARO_ABI_STAGE_NOTIFY:
   case FARO_ABI_STAGE_AWAIT:
     return Status::ok();
   case FARO_ABI_STAGE_PAD:
-    to.once[s] = onDevice ? bindDevicePad(run) : bindPad(run);
+    to.once[s] = bindPad(run);
     return Status::ok();
   case FARO_ABI_STAGE_PUSH:
-    to.once[s] = onDevice ? bindDevicePush(run, stage, given.x) : bindPush(run, stage, given.x);
+    to.once[s] = bindPush(run, stage, given.x);
     return Status::ok();
   case FARO_ABI_STAGE_PULL:
-    to.once[s] = onDevice ? bindDevicePull(run, stage, given.combined) : bindPull(run, stage, given.combined);
+    to.once[s] = bindPull(run, stage, given.combined);
     return Status::ok();
   case FARO_ABI_STAGE_HAND:
     to.once[s] = bindHand(run, stage, given.x);

@@ -33,7 +33,7 @@ double Report::bytes() const {
   return double((options.items() + (device ? size_t(options.tokens) : 0)) * options.rowBytes()) * ranks;
 }
 
-static std::string ratio(const Result *reference, const Result &result) {
+std::string ratioTo(const Result *reference, const Result &result) {
   return reference ? fmt::format("{:.2f}", result.timesFasterThan(*reference)) : "-";
 }
 
@@ -53,24 +53,28 @@ void printBudgets(const std::vector<Budget> &budgets) {
                budget.ceiling ? fmt::format("; the bound itself: {:.2f}", *budget.ceiling) : "");
 }
 
+void printMethods(const Report &report, int digits) {
+  fmt::print("{:<52} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6}  {}\n", "method", "median ms", "least", "plan ms", "GB/s",
+             "ratio", "share", "check");
+  const Result *baseline = baselineOf(report.results), *bound = boundOf(report.results);
+  for (const Result &r : report.results) {
+    const bool limit = r.kind == Kind::Limit || r.kind == Kind::Bound;
+    fmt::print("{:<52} {:>9.{}f} {:>9.{}f} {:>8} {:>7.1f} {:>6} {:>6}  {}\n", (limit ? "limit: " : "") + r.name,
+               r.medianRun(), digits, r.bestRun(), digits,
+               r.planMs.empty() ? "-" : fmt::format("{:.3f}", r.medianPlan()), report.bytes() / r.medianRun() * 1e-6,
+               ratioTo(baseline, r), ratioTo(bound, r), checkText(r));
+  }
+}
+
 void printTable(const Report &report) {
   const Options &o = report.options;
-  const double bytes = report.bytes();
   fmt::print(
       "{}: {} ranks x {} tokens, {} {}, top-{} of {} experts, {}, align {}; {:.3f} GB moved; {} loops, {} caches, "
       "{} iterations\n",
       opName(report.op), report.ranks, o.tokens, o.hidden, elementName(o.element), o.topk, o.experts, o.routing,
-      o.align, bytes * 1e-9, kernelTarget(), o.coldCaches ? "cold" : "warm", o.iterations);
-  fmt::print("{:<52} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6}  {}\n", "method", "median ms", "least", "plan ms", "GB/s",
-             "ratio", "share", "check");
+      o.align, report.bytes() * 1e-9, kernelTarget(), o.coldCaches ? "cold" : "warm", o.iterations);
+  printMethods(report, 3);
   const Result *baseline = baselineOf(report.results), *bound = boundOf(report.results);
-  for (const Result &result : report.results) {
-    const bool limit = result.kind == Kind::Limit || result.kind == Kind::Bound;
-    fmt::print("{:<52} {:>9.3f} {:>9.3f} {:>8} {:>7.1f} {:>6} {:>6}  {}\n", (limit ? "limit: " : "") + result.name,
-               result.medianRun(), result.bestRun(),
-               result.planMs.empty() ? "-" : fmt::format("{:.3f}", result.medianPlan()),
-               bytes / result.medianRun() * 1e-6, ratio(baseline, result), ratio(bound, result), checkText(result));
-  }
   if (baseline) {
     fmt::print("ratio: times faster than the first row, the median of the iterations");
     for (const auto &[part, ms] : baseline->partsMs)

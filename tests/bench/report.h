@@ -33,6 +33,10 @@ struct Report {
 
 const char *opName(Op op);
 std::string checkText(const Result &result);
+/// How many times faster than the reference, or "-" without one.
+std::string ratioTo(const Result *reference, const Result &result);
+/// The table of a run on one node: a line a method, milliseconds with so many digits.
+void printMethods(const Report &report, int digits);
 
 void printTable(const Report &report);
 void printAcross(const Report &report);

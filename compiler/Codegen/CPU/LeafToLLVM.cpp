@@ -83,77 +83,7 @@ struct FenceLowering : ConvertOpToLLVMPattern<xfer::FenceOp> {
   bool x86;
 };
 
-//===------------------------------------------------- bulk copies, at once ---===//
-
-struct BlockLowering : ConvertOpToLLVMPattern<xfer::BlockOp> {
-  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
-  LogicalResult matchAndRewrite(xfer::BlockOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const final {
-    const auto number = [&](int64_t value) -> Value {
-      return LLVM::ConstantOp::create(rewriter, op.getLoc(), rewriter.getI64IntegerAttr(value));
-    };
-    rewriter.replaceOp(op, {number(0), number(1)});
-    return success();
-  }
-};
-
-struct StagingLowering : ConvertOpToLLVMPattern<xfer::StagingOp> {
-  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
-  LogicalResult matchAndRewrite(xfer::StagingOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const final {
-    const xfer::StagingType type = op.getType();
-    const Location loc = op.getLoc();
-    Value bytes =
-        LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(type.getSlots() * type.getStride()));
-    Value memory = LLVM::AllocaOp::create(rewriter, loc, LLVM::LLVMPointerType::get(getContext()), rewriter.getI8Type(),
-                                          bytes, /*alignment=*/64);
-    Value zero = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI8IntegerAttr(0));
-    // In line, as below: a kernel calls nobody.
-    const int64_t behind = type.getStride() - type.getBytes();
-    for (int64_t slot = 0; behind > 0 && slot < type.getSlots(); ++slot) {
-      Value at = LLVM::ConstantOp::create(rewriter, loc,
-                                          rewriter.getI64IntegerAttr(slot * type.getStride() + type.getBytes()));
-      LLVM::MemsetInlineOp::create(rewriter, loc, addressOf(rewriter, loc, memory, at), zero,
-                                   rewriter.getI64IntegerAttr(behind), /*isVolatile=*/false);
-    }
-    rewriter.replaceOp(op, memory);
-    return success();
-  }
-};
-
-template <typename Copy> struct BulkCopyLowering : ConvertOpToLLVMPattern<Copy> {
-  using ConvertOpToLLVMPattern<Copy>::ConvertOpToLLVMPattern;
-  LogicalResult matchAndRewrite(Copy op, typename Copy::Adaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const final {
-    constexpr bool IsLoad = std::is_same_v<Copy, xfer::BulkLoadOp>;
-    const xfer::StagingType type = op.getStaging().getType();
-    const Location loc = op.getLoc();
-    const auto number = [&](int64_t value) -> Value {
-      return LLVM::ConstantOp::create(rewriter, loc, rewriter.getI64IntegerAttr(value));
-    };
-    Value at = LLVM::MulOp::create(rewriter, loc, adaptor.getSlot(), number(type.getStride()));
-    Value slot = addressOf(rewriter, loc, adaptor.getStaging(), at), other = adaptor.getAddress();
-    LLVM::MemcpyInlineOp::create(rewriter, loc, IsLoad ? slot : other, IsLoad ? other : slot,
-                                 rewriter.getI64IntegerAttr(IsLoad ? type.getBytes() : type.getStride()),
-                                 /*isVolatile=*/false);
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
-
-template <typename Wait> struct NoWait : ConvertOpToLLVMPattern<Wait> {
-  using ConvertOpToLLVMPattern<Wait>::ConvertOpToLLVMPattern;
-  LogicalResult matchAndRewrite(Wait op, typename Wait::Adaptor, ConversionPatternRewriter &rewriter) const final {
-    rewriter.eraseOp(op);
-    return success();
-  }
-};
-
 } // namespace
-
-void populateBulkToLLVM(LLVMTypeConverter &converter, RewritePatternSet &patterns) {
-  converter.addConversion([](xfer::StagingType type) -> Type { return LLVM::LLVMPointerType::get(type.getContext()); });
-  patterns.add<BlockLowering, StagingLowering, BulkCopyLowering<xfer::BulkLoadOp>, BulkCopyLowering<xfer::BulkStoreOp>,
-               NoWait<xfer::BulkAwaitOp>, NoWait<xfer::BulkCommitOp>, NoWait<xfer::BulkDrainOp>>(converter);
-}
 
 void populateLeafToLLVM(LLVMTypeConverter &converter, RewritePatternSet &patterns, const LeafTarget &target) {
   converter.addConversion([space = target.addressSpace](xfer::AddrType type) -> Type {

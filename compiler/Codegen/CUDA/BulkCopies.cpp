@@ -50,6 +50,16 @@ Value sharedAt(RewriterBase &rewriter, Location loc, Value memory, int64_t first
   return shared(rewriter, loc, addressOf(rewriter, loc, memory, at));
 }
 
+/// A slot that an operation names, and the word by which its load is awaited.
+template <typename Op> Value slotOf(RewriterBase &rewriter, Op op, typename Op::Adaptor adaptor) {
+  return sharedAt(rewriter, op.getLoc(), adaptor.getStaging(), 0, adaptor.getSlot(),
+                  slotBytes(op.getStaging().getType()));
+}
+template <typename Op> Value wordOf(RewriterBase &rewriter, Op op, typename Op::Adaptor adaptor) {
+  return sharedAt(rewriter, op.getLoc(), adaptor.getStaging(), wordsAt(op.getStaging().getType()), adaptor.getSlot(),
+                  8);
+}
+
 struct StagingToShared : ConvertOpToLLVMPattern<xfer::StagingOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
   LogicalResult matchAndRewrite(xfer::StagingOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const final {
@@ -76,8 +86,8 @@ struct BulkLoad : ConvertOpToLLVMPattern<xfer::BulkLoadOp> {
                                 ConversionPatternRewriter &rewriter) const final {
     const xfer::StagingType type = op.getStaging().getType();
     const Location loc = op.getLoc();
-    Value slot = sharedAt(rewriter, loc, adaptor.getStaging(), 0, adaptor.getSlot(), slotBytes(type));
-    Value word = sharedAt(rewriter, loc, adaptor.getStaging(), wordsAt(type), adaptor.getSlot(), 8);
+    Value slot = slotOf(rewriter, op, adaptor);
+    Value word = wordOf(rewriter, op, adaptor);
     const std::string bytes = llvm::itostr(type.getBytes());
     ptx(rewriter, loc, TypeRange(), {slot, adaptor.getAddress(), word},
         "mbarrier.arrive.expect_tx.shared::cta.b64 _, [$2], " + bytes +
@@ -94,7 +104,7 @@ struct BulkStore : ConvertOpToLLVMPattern<xfer::BulkStoreOp> {
                                 ConversionPatternRewriter &rewriter) const final {
     const xfer::StagingType type = op.getStaging().getType();
     const Location loc = op.getLoc();
-    Value slot = sharedAt(rewriter, loc, adaptor.getStaging(), 0, adaptor.getSlot(), slotBytes(type));
+    Value slot = slotOf(rewriter, op, adaptor);
     ptx(rewriter, loc, TypeRange(), {adaptor.getAddress(), slot},
         "cp.async.bulk.global.shared::cta.bulk_group [$0], [$1], " + Twine(type.getStride()) + ";", "l,r,~{memory}");
     rewriter.eraseOp(op);
@@ -106,9 +116,8 @@ struct BulkAwait : ConvertOpToLLVMPattern<xfer::BulkAwaitOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
   LogicalResult matchAndRewrite(xfer::BulkAwaitOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const final {
-    const xfer::StagingType type = op.getStaging().getType();
     const Location loc = op.getLoc();
-    Value word = sharedAt(rewriter, loc, adaptor.getStaging(), wordsAt(type), adaptor.getSlot(), 8);
+    Value word = wordOf(rewriter, op, adaptor);
     Value phase = LLVM::TruncOp::create(rewriter, loc, rewriter.getI32Type(), adaptor.getPhase());
     // The copy engine always answers, and a failed copy ends the kernel: no bound is needed.
     ptx(rewriter, loc, TypeRange(), {word, phase},

@@ -69,10 +69,9 @@ struct RowLoad : ConvertOpToLLVMPattern<xfer::LoadOp> {
   RowLoad(const LLVMTypeConverter &converter, int64_t widest)
       : ConvertOpToLLVMPattern(converter, /*benefit=*/2), widest(widest) {}
   LogicalResult matchAndRewrite(xfer::LoadOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
-    const auto [accesses, count] = accessesOf(op.getType(), op.getAlignment(), widest);
+    const auto [accesses, each] = accessesOf(op.getType(), op.getAlignment(), widest);
     if (accesses == 0)
       return failure();
-    const int64_t each = count; // words of an access
     const Location loc = op.getLoc();
     const bool readOnly = op->hasAttr(ReadOnly);
     Type i32 = rewriter.getI32Type();
@@ -102,10 +101,9 @@ struct RowStore : ConvertOpToLLVMPattern<xfer::StoreOp> {
   RowStore(const LLVMTypeConverter &converter, int64_t widest)
       : ConvertOpToLLVMPattern(converter, /*benefit=*/2), widest(widest) {}
   LogicalResult matchAndRewrite(xfer::StoreOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
-    const auto [accesses, count] = accessesOf(op.getValue().getType(), op.getAlignment(), widest);
+    const auto [accesses, each] = accessesOf(op.getValue().getType(), op.getAlignment(), widest);
     if (accesses == 0 || !op.getStreaming())
       return failure();
-    const int64_t each = count;
     const Location loc = op.getLoc();
     Type words = VectorType::get(accesses * each, rewriter.getI32Type());
     Value vector = adaptor.getValue();

@@ -35,6 +35,13 @@ Expected<std::shared_ptr<Device>> Device::open(std::shared_ptr<const Driver> dri
   return device;
 }
 
+Expected<std::shared_ptr<Device>> Device::open(int number) {
+  auto driver = Driver::get();
+  if (!driver)
+    return driver.status();
+  return open(*driver, number);
+}
+
 Device::~Device() {
   if (context)
     (void)driver_->primaryCtxRelease(ordinal);
@@ -133,8 +140,6 @@ static Expected<bool> isOver(const Device &device, api::Result result) {
   FARO_RETURN_IF_ERROR(device.driver().check(result, fmt::format("work on {} failed", device.name())));
   return true;
 }
-
-Expected<bool> Stream::test() { return isOver(*device_, device_->driver().streamQuery(stream)); }
 
 Status Stream::wait() {
   return device_->driver().check(device_->driver().streamSynchronize(stream),

@@ -16,6 +16,8 @@ public:
   /// `number`: as the driver counts the devices that this process may use. Errors: INVALID_ARGUMENT (no such device),
   /// UNAVAILABLE.
   static Expected<std::shared_ptr<Device>> open(std::shared_ptr<const Driver> driver, int number);
+  /// With this machine's driver. Errors: also as of Driver::get.
+  static Expected<std::shared_ptr<Device>> open(int number);
   ~Device();
   Device(const Device &) = delete;
   Device &operator=(const Device &) = delete;
@@ -83,9 +85,8 @@ public:
   Status copy(api::Pointer to, api::Pointer from, size_t bytes);
   /// `rows` rows of `bytes` bytes, each way so many bytes apart, within the device.
   Status copyRows(api::Pointer to, size_t toStride, api::Pointer from, size_t fromStride, size_t bytes, size_t rows);
-  /// True when all that was put into it is done. A kernel that failed is an error here.
-  Expected<bool> test();
-  /// Until it is. Not bounded: what a kernel waits for has to be.
+  /// Until all that was put into it is done; a kernel that failed is an error here. Not bounded: what a kernel waits
+  /// for has to be.
   Status wait();
 
   api::Stream handle() const { return stream; }

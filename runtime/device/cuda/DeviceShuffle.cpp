@@ -15,10 +15,9 @@ namespace {
 api::Pointer onDevice(const void *address) { return reinterpret_cast<uintptr_t>(address); }
 template <typename T> T *pointerTo(uint64_t address) { return reinterpret_cast<T *>(uintptr_t(address)); }
 
-const faro_abi_stage &stageOf(const faro_abi_program &program, uint32_t op) {
-  const faro_abi_schedule &schedule = *scheduleOf(program, FARO_ABI_DIRECT);
-  return *std::find_if(schedule.stages, schedule.stages + schedule.stage_count,
-                       [op](const faro_abi_stage &stage) { return stage.op == op; });
+/// A stage that every program on one node has.
+const faro_abi_stage &directStage(const faro_abi_program &program, faro_abi_stage_op op) {
+  return *stageOf(*scheduleOf(program, FARO_ABI_DIRECT), op);
 }
 
 class DeviceShuffleImpl final : public DeviceShuffle {
@@ -78,10 +77,7 @@ Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::sh
   auto map = makeExpertMap(options.dispatch->routes, communicator->size());
   if (!map)
     return map.status();
-  auto driver = Driver::get();
-  if (!driver)
-    return driver.status();
-  auto device = Device::open(*driver, options.cudaDevice);
+  auto device = Device::open(options.cudaDevice);
   if (!device)
     return device.status();
   auto kernels = Kernels::load(*device, module);
@@ -153,13 +149,10 @@ Status DeviceShuffleImpl::enqueueDispatch(void *cudaStream, const int64_t *topkI
   if (plans.pad != FARO_ABI_NO_KERNEL)
     FARO_RETURN_IF_ERROR(
         plan(*stream, plans.pad, rowGrid(local * (int64_t(program.layout.align) - 1)), nullptr, nullptr, tokens));
-  const faro_abi_stage &push = stageOf(program, FARO_ABI_STAGE_PUSH);
-  const uint64_t bytes = uint64_t(tokens) * program.routes.topk * program.row.stride;
-  const bool streaming = push.streaming_kernel != FARO_ABI_NO_KERNEL && program.row.stride % 64 == 0 &&
-                         bytes >= program.streaming_threshold;
-  FARO_RETURN_IF_ERROR(kernels->push(streaming ? push.streaming_kernel : push.kernel, *stream, rowGrid(tokens),
-                                     onDevice(x.data), x.stride, memory->area().list_offsets,
-                                     memory->area().destinations, 0, tokens));
+  const uint32_t push = kernelOf(program, directStage(program, FARO_ABI_STAGE_PUSH),
+                                 uint64_t(tokens) * program.routes.topk * program.row.stride, stride() % 64 == 0);
+  FARO_RETURN_IF_ERROR(kernels->push(push, *stream, rowGrid(tokens), onDevice(x.data), x.stride,
+                                     memory->area().list_offsets, memory->area().destinations, 0, tokens));
   return meet(*stream, FARO_ABI_MEET_PUSHED);
 }
 
@@ -181,12 +174,12 @@ Status DeviceShuffleImpl::enqueueCombine(void *cudaStream, const float *weights,
   FARO_RETURN_IF_ERROR(
       plan(*stream, options.dispatch->plan->weigh, {blocks, uint32_t(Threads)}, weights, nullptr, tokens));
   FARO_RETURN_IF_ERROR(meet(*stream, FARO_ABI_MEET_READY));
-  const faro_abi_stage &pull = stageOf(program, FARO_ABI_STAGE_PULL);
-  const bool streaming = pull.streaming_kernel != FARO_ABI_NO_KERNEL && onDevice(out.data) % 64 == 0 &&
-                         out.stride % 64 == 0 && uint64_t(tokens) * program.row.stride >= program.streaming_threshold;
-  FARO_RETURN_IF_ERROR(kernels->pull(streaming ? pull.streaming_kernel : pull.kernel, *stream, rowGrid(tokens),
-                                     onDevice(out.data), out.stride, memory->area().list_offsets,
-                                     memory->area().sources, memory->area().weights, 0, tokens));
+  const bool aligned = onDevice(out.data) % 64 == 0 && out.stride % 64 == 0;
+  const uint32_t pull =
+      kernelOf(program, directStage(program, FARO_ABI_STAGE_PULL), uint64_t(tokens) * program.row.stride, aligned);
+  FARO_RETURN_IF_ERROR(kernels->pull(pull, *stream, rowGrid(tokens), onDevice(out.data), out.stride,
+                                     memory->area().list_offsets, memory->area().sources, memory->area().weights, 0,
+                                     tokens));
   return meet(*stream, FARO_ABI_MEET_PULLED);
 }
 

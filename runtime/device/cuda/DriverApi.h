@@ -94,7 +94,6 @@ enum : int {
   X(streamCreate, cuStreamCreate, (api::Stream * stream, unsigned flags))                                              \
   X(streamDestroy, cuStreamDestroy_v2, (api::Stream stream))                                                           \
   X(streamSynchronize, cuStreamSynchronize, (api::Stream stream))                                                      \
-  X(streamQuery, cuStreamQuery, (api::Stream stream))                                                                  \
   X(streamBeginCapture, cuStreamBeginCapture_v2, (api::Stream stream, int mode))                                       \
   X(streamEndCapture, cuStreamEndCapture, (api::Stream stream, api::Graph * graph))                                    \
   X(graphInstantiate, cuGraphInstantiateWithFlags,                                                                     \

@@ -5,15 +5,8 @@
 
 namespace faro::cuda {
 
-static Expected<std::shared_ptr<Device>> openDevice(int number) {
-  auto driver = Driver::get();
-  if (!driver)
-    return driver.status();
-  return Device::open(*driver, number);
-}
-
 Expected<uint32_t> architectureOf(int number) {
-  auto device = openDevice(number);
+  auto device = Device::open(number);
   if (!device)
     return device.status();
   return (*device)->architecture();
@@ -21,7 +14,7 @@ Expected<uint32_t> architectureOf(int number) {
 
 Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOptions &options,
                                                                std::shared_ptr<const Module> module) {
-  auto device = openDevice(options.cudaDevice);
+  auto device = Device::open(options.cudaDevice);
   if (!device)
     return device.status();
   const uint32_t all = (*device)->multiprocessors();

@@ -23,9 +23,6 @@ public:
   /// stream holds: an upload stands in the stream too, behind the launches that read the list before.
   enum List : uint8_t { Offsets, Addresses, Weights, ScratchRows, Lists };
   /// The values may change when this returns: the driver has taken what is in pageable memory (cuMemcpyHtoDAsync).
-  template <typename T> Expected<api::Pointer> upload(List list, const std::vector<T> &values) {
-    return upload(list, values.data(), values.size() * sizeof(T));
-  }
   Expected<api::Pointer> upload(List list, const void *values, size_t bytes);
   /// Room for so many bytes, with whatever is in it.
   Expected<api::Pointer> room(List list, size_t bytes);

@@ -13,7 +13,7 @@ public:
   PullBinding(const RunContext &run, const faro_abi_stage &stage, const Combined &combined)
       : run(run), stage(stage), weights(combined.weights), out(combined.out) {
     const bool aligned = reinterpret_cast<uint64_t>(out.data) % 64 == 0 && out.stride % 64 == 0;
-    kernel = run.kernelFor<faro_abi_pull_fn>(stage, uint64_t(out.rows) * run.program->row.stride, aligned);
+    kernel = run.kernelIndex(stage, uint64_t(out.rows) * run.program->row.stride, aligned);
   }
 
   Expected<bool> step() override {
@@ -28,7 +28,8 @@ public:
       scratch.weights[i] = weights[plan.choices[i]];
     }
     addAddressesToFetch(scratch.addresses);
-    kernel(out.data, out.stride, plan.offsets.data(), scratch.addresses.data(), scratch.weights.data(), 0, plan.tokens);
+    FARO_RETURN_IF_ERROR(
+        run.kernels->pull(kernel, out.data, out.stride, plan.offsets, scratch.addresses, scratch.weights));
     return true;
   }
 
@@ -37,7 +38,7 @@ private:
   const faro_abi_stage &stage;
   const float *weights;
   Rows out;
-  faro_abi_pull_fn kernel;
+  uint32_t kernel;
 };
 
 class PullRestBinding final : public OnceBinding {

@@ -62,6 +62,11 @@ private:
 /// The program's schedule for a path (faro_abi_path), or null.
 const faro_abi_schedule *scheduleOf(const faro_abi_program &program, uint32_t path);
 
+/// The schedule's first stage with this operation (faro_abi_stage_op), or null.
+const faro_abi_stage *stageOf(const faro_abi_schedule &schedule, uint32_t op);
+/// Which of a stage's two kernels is for so many bytes of output, whose rows lie at multiples of 64 or not.
+uint32_t kernelOf(const faro_abi_program &program, const faro_abi_stage &stage, uint64_t bytes, bool aligned);
+
 /// "bf16", "f16", "f32".
 const char *elementName(uint32_t element);
 /// Bytes of one element; 0 for an unknown one.

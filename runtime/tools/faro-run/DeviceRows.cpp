@@ -6,10 +6,7 @@ static cuda::api::Pointer address(const void *data) { return reinterpret_cast<ui
 static void *pointer(const cuda::Memory &memory) { return reinterpret_cast<void *>(uintptr_t(memory.address())); }
 
 Expected<std::unique_ptr<DeviceRows>> DeviceRows::open(int number) {
-  auto driver = cuda::Driver::get();
-  if (!driver)
-    return driver.status();
-  auto opened = cuda::Device::open(*driver, number);
+  auto opened = cuda::Device::open(number);
   if (!opened)
     return opened.status();
   auto rows = std::make_unique<DeviceRows>();

@@ -8,20 +8,9 @@
 
 namespace faro::bench {
 
-/// Of the stage that moves a program's rows within a node.
-static Expected<KernelForms> kernelsOf(const Module &module, const faro_abi_program &program, faro_abi_stage_op op) {
-  if (const faro_abi_schedule *schedule = scheduleOf(program, FARO_ABI_DIRECT))
-    for (uint32_t s = 0; s < schedule->stage_count; ++s)
-      if (const faro_abi_stage &stage = schedule->stages[s]; stage.op == op)
-        return KernelForms{stage.kernel, stage.streaming_kernel, program.streaming_threshold};
-  return Status(FARO_INVALID_ARGUMENT,
-                fmt::format("{}: @{} has no schedule for the ranks of one node; compile it for a mesh of nodes = ?",
-                            module.name(), program.name));
-}
-
 /// Both programs, for this shape.
 static Status findPrograms(Gpu &gpu, const Options &options) {
-  for (auto [program, forms, op, stage] :
+  for (auto [program, stage, op, stageOp] :
        {std::tuple(&gpu.dispatch, &gpu.push, FARO_ABI_DISPATCH, FARO_ABI_STAGE_PUSH),
         std::tuple(&gpu.combine, &gpu.pull, FARO_ABI_COMBINE, FARO_ABI_STAGE_PULL)}) {
     auto found = gpu.module->only(op);
@@ -29,11 +18,13 @@ static Status findPrograms(Gpu &gpu, const Options &options) {
       return found.status();
     if (const Status fits = checkShape(**found, options); !fits)
       return Status(fits.code(), fmt::format("{}: {}", gpu.module->name(), fits.message()));
-    auto kernels = kernelsOf(*gpu.module, **found, stage);
-    if (!kernels)
-      return kernels.status();
+    const faro_abi_schedule *schedule = scheduleOf(**found, FARO_ABI_DIRECT);
+    if (!schedule)
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("{}: @{} has no schedule for the ranks of one node; compile it for a mesh of nodes = ?",
+                                gpu.module->name(), (*found)->name));
     *program = *found;
-    *forms = *kernels;
+    *stage = stageOf(*schedule, stageOp);
   }
   return Status::ok();
 }
@@ -57,10 +48,7 @@ Expected<std::unique_ptr<Gpu>> Gpu::open(const Options &options) {
     return module.status();
   gpu->module = *module;
   FARO_RETURN_IF_ERROR(findPrograms(*gpu, options));
-  auto driver = cuda::Driver::get();
-  if (!driver)
-    return driver.status();
-  auto device = cuda::Device::open(*driver, options.cudaDevice);
+  auto device = cuda::Device::open(options.cudaDevice);
   if (!device)
     return device.status();
   gpu->device = *device;

@@ -26,8 +26,8 @@ SessionRanks::~SessionRanks() {
     thread.join();
 }
 
-double SessionRanks::run(const Work &todo) {
-  work = &todo;
+double SessionRanks::run(const Work &given) {
+  work = &given;
   turn.arrive_and_wait(); // they begin
   turn.arrive_and_wait(); // they are done
   return *std::max_element(took.begin(), took.end());

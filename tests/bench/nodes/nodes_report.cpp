@@ -5,10 +5,6 @@
 
 namespace faro::bench {
 
-static std::string ratioTo(const Result *reference, const Result &result) {
-  return reference ? fmt::format("{:.2f}", result.timesFasterThan(*reference)) : "-";
-}
-
 void printAcross(const Report &report) {
   const Options &o = report.options;
   const Across &a = *report.across;
@@ -31,8 +27,7 @@ void printAcross(const Report &report) {
                r.predictedMs > 0 ? fmt::format("{:.2f}", r.predictedMs) : "-", checkText(r));
   }
   fmt::print("ratio: times faster than the first row, the median of the iterations; line: the method's own bytes over "
-             "the nominal rate of the "
-             "fullest link\n");
+             "the nominal rate of the fullest link\n");
   if (limited)
     fmt::print("share: {:.1f} MB of deduped rows at that rate take {:.1f} ms (headers leave {:g} of it)\n",
                a.dedupedBytes * 1e-6, a.nominalMs(), AfterHeaders);

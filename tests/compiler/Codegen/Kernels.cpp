@@ -71,14 +71,11 @@ static KernelSet readSet(const faro_abi_module &module, const faro_abi_kernel_se
   return kernels;
 }
 
-Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials,
-                       const EmitKernelsOptions &options) {
+std::unique_ptr<JitModule> compileSpec(const std::string &text, llvm::ArrayRef<CpuTarget> targets,
+                                       const LoweringOptions &options) {
   std::string said;
-  Compilation compilation(specOf(element, columns, f32Partials), "spec",
-                          [&](const std::string &text) { said += text + "\n"; });
-  std::vector<CpuTarget> targets = aotTargets();
-  targets.push_back(llvm::cantFail(hostTarget()));
-  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Kernels, {WireClass::Tcp, options})) ||
+  Compilation compilation(text, "spec", [&](const std::string &message) { said += message + "\n"; });
+  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Kernels, options)) ||
       failed(compilation.toLLVM(targets)))
     throw std::runtime_error(said);
   auto object = compilation.toCode(Output::Object);
@@ -87,8 +84,17 @@ Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Par
   llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load((*object)->getBuffer());
   if (!module)
     throw std::runtime_error(llvm::toString(module.takeError()));
+  return std::move(*module);
+}
+
+Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials,
+                       const EmitKernelsOptions &options) {
+  std::vector<CpuTarget> targets = aotTargets();
+  targets.push_back(llvm::cantFail(hostTarget()));
+  LoweringOptions lowering;
+  lowering.kernels = options;
   Kernels kernels;
-  kernels.module = std::move(*module);
+  kernels.module = compileSpec(specOf(element, columns, f32Partials), targets, lowering);
   const faro_abi_module &table = *kernels.module->table();
   for (uint32_t s = 0; s < table.kernel_set_count; ++s)
     if (machineRuns(table.kernel_sets[s].level))

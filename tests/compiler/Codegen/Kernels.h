@@ -1,9 +1,11 @@
 // A spec's kernels for every processor level that this machine can run, in memory.
 #pragma once
 
+#include "compiler/Codegen/Module/CpuTarget.h"
 #include "compiler/Codegen/Module/JitModule.h"
 #include "compiler/Codegen/Passes.h"
 #include "compiler/Interpreter/Reference.h"
+#include "compiler/Pipelines/Pipelines.h"
 
 #include <gtest/gtest.h>
 #include <memory>
@@ -45,6 +47,10 @@ struct Kernels {
 /// `options`: how kernels are written.
 Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials = false,
                        const compiler::EmitKernelsOptions &options = {});
+
+/// A spec for these processors, in memory. Throws when anything goes wrong.
+std::unique_ptr<compiler::JitModule> compileSpec(const std::string &text, llvm::ArrayRef<compiler::CpuTarget> targets,
+                                                 const compiler::LoweringOptions &options);
 
 /// Memory that ends where an inaccessible page begins.
 class EdgeMemory {

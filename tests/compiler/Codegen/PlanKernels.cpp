@@ -1,6 +1,6 @@
 #include "tests/compiler/Codegen/PlanKernels.h"
 
-#include "compiler/Pipelines/Compilation.h"
+#include "tests/compiler/Codegen/Kernels.h"
 
 #include <stdexcept>
 #include <thread>
@@ -18,20 +18,9 @@ std::unique_ptr<JitModule> compilePlan(const PlanSpec &spec) {
                            ">\nfunc.func @dispatch(%x: !tokens, %r: !routes) -> !experts {\n"
                            "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
                            "  return %y : !experts\n}\n";
-  std::string said;
-  Compilation compilation(text, "spec", [&](const std::string &message) { said += message + "\n"; });
   LoweringOptions options;
   options.plan = true;
-  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Kernels, options)) ||
-      failed(compilation.toLLVM(llvm::cantFail(hostTarget()))))
-    throw std::runtime_error(said);
-  auto object = compilation.toCode(Output::Object);
-  if (failed(object))
-    throw std::runtime_error(said);
-  llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load((*object)->getBuffer());
-  if (!module)
-    throw std::runtime_error(llvm::toString(module.takeError()));
-  return std::move(*module);
+  return compileSpec(text, llvm::cantFail(hostTarget()), options);
 }
 
 template <typename T> static uint64_t addressOf(std::vector<T> &values) {

@@ -101,6 +101,13 @@ protected:
   Tables tables;
 };
 
+/// All that was put into the stream so far.
+Expected<bool> isDone(const std::shared_ptr<Device> &device, Stream &stream) {
+  auto event = Event::create(device);
+  EXPECT_TRUE(event && (*event)->record(stream));
+  return (*event)->test();
+}
+
 template <typename T> Memory put(const std::shared_ptr<Device> &device, Stream &stream, const std::vector<T> &values) {
   auto memory = Memory::allocate(device, values.size() * sizeof(T));
   EXPECT_TRUE(memory) << memory.status().message();
@@ -223,7 +230,7 @@ TEST_F(CudaDevice, KernelsGetWhatTheyAreGiven) {
   std::vector<float> sums(x.size());
   ASSERT_TRUE((*stream)->toHost(sums.data(), out->address(), out->size()));
   ASSERT_TRUE((*stream)->wait());
-  auto over = (*stream)->test();
+  auto over = isDone(device, **stream);
   ASSERT_TRUE(over && *over);
   for (int64_t t = 0; t < Tokens; ++t)
     for (int64_t c = 0; c < Columns; ++c)
@@ -264,9 +271,9 @@ TEST_F(CudaDevice, FailuresOfKernelsAreErrorsWhereTheyAreSeen) {
               {"launch of dispatch_push with 7 blocks of 64 threads on Fake GPU"});
   fake->waitResult = 700;
   expectError((*stream)->wait(), FARO_INTERNAL, {"work on Fake GPU failed", "CUDA_ERROR_ILLEGAL_ADDRESS (700)"});
-  expectError((*stream)->test().status(), FARO_INTERNAL, {"CUDA_ERROR_ILLEGAL_ADDRESS"});
+  expectError(isDone(device, **stream).status(), FARO_INTERNAL, {"CUDA_ERROR_ILLEGAL_ADDRESS"});
   fake->waitResult = 600;
-  auto over = (*stream)->test();
+  auto over = isDone(device, **stream);
   ASSERT_TRUE(over) << over.status().message();
   EXPECT_FALSE(*over);
 }

@@ -2,30 +2,20 @@
 
 #include "runtime/abi/faro_abi.h"
 #include "runtime/device/cuda/DriverApi.h"
+#include "tests/runtime/device/FakeMemory.h"
 #include "tests/runtime/device/FakeStream.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <map>
-#include <mutex>
 #include <string>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <vector>
 
 namespace api = faro::cuda::api;
 
 namespace {
-
-/// In a file without a name, which other processes can open; or none: host memory that was registered.
-struct Allocation {
-  size_t bytes;
-  int file;
-};
-constexpr int NoFile = -1;
 
 /// What a function handle points to.
 struct Kernel {
@@ -34,28 +24,22 @@ struct Kernel {
   bool isPlan = false;
 };
 
-std::mutex mutex; // ranks are threads
 faro::test::FakeCuda fake;
-std::map<void *, Allocation> allocations;
 std::map<std::string, Kernel> kernels;
-constexpr int InvalidValue = 1, OutOfMemory = 2, InvalidHandle = 400, NotFound = 500, IllegalAddress = 700;
-constexpr int AlreadyRegistered = 712;
 int context, module; // what handles point to
 
+using namespace faro::test::results;
 using faro::test::FakeEvent;
 using faro::test::FakeStream;
+using faro::test::host;
+using faro::test::isKnown;
+using faro::test::mutex;
 using Clock = std::chrono::steady_clock;
 FakeEvent &eventOf(api::Event event) { return *reinterpret_cast<FakeEvent *>(event); }
 FakeStream &streamOf(api::Stream stream) {
   static FakeStream usual;
   return stream ? *reinterpret_cast<FakeStream *>(stream) : usual;
 }
-
-/// What an inter-process handle says.
-struct Shared {
-  int process, file;
-  size_t bytes;
-};
 
 /// The CPU's kernels of the module that an image is part of: what the device's compute, they compute. A module that was
 /// compiled just in time is no file; $FAKE_CUDA_TWINS names one of the same spec.
@@ -80,23 +64,7 @@ void findTwins(const void *image) {
   }
 }
 
-/// With $FAKE_CUDA_STRICT, addresses of the device are none of the host's: who mistakes one for the other dies at once.
-api::Pointer tag() {
-  static const api::Pointer tag = std::getenv("FAKE_CUDA_STRICT") ? api::Pointer(1) << 62 : 0;
-  return tag;
-}
-api::Pointer there(const void *address) { return reinterpret_cast<uintptr_t>(address) | tag(); }
-void *host(api::Pointer address) { return reinterpret_cast<void *>(uintptr_t(address & ~tag())); }
 template <typename T> T argument(void **parameters, int index) { return *static_cast<T *>(parameters[index]); }
-
-/// Whether it is the device's memory, or host memory that was registered. Under the mutex.
-bool isKnown(api::Pointer address) {
-  const auto behind = allocations.upper_bound(host(address));
-  if ((address & tag()) != tag() || behind == allocations.begin())
-    return false;
-  const auto &[base, memory] = *std::prev(behind);
-  return static_cast<std::byte *>(host(address)) < static_cast<std::byte *>(base) + memory.bytes;
-}
 
 /// A kernel's list of rows in `to`, as the host has them, from entry offsets[begin] on. False when it holds an address
 /// that no kernel reaches.
@@ -222,90 +190,6 @@ api::Result cuModuleGetFunction(api::Function *function, api::Module, const char
   return 0;
 }
 
-api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
-  const std::lock_guard lock(mutex);
-  if (bytes == 0)
-    return InvalidValue;
-  if (faro::test::capturing())
-    return faro::test::CaptureUnsupported;
-  if (fake.allocated + bytes > fake.memory)
-    return OutOfMemory;
-  const int file = memfd_create("fake device memory", MFD_CLOEXEC);
-  if (file < 0 || ftruncate(file, off_t(bytes)) != 0)
-    return OutOfMemory;
-  void *made = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (made == MAP_FAILED)
-    return OutOfMemory;
-  allocations[made] = {bytes, file};
-  fake.allocated += bytes;
-  *memory = there(made);
-  return 0;
-}
-api::Result cuMemFree_v2(api::Pointer memory) {
-  const std::lock_guard lock(mutex);
-  const auto found = allocations.find(host(memory));
-  if (found == allocations.end() || found->second.file == NoFile)
-    return InvalidValue;
-  fake.allocated -= found->second.bytes;
-  munmap(found->first, found->second.bytes);
-  close(found->second.file);
-  allocations.erase(found);
-  return 0;
-}
-
-api::Result cuIpcGetMemHandle(api::IpcHandle *handle, api::Pointer memory) {
-  const std::lock_guard lock(mutex);
-  const auto found = allocations.find(host(memory));
-  if (found == allocations.end())
-    return InvalidValue;
-  const Shared shared{getpid(), found->second.file, found->second.bytes};
-  std::memcpy(handle, &shared, sizeof shared);
-  return 0;
-}
-api::Result cuIpcOpenMemHandle_v2(api::Pointer *memory, api::IpcHandle handle, unsigned) {
-  const std::lock_guard lock(mutex);
-  Shared shared{};
-  std::memcpy(&shared, &handle, sizeof shared);
-  const std::string path = "/proc/" + std::to_string(shared.process) + "/fd/" + std::to_string(shared.file);
-  const int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
-  void *mapped = file < 0 ? MAP_FAILED : mmap(nullptr, shared.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  if (mapped == MAP_FAILED)
-    return InvalidValue;
-  allocations[mapped] = {shared.bytes, file};
-  fake.allocated += shared.bytes;
-  *memory = there(mapped);
-  return 0;
-}
-api::Result cuIpcCloseMemHandle(api::Pointer memory) { return cuMemFree_v2(memory); }
-
-api::Result cuMemHostRegister_v2(void *memory, size_t bytes, unsigned flags) {
-  const std::lock_guard lock(mutex);
-  if (bytes == 0 || (flags & ~unsigned(api::HostRegisterPortable | api::HostRegisterDeviceMap)))
-    return InvalidValue;
-  if (fake.registerResult)
-    return fake.registerResult;
-  if (!allocations.emplace(memory, Allocation{bytes, NoFile}).second)
-    return AlreadyRegistered;
-  fake.registered += bytes;
-  return 0;
-}
-api::Result cuMemHostUnregister(void *memory) {
-  const std::lock_guard lock(mutex);
-  const auto found = allocations.find(memory);
-  if (found == allocations.end() || found->second.file != NoFile)
-    return InvalidValue;
-  fake.registered -= found->second.bytes;
-  allocations.erase(found);
-  return 0;
-}
-api::Result cuMemHostGetDevicePointer_v2(api::Pointer *to, void *memory, unsigned) {
-  const std::lock_guard lock(mutex);
-  if (!allocations.contains(memory))
-    return InvalidValue;
-  *to = there(memory);
-  return 0;
-}
-
 // Pageable memory: what is copied to the device is taken at once, and what is copied from it is there on return.
 api::Result cuMemcpyHtoDAsync_v2(api::Pointer to, const void *from, size_t bytes, api::Stream stream) {
   const auto *begin = static_cast<const std::byte *>(from);
@@ -371,9 +255,6 @@ api::Result cuStreamDestroy_v2(api::Stream stream) {
 api::Result resultOf(api::Result found) { return fake.waitResult ? fake.waitResult : found; }
 api::Result cuStreamSynchronize(api::Stream stream) {
   return resultOf(streamOf(stream).wait(streamOf(stream).place()));
-}
-api::Result cuStreamQuery(api::Stream stream) {
-  return resultOf(streamOf(stream).query(streamOf(stream).place(), streamOf(stream).asked));
 }
 
 api::Result cuEventCreate(api::Event *event, unsigned) {

@@ -65,7 +65,6 @@ public:
       return spoil();
     return run(place);
   }
-  int asked = 0;
 
   /// What is put into it goes into `to` instead. Only launches may: a graph of other work would not be what is tested.
   int beginCapture(FakeGraph *to) {

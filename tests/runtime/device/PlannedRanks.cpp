@@ -64,7 +64,7 @@ Rank::Rank(std::shared_ptr<Communicator> mine, const std::shared_ptr<const Modul
     return;
   }
   shuffle = std::move(*made);
-  device = *cuda::Device::open(*cuda::Driver::get(), 0);
+  device = *cuda::Device::open(0);
   stream = std::move(*cuda::Stream::create(device));
   const size_t items = size_t(most) * program.topk, bytes = size_t(most) * program.rowBytes();
   for (auto [memory, size] : {std::pair(&idx, items * sizeof(int64_t)),
