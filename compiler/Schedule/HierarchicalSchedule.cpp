@@ -4,8 +4,8 @@
 //   dispatch   hand ─"handed"─► gather ─► wire ─ ─► fan_out ─┐
 //              push (own node's items) ──────────────────────┴─► "done"
 //
-//   combine    ask ─► reduce ─► wire ─ ─► fan_out ─┬─"landed"─► pull (own items, and partial rows) ─► "done"
-//                                                  └─► settle ──►┘    (the same, for some tokens)
+//   combine    ask ─► reduce ─► wire ─ ─► settle ─► fan_out ─"landed"─► pull (own items, and partial rows) ─► "done"
+//                                         (the same, from the slot, for tokens that need nothing else)
 #include "compiler/Schedule/StageBuilder.h"
 
 using namespace mlir;
@@ -48,9 +48,9 @@ static void buildCombine(StageBuilder &stages, xfer::ProgramOp program, WireClas
   Value in = stages.await("open", stages.notify("open", {}));
   Value part = stages.reduce({in, ask}, tx, share);
   Value there = stages.wire(part, tx, rx);
-  Value land = stages.fanOut({in, there}, rx, "_land", /*streams=*/true);
-  // What is summed while slices travel need not be summed when the last one is there.
-  Value some = stages.settle({in, land}, add, share);
+  // What is summed while slices travel need not be summed when the last one is there, nor be stored in between.
+  Value some = stages.settle({in, there}, rx, add, share);
+  Value land = stages.fanOut({in, there, some}, rx, "_land", /*streams=*/true);
   Value landed = stages.await("landed", stages.notify("landed", land));
   Value sum = stages.pull({some, landed}, add, share);
   // What others asked of me reads this node's rows too: only then may they change.

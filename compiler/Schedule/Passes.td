@@ -118,7 +118,7 @@ def XferVerifySchedule : Pass<"xfer-verify-schedule", "::mlir::ModuleOp"> {
     Of rings, whose slots are the tokens:
 
       - /*schedule_s12*/ only a program on the hierarchical path has rings;
-      - /*schedule_s13*/ one stage writes into a ring, and one reads from it;
+      - /*schedule_s13*/ one stage writes into a ring, and one reads from it, beside a settle;
       - /*schedule_s14*/ the stage that writes into a ring acquires it, and no other does;
       - /*schedule_s15*/ one stage releases a ring, once a slice (twice, and tokens are made; never, and they run out);
       - /*schedule_s16*/ a ring whose slots are where slices leave is not released where they arrive;
@@ -132,8 +132,9 @@ def XferVerifySchedule : Pass<"xfer-verify-schedule", "::mlir::ModuleOp"> {
       - /*schedule_s20*/ a flag lies between a hand and the gather that takes what was handed;
       - /*schedule_s21*/ a flag lies between the fan_out of a combine and its pull (or it adds partial rows that are not there);
       - /*schedule_s22*/ the ask of a combine comes before its reduce, which sums what others ask for;
-      - /*schedule_s23*/ a settle comes after the fan_out, whose rows it adds, and before the pull, which sums what it has left;
-      - /*schedule_s24*/ pull and settle name a kernel for this node's share, which they add; other stages have none.
+      - /*schedule_s23*/ a settle comes before the pull, which sums what it has left;
+      - /*schedule_s24*/ pull and settle name a kernel for this node's share, which they add; other stages have none;
+      - /*schedule_s25*/ a settle reads the ring that the fan_out reads: the latter stores what the former does not sum.
 
     ```mlir
     %in   = xfer.await "open" after(%open) on(link)

@@ -68,8 +68,8 @@ public:
     return xfer::PullOp::create(builder, loc, timepoint, plan, kernel(suffix), streaming(suffix), optional(share),
                                 after, core);
   }
-  mlir::Value settle(mlir::ValueRange after, llvm::StringRef suffix, llvm::StringRef share) {
-    return xfer::SettleOp::create(builder, loc, timepoint, plan, after, /*acquires=*/mlir::ValueRange{},
+  mlir::Value settle(mlir::ValueRange after, mlir::Value from, llvm::StringRef suffix, llvm::StringRef share) {
+    return xfer::SettleOp::create(builder, loc, timepoint, plan, after, from, /*acquires=*/mlir::ValueRange{},
                                   /*releases=*/mlir::ValueRange{}, core, kernel(suffix), streaming(suffix),
                                   optional(share));
   }

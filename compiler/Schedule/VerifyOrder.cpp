@@ -78,7 +78,7 @@ private:
                 "stage '"
              << stageName(out) << "' and awaited before this one";
     if (const std::optional<size_t> settle = only<xfer::SettleOp>();
-        settle && failed(verifySettled(*settle, out, pull)))
+        settle && failed(verifySettled(*settle, pull)))
       return failure();
     // /*schedule_s22*/
     if (!graph.isBefore(ask, reduce))
@@ -87,11 +87,8 @@ private:
     return success();
   }
 
-  LogicalResult verifySettled(size_t settle, size_t out, size_t pull) {
+  LogicalResult verifySettled(size_t settle, size_t pull) {
     // /*schedule_s23*/
-    if (!graph.isBefore(out, settle))
-      return errorAt(graph.stage(settle))
-             << "adds the partial rows of stage '" << stageName(out) << "'; expected to come after it";
     if (!graph.isBefore(settle, pull))
       return errorAt(graph.stage(pull)) << "sums the tokens that stage '" << stageName(settle)
                                         << "' has left; expected to come after it";

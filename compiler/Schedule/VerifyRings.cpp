@@ -1,4 +1,4 @@
-// Rings and their slots (S12..S19).
+// Rings and their slots (S12..S19, S25).
 #include "compiler/Schedule/ScheduleRules.h"
 
 using namespace mlir;
@@ -31,7 +31,9 @@ private:
   }
 
   LogicalResult verifyUsers() {
-    const SmallVector<size_t> writers = graph.writersOf(ring.getRing()), readers = graph.readersOf(ring.getRing());
+    const SmallVector<size_t> writers = graph.writersOf(ring.getRing());
+    SmallVector<size_t> readers = graph.readersOf(ring.getRing());
+    llvm::erase_if(readers, [&](size_t reader) { return isa<xfer::SettleOp>(stage(reader).getOperation()); });
     // /*schedule_s13*/
     if (failed(expectOne(writers, "writes into")) || failed(expectOne(readers, "reads from")))
       return failure();
@@ -96,7 +98,8 @@ LogicalResult verifyEnds(const ScheduleGraph &graph) {
       auto before = timepoint.getDefiningOp<xfer::StageOpInterface>();
       if (!before || !before.isPerSlice())
         continue;
-      const bool fromThere = isa<xfer::FanOutOp>(before.getOperation()), isThere = graph.isAtReceiver(i);
+      const bool fromThere = isa<xfer::FanOutOp, xfer::SettleOp>(before.getOperation()),
+                 isThere = graph.isAtReceiver(i);
       // /*schedule_s19*/
       if (fromThere != isThere && !(isThere && isa<xfer::WireOp>(before.getOperation())))
         return errorAt(stage) << "fires where slices " << (isThere ? "arrive" : "leave")
@@ -105,6 +108,23 @@ LogicalResult verifyEnds(const ScheduleGraph &graph) {
     }
   }
   return success();
+}
+
+/// What a settle sums is not stored by the fan_out, so both read the same rows.
+LogicalResult verifySettle(const ScheduleGraph &graph) {
+  xfer::StageOpInterface settle, out;
+  for (size_t i = 0; i < graph.size(); ++i) {
+    if (isa<xfer::SettleOp>(graph.stage(i).getOperation()))
+      settle = graph.stage(i);
+    if (isa<xfer::FanOutOp>(graph.stage(i).getOperation()))
+      out = graph.stage(i);
+  }
+  if (!settle || settle.getFrom() == out.getFrom())
+    return success();
+  auto expected = out.getFrom().getDefiningOp<xfer::RingOp>();
+  // /*schedule_s25*/
+  return errorAt(settle) << "expects to read from ring \"" << expected.getName() << "\", whose rows stage '"
+                         << out.getStageName() << "' stores if it does not sum them";
 }
 
 } // namespace
@@ -118,7 +138,7 @@ LogicalResult verifyRings(xfer::ProgramOp program, const ScheduleGraph &graph) {
     if (failed(RingVerifier(graph, ring).verify()))
       return failure();
   }
-  return verifyEnds(graph);
+  return success(succeeded(verifyEnds(graph)) && succeeded(verifySettle(graph)));
 }
 
 LogicalResult verifySlots(xfer::ProgramOp program, const ScheduleGraph &graph) {

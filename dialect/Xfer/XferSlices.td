@@ -2,8 +2,9 @@
 //
 //   a rail of node n                                                a forwarder of node m
 //   gather | reduce ──► slot of "tx" ──► wire ─ ─ ─ ─ ─ ─ ─ ─ ─ ─► slot of "rx" ──► fan_out ──► rows
-//        ▲                                │ ▲                                            │
-//        └─────────── releases ───────────┘ └─ ─ ─ ─ ─ ─ ─ ─ ─ ─ releases ─ ─ ─ ─ ─ ─ ─ ─┘      combine: settle ──► sums
+//        ▲                                │ ▲                            │               │
+//        └─────────── releases ───────────┘ └─ ─ ─ ─ ─ ─ ─ ─ ─ ─ releases ─ ─ ─ ─ ─ ─ ─ ─┘
+//                                                                        └─► settle (combine) ──► sums
 //
 // A flow is what one rank of a node sends to one rank of another, cut into slices. These stages fire once for each slice
 // of each flow; the n-th firing waits for the n-th firing, in the same flow, of those that they are `after`.
@@ -94,22 +95,24 @@ def Xfer_FanOutOp : Xfer_SliceKernel<"fan_out", (ins Xfer_Ring:$from), (ins), "F
     %out = xfer.fan_out %plan after(%there) from(%rx) releases(%rx) on(core) kernel(@dispatch_push)
     ```
     Runs a push kernel over the rows of a slice that arrived. In a dispatch they go to the final rows on every rank of this
-    node, in a combine to the partial window of the rank that asked for them.
+    node, in a combine to the partial window of the rank that asked for them, but for those that a `settle` has summed.
   }];
 }
 
-def Xfer_SettleOp : Xfer_SliceStage<"settle", (ins Xfer_Descriptors:$plan), (ins),
+def Xfer_SettleOp : Xfer_SliceStage<"settle", (ins Xfer_Descriptors:$plan), (ins Xfer_Ring:$from),
                                     (ins FlatSymbolRefAttr:$kernel, OptionalAttr<FlatSymbolRefAttr>:$streaming,
                                          OptionalAttr<FlatSymbolRefAttr>:$share),
-                                    "Plan | Kernel | Share"> {
-  let summary = "sums this rank's tokens as far as their partial rows have come";
+                                    "Plan | From | Kernel | Share"> {
+  let summary = "sums this rank's tokens that the rows of a slot complete";
   let description = [{
     ```mlir
-    %some = xfer.settle %plan after(%in, %out) on(core) kernel(@combine_add) share(@combine_share)
+    %some = xfer.settle %plan after(%in, %there) from(%rx) on(core) kernel(@combine_add) share(@combine_share)
+    %land = xfer.fan_out %plan after(%in, %there, %some) from(%rx) releases(%rx) on(core) kernel(@combine_land)
     ```
-    Hierarchical combine; may be left out. Does what `xfer.pull` does for some of this rank's tokens: from the first that is
-    not summed up to the first of which a partial row is missing, or comes by another rank of this node. `pull` sums what
-    is left when all have come; so little is left when the last slice is there.
+    Hierarchical combine; may be left out. Does what `xfer.pull` does for those of this rank's tokens of which the last
+    partial row is in the slot, and reads it there: the `fan_out` need not store it. Partial rows that other ranks of this
+    node receive for this rank are not known to be there: their tokens are left to `pull`, which sums what is not summed
+    when all have come. So little is left when the last slice is there.
   }];
 }
 

@@ -30,7 +30,7 @@ constexpr OpRule Rules[] = {
     {"reduce", true, false, true, false, true, true, {{0, 0}, {0, 1}}},
     {"wire", false, false, true, true, true, false, {{0, 1}, {0, 1}}},
     {"fan_out", true, false, true, true, false, true, {{0, 1}, {0, 1}}},
-    {"settle", true, false, true, false, false, true, {{0, 0}, {0, Any}}},
+    {"settle", true, false, true, true, false, true, {{0, 0}, {0, Any}}},
 };
 static_assert(std::size(Rules) == FARO_ABI_STAGE_SETTLE + 1);
 
@@ -148,8 +148,8 @@ private:
     return {};
   }
 
-  /// gather or reduce fills a slot that the wire takes, the wire one that fan_out takes, and each ring's slots are
-  /// taken by who fills them and given back by one stage.
+  /// gather or reduce fills a slot that the wire takes, the wire one that settle and fan_out read, and each ring's slots
+  /// are taken by who fills them and given back by one stage.
   std::string checkChain() {
     const uint32_t wire = find(FARO_ABI_STAGE_WIRE), out = find(FARO_ABI_STAGE_FAN_OUT);
     const uint32_t fill = find(program.op == FARO_ABI_DISPATCH ? FARO_ABI_STAGE_GATHER : FARO_ABI_STAGE_REDUCE);
@@ -158,18 +158,27 @@ private:
         stages[wire].from == stages[wire].into)
       return fmt::format("slices go into ring {}, by wire from {} into {}, and from {}: no chain", stages[fill].into,
                          stages[wire].from, stages[wire].into, stages[out].from);
-    if (!(before[wire] >> fill & 1) || !(before[out] >> wire & 1))
-      return "a slot is read by a stage that does not wait for its writer";
+    for (uint32_t s = 0; s < schedule.stage_count; ++s)
+      if (stages[s].from != FARO_ABI_NO_RING && !(before[s] >> (s == wire ? fill : wire) & 1))
+        return "a slot is read by a stage that does not wait for its writer";
+    for (uint32_t s = 0; s < schedule.stage_count; ++s)
+      if (stages[s].op == FARO_ABI_STAGE_SETTLE && stages[s].from != stages[out].from)
+        return fmt::format("stage {} (settle) reads slots of ring {}, expected ring {}, as stage {} (fan_out) does", s,
+                           stages[s].from, stages[out].from, out);
     for (uint32_t r = 0; r < schedule.ring_count; ++r) {
-      uint32_t takers = 0, givers = 0, taker = 0;
+      uint32_t takers = 0, givers = 0, taker = 0, giver = 0;
       for (uint32_t s = 0; s < schedule.stage_count; ++s) {
         if (stages[s].acquires >> r & 1)
           taker = s, ++takers;
-        givers += stages[s].releases >> r & 1;
+        if (stages[s].releases >> r & 1)
+          giver = s, ++givers;
       }
       if (takers != 1 || givers != 1 || stages[taker].into != r)
         return fmt::format("slots of ring {} are taken by {} stages and given back by {}, expected its writer and one",
                            r, takers, givers);
+      for (uint32_t s = 0; s < schedule.stage_count; ++s)
+        if (stages[s].from == r && s != giver && !(before[giver] >> s & 1))
+          return fmt::format("slots of ring {} are given back by stage {} while stage {} may read them", r, giver, s);
     }
     return {};
   }

@@ -44,8 +44,6 @@ public:
   /// Slices of a flow come in order. A wire is done when its bytes may change again, any other stage when this has
   /// returned and what it launched is done.
   virtual Status fire(FlowRun &flow, uint32_t n) = 0;
-  /// It is done, and what it read may change. Slices of a flow come in order; others may have been fired meanwhile.
-  virtual void finish(FlowRun &, uint32_t) {}
 };
 
 } // namespace faro

@@ -93,13 +93,11 @@ Expected<bool> Run::turn() {
   if (context->rings) {
     FARO_RETURN_IF_ERROR(note(fireWires()));
     for (const FlowEnd end : {FlowEnd::Sender, FlowEnd::Receiver}) {
-      auto fired = fireNext(end, /*holdsSlots=*/true);
+      auto fired = fireNext(end);
       if (!fired)
         return fired.status();
       sliced |= *fired;
     }
-    if (!sliced)
-      FARO_RETURN_IF_ERROR(note(fireNext(FlowEnd::Receiver, /*holdsSlots=*/false)));
     moved |= sliced;
   }
   FARO_RETURN_IF_ERROR(note(fireGrain(/*urgentOnly=*/sliced)));

@@ -2,15 +2,15 @@
 // the stages mean for one batch is bound from outside.
 //
 //   once stages     done bits                       notify, await, pad, push, pull, hand, ask
-//   slice stages    fired and done, a flow each     gather | reduce ─► wire ─(peer)─► fan_out ─► settle
+//   slice stages    fired and done, a flow each     gather | reduce ─► wire ─(peer)─► settle ─► fan_out
 //   rings           tokens, taken before a stage fires and given back when it is done (SliceRings)
 //
 // Where rows are on a device, a stage that fires launches kernels and is `underway`; it is done when the device is. The
 // stream is in order, so those under way are done in the order in which they fired. On the host nothing ever is.
 //
 // One thread does everything, so what it does first decides how busy the wire is: a slice that is ready is sent before
-// anything else; then the next one is made, and one that arrived is read, in turn; what no slot waits for is done in
-// between: sums of tokens, and work within the node, in grains. Waiting comes before anything is taken, so no flow can
+// anything else; then the next one is made, and one that arrived is read, in turn; what no slot waits for, work within
+// the node, is done in between, in grains. Waiting comes before anything is taken, so no flow can
 // hold up another for good.
 #pragma once
 
@@ -68,7 +68,7 @@ private:
   Expected<bool> fireIfReady(FlowRun &flow, uint32_t stage);
   Status completed(FlowRun &flow, uint32_t stage);
   Expected<bool> fireWires();
-  Expected<bool> fireNext(FlowEnd end, bool holdsSlots);
+  Expected<bool> fireNext(FlowEnd end);
   Status grantSlots();
   bool tokensThere(const FlowRun &flow, uint32_t stage) const;
 

@@ -103,7 +103,6 @@ Status Run::fire(FlowRun &flow, uint32_t s) {
 
 Status Run::completed(FlowRun &flow, uint32_t s) {
   const faro_abi_stage &stage = schedule.stages[s];
-  bindings.slices[s]->finish(flow, flow.done[s]);
   const bool last = ++flow.done[s] == flow.slices;
   flowsLeftOf[s] -= last;
   if (flow.out) {
@@ -141,29 +140,28 @@ Expected<bool> Run::fireWires() {
   return moved;
 }
 
-/// One slice of the next flow that can go on, through a stage that takes or frees a slot or through another one. What
-/// was made is sent at once.
-Expected<bool> Run::fireNext(FlowEnd end, bool holdsSlots) {
+/// One slice of the next flow that can go on, through all stages at this end that it can go through now: what was made
+/// is sent at once, and what was read is a free slot.
+Expected<bool> Run::fireNext(FlowEnd end) {
   uint32_t &next = nextFlow[end == FlowEnd::Receiver];
-  const uint32_t wire = context->rings->shape.wire, count = uint32_t(flows.size());
+  const uint32_t count = uint32_t(flows.size());
   for (uint32_t i = 0; i < count; ++i) {
     FlowRun &flow = flows[(next + i) % count];
     if (flow.end() != end)
       continue;
+    bool moved = false;
     for (const uint32_t s : sliceStages) {
-      const faro_abi_stage &stage = schedule.stages[s];
-      if (s == wire || endOf(stage) != end || ((stage.acquires | stage.releases) != 0) != holdsSlots)
+      if (endOf(schedule.stages[s]) != end)
         continue;
       auto fired = fireIfReady(flow, s);
       if (!fired)
         return fired;
-      if (!*fired)
-        continue;
-      next = (next + i + 1) % count;
-      if (end == FlowEnd::Sender)
-        FARO_RETURN_IF_ERROR(fireIfReady(flow, wire).status());
-      return true;
+      moved |= *fired;
     }
+    if (!moved)
+      continue;
+    next = (next + i + 1) % count;
+    return true;
   }
   return false;
 }

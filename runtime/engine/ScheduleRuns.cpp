@@ -97,7 +97,7 @@ Status bind(const RunContext &run, const Arguments &given, uint32_t s, Run::Bind
     to.slices[s] = bindFanOut(run, stage);
     return Status::ok();
   case FARO_ABI_STAGE_SETTLE:
-    to.slices[s] = bindSettle(stage, *run.sums);
+    to.slices[s] = bindSettle(run, stage);
     return Status::ok();
   }
   return {FARO_INTERNAL, fmt::format("stage {} has unknown operation {}", stage.name, stage.op)};

@@ -103,6 +103,8 @@ Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, b
       continue;
     const RingShape &ring = rings.shape.rings[r];
     ++flow.givenBack[r];
+    if (ring.perFlow) // the slot that the flow's next slice arrived in
+      flow.bytes[flow.consumed++ % flow.bytes.size()] = 0;
     const uint64_t batch = std::max<uint64_t>(1, ring.slots / 4);
     if (!last && flow.givenBack[r] - flow.reported[r] < batch)
       continue;

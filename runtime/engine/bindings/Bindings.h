@@ -8,8 +8,8 @@
 //   ask                                                      places and weights of rows, to forwarders
 //   reduce                                                   sums and where they belong, to slots
 //   wire       slots, to a peer                              the same
+//   settle                                                   slots: own tokens that they complete
 //   fan_out    slots, to final rows                          slots, to their owners' partial rows
-//   settle                                                   own tokens of which all partial rows are there
 //   pull                                                     one node: own tokens from result rows; else those left
 #pragma once
 
@@ -35,6 +35,6 @@ std::unique_ptr<SliceBinding> bindGather(const RunContext &, const faro_abi_stag
 std::unique_ptr<SliceBinding> bindReduce(const RunContext &, const faro_abi_stage &);
 std::unique_ptr<SliceBinding> bindWire(const RunContext &, const faro_abi_stage &);
 std::unique_ptr<SliceBinding> bindFanOut(const RunContext &, const faro_abi_stage &);
-std::unique_ptr<SliceBinding> bindSettle(const faro_abi_stage &, PartialSums &);
+std::unique_ptr<SliceBinding> bindSettle(const RunContext &, const faro_abi_stage &);
 
 } // namespace faro

@@ -1,11 +1,9 @@
 // A slice that arrived: each of its rows is read once and stored to all its places on this node. In a dispatch these
-// are final rows, in a combine the partial row of the token's owner.
-#include "runtime/engine/Slice.h"
+// are final rows, in a combine the partial row of the token's owner, unless that is this rank and has summed the token.
 #include "runtime/engine/SliceExchange.h"
+#include "runtime/engine/bindings/ArrivedSlices.h"
 #include "runtime/engine/bindings/Bindings.h"
 #include "runtime/engine/bindings/PartialSums.h"
-
-#include <fmt/format.h>
 
 namespace faro {
 
@@ -13,71 +11,63 @@ namespace {
 
 class FanOutBinding final : public SliceBinding {
 public:
-  FanOutBinding(const RunContext &run, const faro_abi_stage &stage) : run(run), stage(stage) {
+  FanOutBinding(const RunContext &run, const faro_abi_stage &stage) : run(run), slices(run, stage) {
     const bool combines = run.program->op == FARO_ABI_COMBINE;
     stride = combines ? run.schedule->partial_stride : run.program->row.stride;
-    uint64_t mine = 0;
-    for (const uint32_t rank : run.nodeRanks()) {
-      const Window &window = combines ? run.parts.windows->partials : run.parts.windows->received;
+    const Window &window = combines ? run.parts.windows->partials : run.parts.windows->received;
+    for (const uint32_t rank : run.nodeRanks())
       bases.push_back(reinterpret_cast<uint64_t>(window.of(rank)));
-      windowRows.push_back(combines ? run.batch->across->partialRowsOfRank[windowRows.size()]
-                                    : run.batch->rowsOfRank[rank]);
-      if (rank == run.rank())
-        mine = windowRows.back() * stride, self = uint32_t(windowRows.size() - 1);
-    }
-    kernel = run.kernelIndex(stage, mine, stride % 64 == 0);
+    self = run.topology().localIndex(run.rank());
+    kernel = run.kernelIndex(stage, slices.windowRows()[self] * stride, stride % 64 == 0);
   }
 
   Expected<bool> ready(const FlowRun &, uint32_t) override { return true; }
 
   Status fire(FlowRun &flow, uint32_t n) override {
-    const SliceShape &shape = run.rings->shape;
-    const uint64_t sequence = flow.begun + n, slot = sequence % flow.in->bytes.size();
-    auto memory = run.rings->arrivalMemory(*flow.in, sequence);
-    if (!memory)
-      return memory.status();
-    const uint32_t rows = shape.rowsOfSlice(n, flow.rows);
-    const uint64_t bytes = flow.in->bytes[slot];
-    auto slice = SliceReader::open({memory->bytes, bytes}, {run.mine.activity, run.call, sequence, rows, shape.rowBytes,
-                                                            shape.mostPlaces, windowRows, run.batch->hash});
+    auto slice = slices.open(flow, n);
     if (!slice)
-      return damaged(flow, n, slot, slice.status());
+      return slice.status();
     if (run.batch->check)
-      FARO_RETURN_IF_ERROR(checkPlaces(flow, n, *slice));
+      FARO_RETURN_IF_ERROR(checkPlaces(flow, n, slice->reader));
 
     RunScratch &scratch = *run.parts.scratch;
     scratch.addresses.clear();
-    const Status placed = slice->forEachPlace(scratch.offsets, [&](uint32_t local, uint32_t row) {
-      scratch.addresses.push_back(bases[local] + row * stride);
-      // On a device it will be, when a kernel that sums it runs: that is launched behind.
-      if (run.sums && local == self)
-        run.sums->stored(row);
+    const Status placed = slice->reader.forEachPlace(scratch.offsets, [&](uint32_t local, uint32_t row) {
+      // On a device a row that is stored will be there when a kernel that sums it runs: that is launched behind.
+      const bool summed = run.sums && local == self && !run.sums->stores(row);
+      scratch.addresses.push_back(summed ? Nowhere : bases[local] + row * stride);
     });
     if (!placed)
-      return damaged(flow, n, slot, placed);
-    FARO_RETURN_IF_ERROR(run.kernels->push(kernel,
-                                           reinterpret_cast<const void *>(memory->forKernelsAt(slice->firstRow())),
-                                           slice->stride(), scratch.offsets, scratch.addresses));
+      return slices.damaged(flow, n, placed);
+    if (run.sums)
+      dropSummed();
+    if (!scratch.addresses.empty())
+      FARO_RETURN_IF_ERROR(run.kernels->push(kernel, reinterpret_cast<const void *>(slice->rowsAt),
+                                             slice->reader.stride(), scratch.offsets, scratch.addresses));
 
     SessionStatistics &statistics = *run.parts.statistics;
     ++statistics.slicesReceived;
-    statistics.wireRowsReceived += rows;
-    statistics.wireBytesReceived += bytes;
+    statistics.wireRowsReceived += slice->reader.rows();
+    statistics.wireBytesReceived += slice->bytes;
     return Status::ok();
   }
 
-  void finish(FlowRun &flow, uint32_t n) override {
-    flow.in->bytes[(flow.begun + n) % flow.in->bytes.size()] = 0;
-    ++flow.in->consumed;
-  }
-
 private:
-  Status damaged(const FlowRun &flow, uint32_t n, uint64_t slot, const Status &why) const {
-    return {why.code(),
-            fmt::format("rank {}: stage {} of {} cannot use slice {} of {} from rank {}, in slot {} of ring "
-                        "{}: {}",
-                        run.rank(), stage.name, run.schedule->name, n, flow.slices, flow.peer(), slot,
-                        run.rings->shape.rings[stage.from].name, why.message())};
+  static constexpr uint64_t Nowhere = 0; ///< an address
+
+  /// Rows without a place stay in the list: a kernel passes them over.
+  void dropSummed() {
+    RunScratch &scratch = *run.parts.scratch;
+    uint32_t place = 0, kept = 0;
+    for (size_t row = 0; row + 1 < scratch.offsets.size(); ++row) {
+      const uint32_t end = scratch.offsets[row + 1];
+      scratch.offsets[row] = kept;
+      for (; place < end; ++place)
+        if (scratch.addresses[place] != Nowhere)
+          scratch.addresses[kept++] = scratch.addresses[place];
+    }
+    scratch.offsets.back() = kept;
+    scratch.addresses.resize(kept);
   }
 
   Status checkPlaces(const FlowRun &flow, uint32_t n, const SliceReader &slice) {
@@ -96,12 +86,12 @@ private:
   }
 
   const RunContext &run;
-  const faro_abi_stage &stage;
+  const ArrivedSlices slices;
   uint32_t kernel;
   uint64_t stride;
-  uint32_t self = 0;                       ///< this rank's local index
-  std::vector<uint64_t> bases, windowRows; ///< by local index
-  Returned returned;                       ///< with FARO_CHECK=1
+  uint32_t self;               ///< this rank's local index
+  std::vector<uint64_t> bases; ///< of the windows, by local index
+  Returned returned;           ///< with FARO_CHECK=1
 };
 
 } // namespace

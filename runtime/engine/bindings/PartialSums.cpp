@@ -7,13 +7,31 @@
 namespace faro {
 
 PartialSums::PartialSums(const RunContext &run, const Combined &combined)
-    : run(run), combined(combined), stride(run.schedule->partial_stride), arrived(run.batch->across->remoteRows()) {}
+    : run(run), combined(combined), stride(run.schedule->partial_stride),
+      window(reinterpret_cast<uint64_t>(run.parts.windows->partials.mine())),
+      grain(int64_t(run.kernels->grainBytes() / stride) + 1), rowAt(run.batch->across->remoteRows()),
+      summed(size_t(run.batch->tokens)) {}
 
-bool PartialSums::isComplete(int64_t t) const {
+/// Not summed, and all of its rows are here.
+bool PartialSums::isReady(int64_t t) const {
   const NodePlan &across = *run.batch->across;
   const auto begin = across.partialRows.begin();
-  return std::all_of(begin + across.partialOffsets[t], begin + across.partialOffsets[t + 1],
-                     [this](uint32_t row) { return row == NodePlan::OwnShare || arrived[row]; });
+  return !summed[t] && std::all_of(begin + across.partialOffsets[t], begin + across.partialOffsets[t + 1],
+                                   [this](uint32_t row) { return row == NodePlan::OwnShare || rowAt[row] != 0; });
+}
+
+/// Tokens [begin, this) can be summed together; at most so many.
+int64_t PartialSums::endOfRun(int64_t begin, int64_t most, bool rest) const {
+  const int64_t last = std::min(begin + most, run.batch->tokens);
+  int64_t end = begin;
+  while (end < last && (rest ? !summed[end] : isReady(end)))
+    ++end;
+  return end;
+}
+
+void PartialSums::passSummed() {
+  while (first < run.batch->tokens && summed[first])
+    ++first;
 }
 
 /// One row for each of these tokens that has items on this node.
@@ -49,48 +67,73 @@ Expected<const std::byte *> PartialSums::sumShares(const faro_abi_stage &stage, 
   return *rows;
 }
 
-Status PartialSums::sum(const faro_abi_stage &stage, bool rest) {
+Status PartialSums::sum(const faro_abi_stage &stage, int64_t begin, int64_t end) {
   const NodePlan &across = *run.batch->across;
   const std::span<const uint32_t> offsets = across.partialOffsets;
-  const int64_t begin = token, tokens = run.batch->tokens;
-  const uint64_t most = run.kernels->grainBytes() / stride + 1;
-  while (token < tokens && offsets[token] - offsets[begin] < most && (rest || isComplete(token)))
-    ++token;
-  if (token == begin)
-    return Status::ok();
-  const auto shares = sumShares(stage, begin, token);
+  const auto shares = sumShares(stage, begin, end);
   if (!shares)
     return shares.status();
   uint64_t share = reinterpret_cast<uint64_t>(*shares);
-  const uint64_t window = reinterpret_cast<uint64_t>(run.parts.windows->partials.mine());
-  const uint32_t first = offsets[begin], last = offsets[token];
   RunScratch &scratch = *run.parts.scratch;
-  scratch.addresses.resize(last - first);
-  for (uint32_t i = first; i < last; ++i) {
+  scratch.addresses.clear();
+  for (uint32_t i = offsets[begin]; i < offsets[end]; ++i) {
     const uint32_t row = across.partialRows[i];
-    scratch.addresses[i - first] = row == NodePlan::OwnShare ? share : window + row * stride;
-    share += row == NodePlan::OwnShare ? stride : 0;
+    if (row == NodePlan::OwnShare) {
+      scratch.addresses.push_back(share);
+      share += stride;
+    } else {
+      scratch.addresses.push_back(rowAt[row] ? rowAt[row] : window + row * stride);
+    }
   }
-  scratch.weights.assign(last - first, 1.0f);
+  scratch.weights.assign(scratch.addresses.size(), 1.0f);
   addAddressesToFetch(scratch.addresses);
+  std::fill(summed.begin() + begin, summed.begin() + end, true);
   const Rows &out = combined.out;
   const bool aligned = reinterpret_cast<uint64_t>(out.data) % 64 == 0 && out.stride % 64 == 0;
   return run.kernels->pull(run.kernelIndex(stage, uint64_t(out.rows) * run.program->row.stride, aligned),
                            static_cast<std::byte *>(out.data) + begin * out.stride, out.stride,
-                           offsets.subspan(size_t(begin), size_t(token - begin) + 1), scratch.addresses,
+                           offsets.subspan(size_t(begin), size_t(end - begin) + 1), scratch.addresses,
                            scratch.weights);
 }
 
-Status PartialSums::sumStored(const faro_abi_stage &stage) {
-  const int64_t before = token;
-  FARO_RETURN_IF_ERROR(sum(stage, /*rest=*/false));
-  run.parts.statistics->settledTokens += uint64_t(token - before);
-  return Status::ok();
+/// Rows of a flow are in the order of tokens, so the tokens of a slice mostly follow each other. Those between them
+/// that need no row of it, and those before all, are summed with them, or would be left to the end.
+Status PartialSums::sumInSlot(const faro_abi_stage &stage, std::span<const InSlot> rows) {
+  const std::span<const uint32_t> tokenOf = run.batch->across->rowToken;
+  for (const InSlot &row : rows)
+    if (rowAt[row.row] == 0)
+      rowAt[row.row] = row.address;
+  uint64_t &settled = run.parts.statistics->settledTokens;
+  int64_t left = std::max(grain, int64_t(rows.size()));
+  const auto sumFrom = [&](int64_t token) {
+    const int64_t end = endOfRun(token, std::max<int64_t>(left, 1), /*rest=*/false);
+    left -= end - token;
+    settled += uint64_t(end - token);
+    return end > token ? sum(stage, token, end) : Status::ok();
+  };
+  for (const InSlot &row : rows)
+    if (isReady(tokenOf[row.row]))
+      FARO_RETURN_IF_ERROR(sumFrom(tokenOf[row.row]));
+  for (const InSlot &row : rows)
+    if (rowAt[row.row] == row.address)
+      rowAt[row.row] = 0;
+  passSummed();
+  return left > 0 && first < run.batch->tokens ? sumFrom(first) : Status::ok();
+}
+
+bool PartialSums::stores(uint32_t row) {
+  if (summed[run.batch->across->rowToken[row]])
+    return false;
+  rowAt[row] = window + row * stride;
+  return true;
 }
 
 Expected<bool> PartialSums::sumRest(const faro_abi_stage &stage) {
-  FARO_RETURN_IF_ERROR(sum(stage, /*rest=*/true));
-  return token == run.batch->tokens;
+  passSummed();
+  if (const int64_t end = endOfRun(first, grain, /*rest=*/true); end > first)
+    FARO_RETURN_IF_ERROR(sum(stage, first, end));
+  passSummed();
+  return first == run.batch->tokens;
 }
 
 } // namespace faro

@@ -56,9 +56,9 @@
 // PARTIAL: ld.global.L1::no_allocate.v4.b32
 // PARTIAL: mul.rn.f32
 // PARTIAL: add.rn.f32
-// PARTIAL-LABEL: .entry combine_land(
-// PARTIAL: st.global.v4.b32
 // PARTIAL-LABEL: .entry combine_add(
 // PARTIAL: ld.global.L1::no_allocate.v4.b32
 // PARTIAL-LABEL: .entry combine_add_streaming(
 // PARTIAL: st.global.L1::no_allocate.v4.b32
+// PARTIAL-LABEL: .entry combine_land(
+// PARTIAL: st.global.v4.b32

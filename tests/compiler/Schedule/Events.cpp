@@ -276,10 +276,10 @@ private:
         readRows(end);
       write(arrived[event], slot(stage.arg("into"), f, n), rows);
     } else if (stage.op == "settle") {
-      // Of the tokens that its rank stored itself: what other ranks of the node store is left to the pull.
+      // The tokens that this slice completes: of those that other ranks of the node receive nothing is known here.
       for (size_t q : mates(r))
         read(event, input(q), "input");
-      read(event, window(r, rows), "rows");
+      read(event, slot(stage.arg("from"), f, n), rows);
       write(event, output(r, rows), "sums");
     } else {
       read(event, slot(stage.arg("from"), f, n), rows);

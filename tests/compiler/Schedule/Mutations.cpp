@@ -87,22 +87,23 @@ private:
   /// Another stage that is written alike, another resource, the other way to gather.
   void changeKind(const StageLine &line) {
     const std::vector<std::vector<std::string>> alike = {
-        {"notify", "await"}, {"push", "pull", "hand", "settle"}, {"pad", "ask"}, {"gather", "reduce", "fan_out"}};
+        {"notify", "await"}, {"push", "pull", "hand"}, {"pad", "ask"}, {"gather", "reduce", "fan_out", "settle"}};
     for (const auto &kinds : alike)
       if (std::ranges::find(kinds, line.op) != kinds.end())
         for (const std::string &kind : kinds)
           if (kind != line.op) {
             StageLine &changed = mutantOf(line, "made " + kind);
             changed.op = kind;
-            std::erase_if(changed.clauses, [&](const Clause &clause) { return clause.word == "by"; });
+            std::erase_if(changed.clauses,
+                          [&](const Clause &clause) { return clause.word == "by" || clause.word == "share"; });
             if (kind == "gather")
               changed.add("by", "copy");
-            for (Clause &clause : changed.clauses) {
-              if (kind == "fan_out" && clause.word == "into")
-                clause.word = "from";
-              if (line.op == "fan_out" && clause.word == "from")
-                clause.word = "into";
-            }
+            if (kind == "settle")
+              changed.add("share", line.arg("kernel"));
+            const bool fills = kind == "gather" || kind == "reduce";
+            for (Clause &clause : changed.clauses)
+              if (clause.word == "from" || clause.word == "into")
+                clause.word = fills ? "into" : "from";
           }
     for (const char *resource : {"core", "link", "nic"})
       if (line.arg("on") != resource)

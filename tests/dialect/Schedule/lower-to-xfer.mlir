@@ -125,8 +125,8 @@ func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {
 // CHECK-NEXT:   %[[IN:.*]] = xfer.await "open" after(%[[OPEN]]) on(link)
 // CHECK-NEXT:   %[[PART:.*]] = xfer.reduce %[[PLAN]] after(%[[IN]], %[[ASK]]) into(%[[TX]]) acquires(%[[TX]]) on(core) kernel(@dispatch_across_pull)
 // CHECK-NEXT:   %[[THERE:.*]] = xfer.wire after(%[[PART]]) from(%[[TX]]) into(%[[RX]]) acquires(%[[RX]]) releases(%[[TX]]) on(nic)
-// CHECK-NEXT:   %[[LAND:.*]] = xfer.fan_out %[[PLAN]] after(%[[IN]], %[[THERE]]) from(%[[RX]]) releases(%[[RX]]) on(core) kernel(@dispatch_across_land) streaming(@dispatch_across_land_streaming)
-// CHECK-NEXT:   %[[SETTLE:.*]] = xfer.settle %[[PLAN]] after(%[[IN]], %[[LAND]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming) share(@dispatch_across_pull)
+// CHECK-NEXT:   %[[SETTLE:.*]] = xfer.settle %[[PLAN]] after(%[[IN]], %[[THERE]]) from(%[[RX]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming) share(@dispatch_across_pull)
+// CHECK-NEXT:   %[[LAND:.*]] = xfer.fan_out %[[PLAN]] after(%[[IN]], %[[THERE]], %[[SETTLE]]) from(%[[RX]]) releases(%[[RX]]) on(core) kernel(@dispatch_across_land) streaming(@dispatch_across_land_streaming)
 // CHECK-NEXT:   %[[L:.*]] = xfer.notify "landed" after(%[[LAND]]) on(link)
 // CHECK-NEXT:   %[[LL:.*]] = xfer.await "landed" after(%[[L]]) on(link)
 // CHECK-NEXT:   %[[SUM:.*]] = xfer.pull %[[PLAN]] after(%[[SETTLE]], %[[LL]]) on(core) kernel(@dispatch_across_pull) streaming(@dispatch_across_pull_streaming) share(@dispatch_across_pull)
@@ -150,8 +150,8 @@ module attributes {faro.mesh = #faro.mesh<nodes = 2, ranks_per_node = 2>} {
   // CHECK-NEXT: xfer.program @combine combine(!experts, !routes) path(hierarchical) partial(f32) attributes
   // CHECK: xfer.ring "tx" slots(8) bytes(200704)
   // CHECK: xfer.reduce {{.*}} kernel(@combine_share){{$}}
-  // CHECK: xfer.fan_out {{.*}} kernel(@combine_land) streaming(@combine_land_streaming)
   // CHECK: xfer.settle {{.*}} kernel(@combine_add) streaming(@combine_add_streaming) share(@combine_share)
+  // CHECK: xfer.fan_out {{.*}} kernel(@combine_land) streaming(@combine_land_streaming)
   // CHECK: xfer.pull {{.*}} kernel(@combine_add) streaming(@combine_add_streaming) share(@combine_share)
   func.func @combine(%y: !experts, %r: !routes) -> !tokens {
     %x = faro.combine %y, %r partial(f32) : (!experts, !routes) -> !tokens

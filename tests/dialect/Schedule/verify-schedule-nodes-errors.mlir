@@ -95,7 +95,7 @@ xfer.program @schedule_s22 combine(!experts, !routes) path(hierarchical)
 
 !experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 2, experts = 4>
-xfer.program @schedule_s23 combine(!experts, !routes) path(hierarchical)
+xfer.program @schedule_s25 combine(!experts, !routes) path(hierarchical)
     attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
   %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
@@ -105,9 +105,9 @@ xfer.program @schedule_s23 combine(!experts, !routes) path(hierarchical)
   %in = xfer.await "open" after(%open) on(link)
   %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
   %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
-  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
-  // expected-error@+1 {{stage 'settle' adds the partial rows of stage 'fan_out'; expected to come after it}}
-  %some = xfer.settle %plan after(%in, %there) on(core) kernel(@p) share(@p)
+  // expected-error@+1 {{stage 'settle' expects to read from ring "rx", whose rows stage 'fan_out' stores if it does not sum them}}
+  %some = xfer.settle %plan after(%in, %there) from(%tx) on(core) kernel(@p) share(@p)
+  %land = xfer.fan_out %plan after(%in, %there, %some) from(%rx) releases(%rx) on(core) kernel(@p)
   %give = xfer.notify "landed" after(%land) on(link)
   %have = xfer.await "landed" after(%give) on(link)
   %sum = xfer.pull %plan after(%some, %have) on(core) kernel(@p) share(@p)
@@ -119,7 +119,7 @@ xfer.program @schedule_s23 combine(!experts, !routes) path(hierarchical)
 
 !experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 2, experts = 4>
-xfer.program @schedule_s23_pull combine(!experts, !routes) path(hierarchical)
+xfer.program @schedule_s23 combine(!experts, !routes) path(hierarchical)
     attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
   %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
@@ -129,8 +129,8 @@ xfer.program @schedule_s23_pull combine(!experts, !routes) path(hierarchical)
   %in = xfer.await "open" after(%open) on(link)
   %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
   %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
-  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
-  %some = xfer.settle %plan after(%in, %land) on(core) kernel(@p) share(@p)
+  %land = xfer.fan_out %plan after(%in, %there) from(%rx) on(core) kernel(@p)
+  %some = xfer.settle %plan after(%in, %land) from(%rx) releases(%rx) on(core) kernel(@p) share(@p)
   %give = xfer.notify "landed" after(%land) on(link)
   %have = xfer.await "landed" after(%give) on(link)
   // expected-error@+1 {{stage 'pull' sums the tokens that stage 'settle' has left; expected to come after it}}
@@ -153,9 +153,9 @@ xfer.program @schedule_s24 combine(!experts, !routes) path(hierarchical)
   %in = xfer.await "open" after(%open) on(link)
   %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
   %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
-  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
   // expected-error@+1 {{stage 'settle' adds this node's share of each token; expected share(@kernel), which sums it}}
-  %some = xfer.settle %plan after(%in, %land) on(core) kernel(@p)
+  %some = xfer.settle %plan after(%in, %there) from(%rx) on(core) kernel(@p)
+  %land = xfer.fan_out %plan after(%in, %there, %some) from(%rx) releases(%rx) on(core) kernel(@p)
   %give = xfer.notify "landed" after(%land) on(link)
   %have = xfer.await "landed" after(%give) on(link)
   %sum = xfer.pull %plan after(%some, %have) on(core) kernel(@p) share(@p)

@@ -90,3 +90,27 @@ xfer.program @schedule_s18 dispatch(!experts, !routes) path(hierarchical)
   %sent = xfer.notify "done" after(%push, %out) on(link)
   %all = xfer.await "done" after(%sent) on(link)
 }
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s17_settle combine(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
+  %ask = xfer.ask %plan on(link)
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
+  %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  %some = xfer.settle %plan after(%in, %there) from(%rx) on(core) kernel(@p) share(@p)
+  // expected-error@+1 {{stage 'fan_out' releases slots of ring "rx" that stage 'settle' may still read; expected that stage, or one after it, to release them}}
+  %land = xfer.fan_out %plan after(%in, %there) from(%rx) releases(%rx) on(core) kernel(@p)
+  %give = xfer.notify "landed" after(%land) on(link)
+  %have = xfer.await "landed" after(%give) on(link)
+  %sum = xfer.pull %plan after(%some, %have) on(core) kernel(@p) share(@p)
+  %sent = xfer.notify "done" after(%sum, %part) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}

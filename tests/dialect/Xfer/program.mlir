@@ -67,7 +67,7 @@ xfer.program @dispatch_across dispatch(!experts, !routes) path(hierarchical) of(
 // CHECK-NEXT:   %tx = xfer.ring "tx" slots(1) bytes(64) : !xfer.ring
 // CHECK-NEXT:   %ask = xfer.ask %plan on(link)
 // CHECK-NEXT:   %reduce = xfer.reduce %plan after(%ask) into(%tx) acquires(%tx, %tx) on(core) kernel(@combine_share)
-// CHECK-NEXT:   %settle = xfer.settle %plan after(%reduce) on(core) kernel(@combine_add) streaming(@combine_add_streaming) share(@combine_share)
+// CHECK-NEXT:   %settle = xfer.settle %plan after(%reduce) from(%tx) on(core) kernel(@combine_add) streaming(@combine_add_streaming) share(@combine_share)
 // CHECK-NEXT:   %pull = xfer.pull %plan after(%settle) on(core) kernel(@combine_add) share(@combine_share)
 // CHECK-NEXT: }
 xfer.program @combine_across combine(!experts, !routes) path(hierarchical) of(@combine) partial(f32)
@@ -76,6 +76,6 @@ xfer.program @combine_across combine(!experts, !routes) path(hierarchical) of(@c
   %tx = xfer.ring "tx" slots(1) bytes(64) : !xfer.ring
   %ask = xfer.ask %plan on(link)
   %part = xfer.reduce %plan after(%ask) into(%tx) acquires(%tx, %tx) on(core) kernel(@combine_share)
-  %some = xfer.settle %plan share(@combine_share) kernel(@combine_add) streaming(@combine_add_streaming) on(core) after(%part)
+  %some = xfer.settle %plan share(@combine_share) from(%tx) kernel(@combine_add) streaming(@combine_add_streaming) on(core) after(%part)
   %sum = xfer.pull %plan after(%some) on(core) share(@combine_share) kernel(@combine_add)
 }

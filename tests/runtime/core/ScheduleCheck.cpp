@@ -95,8 +95,9 @@ private:
     const uint32_t in = add("await open", FARO_ABI_STAGE_AWAIT, {open});
     const uint32_t reduce = slices("reduce", FARO_ABI_STAGE_REDUCE, {in, ask}, FARO_ABI_NO_RING, Tx);
     const uint32_t wire = slices("wire", FARO_ABI_STAGE_WIRE, {reduce}, Tx, Rx);
-    const uint32_t out = slices("fan_out", FARO_ABI_STAGE_FAN_OUT, {in, wire}, Rx, FARO_ABI_NO_RING);
-    const uint32_t settle = slices("settle", FARO_ABI_STAGE_SETTLE, {in, out}, FARO_ABI_NO_RING, FARO_ABI_NO_RING);
+    const uint32_t settle = slices("settle", FARO_ABI_STAGE_SETTLE, {in, wire}, Rx, FARO_ABI_NO_RING);
+    stages[settle].releases = 0;
+    const uint32_t out = slices("fan_out", FARO_ABI_STAGE_FAN_OUT, {in, settle}, Rx, FARO_ABI_NO_RING);
     const uint32_t landed = add("notify landed", FARO_ABI_STAGE_NOTIFY, {out}, 1);
     const uint32_t all = add("await landed", FARO_ABI_STAGE_AWAIT, {landed}, 1);
     const uint32_t pull = add("pull", FARO_ABI_STAGE_PULL, {settle, all});
@@ -194,6 +195,13 @@ TEST(ScheduleCheck, refusesEachFaultOfACombine) {
           {"names a kernel for shares, which it does not add",
            [](Schedule &s) { s.stage(FARO_ABI_STAGE_REDUCE).share_kernel = 0; }},
           {"before the other ranks are ready", [](Schedule &s) { s.afterOf(FARO_ABI_STAGE_REDUCE)[0] = 0; }},
+          {"(settle) has from ring -1 of 2",
+           [](Schedule &s) { s.stage(FARO_ABI_STAGE_SETTLE).from = FARO_ABI_NO_RING; }},
+          {"stage 5 (settle) reads slots of ring 0, expected ring 1, as stage 6 (fan_out) does",
+           [](Schedule &s) { s.stage(FARO_ABI_STAGE_SETTLE).from = Tx; }},
+          {"does not wait for its writer", [](Schedule &s) { s.afterOf(FARO_ABI_STAGE_SETTLE)[1] = 1; }},
+          {"ring 1 are given back by stage 6 while stage 5 may read them",
+           [](Schedule &s) { s.afterOf(FARO_ABI_STAGE_FAN_OUT)[1] = 4; }},
           {"0 stages of operation ask", [](Schedule &s) { s.stages[0].op = FARO_ABI_STAGE_NOTIFY; }},
       });
 }

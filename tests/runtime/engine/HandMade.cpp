@@ -79,7 +79,9 @@ public:
     wire.into = Rx;
     wire.acquires = 1u << Rx;
     wire.releases = 1u << Tx;
-    faro_abi_stage &out = add("out", FARO_ABI_STAGE_FAN_OUT, {"there"}, 0);
+  }
+  void fanOut(std::vector<const char *> after) {
+    faro_abi_stage &out = add("out", FARO_ABI_STAGE_FAN_OUT, std::move(after), 0);
     out.from = Rx;
     out.releases = 1u << Rx;
   }
@@ -92,6 +94,7 @@ EditableSchedule dispatchAcross(const ModuleShape &shape) {
   w.add("hand", FARO_ABI_STAGE_HAND, {"in"}, 0);
   w.flag("give", "have", 1, {"hand"});
   w.slices("full", FARO_ABI_STAGE_GATHER, {"in", "have"}, 0, shape.byReference);
+  w.fanOut({"in", "there"});
   w.add("push", FARO_ABI_STAGE_PUSH, {"in"}, 0);
   w.flag("sent", "all", 2, {"push", "out"});
   return w.schedule;
@@ -103,7 +106,8 @@ EditableSchedule combineAcross(const ModuleShape &shape) {
   w.add("ask", FARO_ABI_STAGE_ASK, {});
   w.slices("part", FARO_ABI_STAGE_REDUCE, {"in", "ask"}, 1, false);
   if (shape.settles)
-    w.add("some", FARO_ABI_STAGE_SETTLE, {"in", "out"}, 1);
+    w.add("some", FARO_ABI_STAGE_SETTLE, {"in", "there"}, 1).from = Rx;
+  w.fanOut({"in", shape.settles ? "some" : "there"});
   w.flag("land", "landed", 1, {"out"});
   w.add("sum", FARO_ABI_STAGE_PULL, {shape.settles ? "some" : "in", "landed"}, 1);
   w.flag("said", "all", 2, {"sum", "part"});
