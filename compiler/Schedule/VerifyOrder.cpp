@@ -77,8 +77,7 @@ private:
              << "adds partial rows that forwarders store; expected a flag that is raised after "
                 "stage '"
              << stageName(out) << "' and awaited before this one";
-    if (const std::optional<size_t> settle = only<xfer::SettleOp>();
-        settle && failed(verifySettled(*settle, pull)))
+    if (const std::optional<size_t> settle = only<xfer::SettleOp>(); settle && failed(verifySettled(*settle, pull)))
       return failure();
     // /*schedule_s22*/
     if (!graph.isBefore(ask, reduce))

@@ -97,8 +97,8 @@ typedef enum faro_abi_stage_op {
   FARO_ABI_STAGE_REDUCE = 8,   /* pull kernel: sums of one flow's next slice into a slot of ring `into` */
   FARO_ABI_STAGE_WIRE = 9,     /* a slot of ring `from` to a slot of the receiver's ring `into` */
   FARO_ABI_STAGE_FAN_OUT = 10, /* push kernel: a slot of ring `from` to the rows' places on this node */
-  FARO_ABI_STAGE_SETTLE = 11 /* pull kernels: tokens as PULL sums them, of which a slot of ring `from` holds the last
-                              * partial row; FAN_OUT leaves these rows out */
+  FARO_ABI_STAGE_SETTLE = 11   /* pull kernels: tokens as PULL sums them, of which a slot of ring `from` holds the last
+                                * partial row; FAN_OUT leaves these rows out */
 } faro_abi_stage_op;
 
 typedef enum faro_abi_resource { FARO_ABI_ON_CORE = 0, FARO_ABI_ON_LINK = 1, FARO_ABI_ON_NIC = 2 } faro_abi_resource;

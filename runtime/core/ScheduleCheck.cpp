@@ -148,8 +148,8 @@ private:
     return {};
   }
 
-  /// gather or reduce fills a slot that the wire takes, the wire one that settle and fan_out read, and each ring's slots
-  /// are taken by who fills them and given back by one stage.
+  /// gather or reduce fills a slot that the wire takes, the wire one that settle and fan_out read, and each ring's
+  /// slots are taken by who fills them and given back by one stage.
   std::string checkChain() {
     const uint32_t wire = find(FARO_ABI_STAGE_WIRE), out = find(FARO_ABI_STAGE_FAN_OUT);
     const uint32_t fill = find(program.op == FARO_ABI_DISPATCH ? FARO_ABI_STAGE_GATHER : FARO_ABI_STAGE_REDUCE);

@@ -1,7 +1,17 @@
-// libnvJitLink of a CUDA toolkit, loaded when it is asked for: PTX to machine code without a process or a file.
+// libnvJitLink of a CUDA toolkit, loaded when it is asked for: PTX to machine code without a process or a file. Parts
+// of a text are compiled by a thread each, as for a later link, which takes no time:
+//
+//   ptx ─┬─► part ─compile─► relocatable ─┬─link─► cubin
+//        └─► part ─compile─► relocatable ─┘
+//
+// On two cores, for the six kernels of a dispatch and a combine of 7168 bf16: 53 ms instead of 85.
 #include "compiler/Codegen/CUDA/Assemble.h"
+#include "compiler/Codegen/CUDA/PtxParts.h"
 
+#include <algorithm>
 #include <dlfcn.h>
+#include <optional>
+#include <thread>
 
 namespace faro::compiler {
 namespace {
@@ -9,7 +19,7 @@ namespace {
 // As nvJitLink.h declares them, for machines without that header.
 using Handle = struct HandleTag *;
 using Result = int; // nvJitLinkResult; 0: success
-constexpr int InputPtx = 2;
+constexpr int InputCubin = 1, InputPtx = 2;
 
 struct Library {
   void *opened = nullptr;
@@ -50,15 +60,22 @@ public:
   Linking(const Linking &) = delete;
   Linking &operator=(const Linking &) = delete;
 
-  llvm::Expected<Assembled> run(const std::string &ptx, int architecture) {
+  struct Input {
+    int kind;
+    const std::string &bytes; ///< a text is taken with its final zero
+  };
+  /// `relocatable`: not finished, to be linked.
+  llvm::Expected<Assembled> run(llvm::ArrayRef<Input> inputs, int architecture, bool relocatable) {
     const std::string target = "-arch=sm_" + std::to_string(architecture);
-    const char *options[] = {target.c_str(), "-O3", "-verbose"};
-    if (library.create(&handle, std::size(options), options) != 0)
+    const char *options[] = {target.c_str(), "-O3", "-verbose", "-r"};
+    if (library.create(&handle, std::size(options) - !relocatable, options) != 0)
       return failed(target + " is not known to it");
+    for (const Input &input : inputs)
+      if (library.addData(handle, input.kind, input.bytes.c_str(), input.bytes.size() + (input.kind == InputPtx),
+                          "faro") != 0)
+        return failed(target + ": " + log(library.errorSize, library.error));
     size_t size = 0;
-    // The text with its final zero.
-    if (library.addData(handle, InputPtx, ptx.c_str(), ptx.size() + 1, "faro") != 0 || library.complete(handle) != 0 ||
-        library.cubinSize(handle, &size) != 0 || size == 0)
+    if (library.complete(handle) != 0 || library.cubinSize(handle, &size) != 0 || size == 0)
       return failed(target + ": " + log(library.errorSize, library.error));
     Assembled assembled{std::string(size, 0), readUsage(log(library.infoSize, library.info))};
     if (library.cubin(handle, assembled.cubin.data()) != 0)
@@ -94,10 +111,44 @@ public:
     return "nvJitLink " + std::to_string(major) + "." + std::to_string(minor);
   }
   llvm::Expected<Assembled> assemble(const std::string &ptx, int architecture) override {
-    return Linking(library).run(ptx, architecture);
+    if (std::optional<Assembled> assembled = assembleParts(ptx, architecture))
+      return std::move(*assembled);
+    return Linking(library).run(Linking::Input{InputPtx, ptx}, architecture, /*relocatable=*/false);
   }
 
 private:
+  /// Nothing when it is a single part, or anything goes wrong: what is said of the whole text is of use to people.
+  std::optional<Assembled> assembleParts(const std::string &ptx, int architecture) const {
+    const std::vector<std::string> parts = splitPtx(ptx, std::max(std::thread::hardware_concurrency(), 1u));
+    if (parts.size() == 1)
+      return std::nullopt;
+    std::vector<std::optional<Assembled>> compiled(parts.size());
+    const auto compile = [&](size_t part) {
+      compiled[part] = expectedToOptional(
+          Linking(library).run(Linking::Input{InputPtx, parts[part]}, architecture, /*relocatable=*/true));
+    };
+    std::vector<std::thread> threads;
+    for (size_t part = 1; part < parts.size(); ++part)
+      threads.emplace_back(compile, part);
+    compile(0);
+    for (std::thread &thread : threads)
+      thread.join();
+    std::vector<Linking::Input> inputs;
+    std::vector<KernelUsage> usage;
+    for (const std::optional<Assembled> &part : compiled) {
+      if (!part)
+        return std::nullopt;
+      inputs.push_back({InputCubin, part->cubin});
+      usage.insert(usage.end(), part->usage.begin(), part->usage.end());
+    }
+    auto linked = expectedToOptional(Linking(library).run(inputs, architecture, /*relocatable=*/false));
+    if (linked) {
+      std::ranges::sort(usage, {}, [&](const KernelUsage &each) { return ptx.find(" " + each.kernel + "("); });
+      linked->usage = std::move(usage);
+    }
+    return linked;
+  }
+
   const Library library; // stays loaded
 };
 

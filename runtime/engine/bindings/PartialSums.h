@@ -1,7 +1,7 @@
 // This rank's tokens, summed from partial rows in the order of nodes and with weights 1: the last step of a combine
 // across nodes. This node's share of a token is summed just before, and is still in the cache when it is added; other
-// nodes' partial rows lie in a slot or in this rank's partial window. Two stages of a run sum: `settle` the tokens whose
-// last row is in a slot that arrived, `pull` what is left in the end.
+// nodes' partial rows lie in a slot or in this rank's partial window. Two stages of a run sum: `settle` the tokens
+// whose last row is in a slot that arrived, `pull` what is left in the end.
 #pragma once
 
 #include "runtime/engine/bindings/Bindings.h"
