@@ -61,7 +61,7 @@ class Modules(RunTest):
                 self.assertLess(result.seconds, 6 * PATIENCE)
 
     def test_modules_of_another_release_and_changed_ones_are_refused(self):
-        self.check_refused(self.run_module("other_version"), "hand_made_other_version.so", "version 5", "version 4")
+        self.check_refused(self.run_module("other_version"), "hand_made_other_version.so", "version 6", "version 5")
         self.check_refused(self.run_module("wrong_hash"), "hand_made_wrong_hash.so", "hash")
 
 
