@@ -3,6 +3,7 @@
 #include "runtime/engine/SliceExchange.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace faro {
 
@@ -18,7 +19,7 @@ static bool isUrgent(const faro_abi_stage &stage) {
 
 Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
     : context(std::move(c)), schedule(*context->schedule), board(*context->parts.board), bindings(std::move(b)),
-      flows(std::move(f)) {
+      flows(std::move(f)), times(context->parts.onStage, schedule) {
   const uint32_t stages = schedule.stage_count;
   onceBefore.resize(stages);
   marks.resize(stages);
@@ -120,13 +121,16 @@ bool Run::ready(uint32_t stage) const {
 Expected<bool> Run::fireFlag(uint32_t s) {
   const faro_abi_stage &stage = schedule.stages[s];
   Expected<bool> fired = true;
+  times.waits(s);
   if (stage.op == FARO_ABI_STAGE_NOTIFY)
     board.notify(stage.flag, context->mine);
   else
     fired = board.test(stage.flag, context->mine.activity);
-  if (fired && *fired)
-    done |= uint64_t(1) << s;
-  return fired;
+  if (!fired || !*fired)
+    return fired;
+  done |= uint64_t(1) << s;
+  times.ends(s);
+  return true;
 }
 
 /// False when a device still works on the last grain.
@@ -137,8 +141,10 @@ Expected<bool> Run::step(uint32_t s) {
     if (!passed || !*passed)
       return passed;
     marks[s] = 0;
+    times.ends(s);
   }
   if (!(launched & bit)) {
+    times.begins(s);
     auto last = bindings.once[s]->step();
     if (!last)
       return last;
@@ -147,6 +153,8 @@ Expected<bool> Run::step(uint32_t s) {
     if (!mark)
       return mark.status();
     marks[s] = *mark;
+    if (!*mark)
+      times.ends(s);
   }
   if (launched & bit && !marks[s])
     done |= bit;
@@ -179,6 +187,10 @@ Expected<bool> Run::fireGrain(bool urgentOnly) {
       if (isFlag(stage) || isOnceASlice(stage) || isUrgent(stage) != urgent || isDone(s) || !ready(s))
         continue;
       auto fired = step(s);
+      // No wire waits for this grain. One may wait for a rank that has been woken and shares the core: it would get it
+      // milliseconds later, at the end of this rank's time slice.
+      if (fired && *fired && !urgent && context->rings)
+        std::this_thread::yield();
       if (!fired || *fired)
         return fired;
     }

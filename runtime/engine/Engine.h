@@ -16,6 +16,7 @@
 
 #include "runtime/engine/Binding.h"
 #include "runtime/engine/RunContext.h"
+#include "runtime/engine/StageTimes.h"
 
 #include <deque>
 
@@ -100,6 +101,7 @@ private:
     uint64_t mark;
   };
   std::deque<Firing> underway; ///< in the order of their marks
+  StageTimes times;
   uint64_t changes = 0;
   std::optional<SignalBoard::Waiter> watch; ///< of `test`, since
   uint64_t watched = 0;                     ///< so many changes

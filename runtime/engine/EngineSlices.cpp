@@ -90,6 +90,7 @@ Status Run::fire(FlowRun &flow, uint32_t s) {
   if (stage.acquires)
     context->rings->take(flow.out->tokens, stage.acquires);
   const uint32_t n = flow.fired[s]++;
+  times.begins(s, &flow);
   FARO_RETURN_IF_ERROR(bindings.slices[s]->fire(flow, n));
   flow.lastChange = Clock::now();
   if (s == context->rings->shape.wire)
@@ -103,6 +104,7 @@ Status Run::fire(FlowRun &flow, uint32_t s) {
 
 Status Run::completed(FlowRun &flow, uint32_t s) {
   const faro_abi_stage &stage = schedule.stages[s];
+  times.ends(s, &flow);
   const bool last = ++flow.done[s] == flow.slices;
   flowsLeftOf[s] -= last;
   if (flow.out) {

@@ -37,6 +37,7 @@ struct RunParts {
   SessionStatistics *statistics = nullptr;
   RunScratch *scratch = nullptr;
   cuda::SessionDevice *device = nullptr; ///< where rows lie; null: in host memory
+  const StageObserver *onStage = nullptr;
 };
 
 struct RunContext {

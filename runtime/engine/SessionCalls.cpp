@@ -21,6 +21,7 @@ RunParts SessionImpl::parts() {
   parts.statistics = &stats;
   parts.scratch = &scratch;
   parts.device = device.get();
+  parts.onStage = &onStage;
   return parts;
 }
 

@@ -83,7 +83,8 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
     return exchanges.status();
   }
   return std::unique_ptr<Session>(new SessionImpl(std::move(communicator), std::move(module), findBalancer(*balancer),
-                                                  std::move(experts), std::move(*exchanges), std::move(device)));
+                                                  std::move(experts), std::move(*exchanges), std::move(device),
+                                                  options.onStage));
 }
 
 } // namespace faro

@@ -35,9 +35,9 @@ static NodeMemoryMaker rowMemory(const Communicator &communicator, const cuda::S
 
 SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const Module> m, Balancer balancer,
                          ExpertMaps experts, std::unique_ptr<SessionExchanges> e,
-                         std::unique_ptr<cuda::SessionDevice> d)
+                         std::unique_ptr<cuda::SessionDevice> d, StageObserver onStage)
     : communicator(std::move(c)), module(std::move(m)), balancer(balancer), experts(std::move(experts)),
-      identity(std::make_shared<char>()), exchanges(std::move(e)), device(std::move(d)),
+      identity(std::make_shared<char>()), exchanges(std::move(e)), device(std::move(d)), onStage(std::move(onStage)),
       windows(
           communicator,
           [board = &exchanges->board()](const Bytes &mine, const char *what) {

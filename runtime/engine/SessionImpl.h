@@ -43,7 +43,7 @@ private:
   using BatchHandle = std::shared_ptr<const Batch>;
   SessionImpl(std::shared_ptr<Communicator> communicator, std::shared_ptr<const Module> module, Balancer balancer,
               ExpertMaps experts, std::unique_ptr<SessionExchanges> exchanges,
-              std::unique_ptr<cuda::SessionDevice> device);
+              std::unique_ptr<cuda::SessionDevice> device, StageObserver onStage);
 
   /// What a call is, in the tags that ranks exchange.
   enum CallKind : uint16_t { Prepare = 1, Dispatch, Combine, Sources, Memory };
@@ -87,6 +87,7 @@ private:
   const std::shared_ptr<const void> identity; ///< stands for this session in its batches
   const std::unique_ptr<SessionExchanges> exchanges;
   const std::unique_ptr<cuda::SessionDevice> device; ///< null: rows lie in host memory
+  const StageObserver onStage;
   SessionWindows windows;
   RunScratch scratch;
   mutable SessionStatistics stats; ///< the windows' part is filled in when asked for

@@ -8,6 +8,7 @@
 #include "faro/communicator.h"
 #include "faro/module.h"
 
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -65,7 +66,19 @@ struct SessionStatistics {
   uint64_t settledTokens = 0;                    ///< summed in combines before the last partial row had come
 };
 
-/// Where a session's rows are.
+/// When a stage of a schedule did some of its work. The names are the module's.
+struct StageTime {
+  const char *schedule; ///< its xfer.program
+  const char *stage;
+  uint32_t resource;       ///< faro_abi_resource
+  uint64_t beginNs, endNs; ///< std::chrono::steady_clock; of an await, for as long as only others kept it waiting
+  int64_t slice = -1;      ///< of the flow, in this call; -1: the stage fires once
+  uint32_t peer = 0;       ///< the other end of the flow
+};
+/// Called when the work is done, on the thread that makes the session's calls; it must make none.
+using StageObserver = std::function<void(const StageTime &)>;
+
+/// Where a session's rows are, and who looks on.
 struct SessionOptions {
   /// A CUDA device, as the driver counts those that this process may use; -1: the host. On a device, x, y and out are
   /// its memory, and so are Received::rows and expertRows; topk_idx and weights stay in host memory. Rows of the user
@@ -79,6 +92,8 @@ struct SessionOptions {
   /// session. Kernels run behind what it holds when a call is made (whatever makes x or y, say), and nobody has to wait
   /// for that on the host. Null: a stream of the session's own; x and y are then complete when a call is made.
   void *cudaStream = nullptr;
+  /// Is told what the stages of dispatches and combines do, and when. Null: nobody, and nothing is measured.
+  StageObserver onStage = nullptr;
 };
 
 /// One module on one communicator, on one node or several. One thread at a time. Collective calls must be made by all

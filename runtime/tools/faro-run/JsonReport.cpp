@@ -110,6 +110,46 @@ std::string formatFailureJson(const Options &options, const Status &status) {
   return dump(json, 2);
 }
 
+namespace {
+
+/// A line of a rank in the viewer, and its number in the format.
+enum Track : int { Calls, Core, Link, Nic };
+
+Json nameOf(const char *what, uint32_t rank, int track, const std::string &name) {
+  return {{"name", what}, {"ph", "M"}, {"pid", rank}, {"tid", track}, {"args", {{"name", name}}}};
+}
+
+/// Work of a rank's calls and of its core follows each other. What is signalled and sent does not: such events have two
+/// ends, and the viewer finds room for them.
+void addEvent(Json &events, uint32_t rank, const TraceEvent &event, uint64_t originNs) {
+  const bool call = event.resource == TraceEvent::Call;
+  const int track = call                                 ? Calls
+                    : event.resource == FARO_ABI_ON_CORE ? Core
+                    : event.resource == FARO_ABI_ON_LINK ? Link
+                                                         : Nic;
+  const double begin = double(event.beginNs - originNs) * 1e-3, duration = double(event.durationNs) * 1e-3;
+  Json json = {{"name", event.name}, {"cat", call ? "call" : "stage"},    {"pid", rank}, {"tid", track},
+               {"ts", begin},        {"args", {{"repeat", event.repeat}}}};
+  if (event.slice >= 0) {
+    json["args"]["slice"] = event.slice;
+    json["args"]["peer"] = event.peer;
+  }
+  if (track == Calls || track == Core) {
+    json["ph"] = "X";
+    json["dur"] = duration;
+    events.push_back(std::move(json));
+    return;
+  }
+  json["id"] = events.size();
+  json["ph"] = "b";
+  events.push_back(json);
+  json["ph"] = "e";
+  json["ts"] = begin + duration;
+  events.push_back(std::move(json));
+}
+
+} // namespace
+
 std::string formatTrace(const Topology &topology, const std::vector<RankResult> &results) {
   std::vector<uint64_t> origins(topology.nodes(), UINT64_MAX);
   for (const RankResult &result : results)
@@ -119,21 +159,11 @@ std::string formatTrace(const Topology &topology, const std::vector<RankResult> 
     }
   Json events = Json::array();
   for (const RankResult &result : results) {
-    events.push_back({{"name", "process_name"},
-                      {"ph", "M"},
-                      {"pid", result.rank},
-                      {"tid", 0},
-                      {"args", {{"name", rankName(topology, result.rank)}}}});
-    const uint64_t origin = origins[topology.nodeOf(result.rank)];
+    events.push_back(nameOf("process_name", result.rank, Calls, rankName(topology, result.rank)));
+    for (const auto &[track, name] : {std::pair(Calls, "calls"), {Core, "core"}, {Link, "link"}, {Nic, "nic"}})
+      events.push_back(nameOf("thread_name", result.rank, track, name));
     for (const TraceEvent &event : result.trace) // microseconds, as the format has it
-      events.push_back({{"name", event.name},
-                        {"cat", "faro"},
-                        {"ph", "X"},
-                        {"ts", double(event.beginNs - origin) * 1e-3},
-                        {"dur", double(event.durationNs) * 1e-3},
-                        {"pid", result.rank},
-                        {"tid", 0},
-                        {"args", {{"repeat", event.repeat}}}});
+      addEvent(events, result.rank, event, origins[topology.nodeOf(result.rank)]);
   }
   return dump({{"displayTimeUnit", "ms"}, {"traceEvents", std::move(events)}}, -1);
 }

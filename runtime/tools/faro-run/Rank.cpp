@@ -54,7 +54,7 @@ private:
     if (into)
       into->push_back(duration);
     if (!work_.options.trace.empty())
-      result_.trace.push_back({name, repeat, begin, duration});
+      result_.trace.push_back({name, repeat, begin, duration, TraceEvent::Call});
     return status;
   }
 
@@ -67,6 +67,7 @@ private:
   std::optional<Verifier> verifier_;
   std::shared_ptr<const Plan> plan_;
   Received received_;
+  uint32_t repeat_ = 0;              ///< the one under way
   std::vector<int64_t> expertOfRow_; ///< -1: padding
   ConstRows y_;                      ///< the experts' outputs
   std::unique_ptr<std::byte[], void (*)(void *)> combinedMemory_{nullptr, std::free};
@@ -85,8 +86,14 @@ Status RankRun::run() {
   input_ = std::move(*input);
   result_.tokens = int64_t(input_.tokens());
 
-  Expected<std::unique_ptr<Session>> session =
-      Session::create(work_.communicator, work_.job.module, {work_.options.cudaDevice});
+  SessionOptions options;
+  options.cudaDevice = work_.options.cudaDevice;
+  if (!work_.options.trace.empty())
+    options.onStage = [this](const StageTime &time) {
+      result_.trace.push_back(
+          {time.stage, repeat_, time.beginNs, time.endNs - time.beginNs, int(time.resource), time.slice, time.peer});
+    };
+  Expected<std::unique_ptr<Session>> session = Session::create(work_.communicator, work_.job.module, options);
   if (!session)
     return session.status();
   session_ = std::move(*session);
@@ -136,6 +143,7 @@ Status RankRun::moveToDevice() {
 }
 
 Status RankRun::once(uint32_t repeat) {
+  repeat_ = repeat;
   ProgressSlot &progress = work_.progress;
   progress.enter(Phase::Preparing, repeat);
   FARO_RETURN_IF_ERROR(timed("prepare", repeat, result_.prepareNs, [&]() -> Status {

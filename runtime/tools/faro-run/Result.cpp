@@ -16,7 +16,8 @@ static Wire wireFromJson(const Json &json) {
 Json toJson(const RankResult &result) {
   Json trace = Json::array();
   for (const TraceEvent &event : result.trace)
-    trace.push_back({event.name, event.repeat, event.beginNs, event.durationNs});
+    trace.push_back(
+        {event.name, event.repeat, event.beginNs, event.durationNs, event.resource, event.slice, event.peer});
   return {{"rank", result.rank},
           {"tokens", result.tokens},
           {"rows", result.rows},
@@ -68,7 +69,8 @@ RankResult fromJson(const Json &json) {
   json.at("first_combined").get_to(result.findings.firstCombined);
   for (const Json &event : json.at("trace"))
     result.trace.push_back({event.at(0).get<std::string>(), event.at(1).get<uint32_t>(), event.at(2).get<uint64_t>(),
-                            event.at(3).get<uint64_t>()});
+                            event.at(3).get<uint64_t>(), event.at(4).get<int>(), event.at(5).get<int64_t>(),
+                            event.at(6).get<uint32_t>()});
   return result;
 }
 

@@ -10,11 +10,16 @@
 
 namespace faro::run {
 
-/// A part of a rank's work, for the trace. Times are nanoseconds of CLOCK_MONOTONIC, the same for all ranks of a node.
+/// A part of a rank's work, for the trace: a call, or what a stage of its schedule did. Times are nanoseconds of
+/// CLOCK_MONOTONIC, the same for all ranks of a node.
 struct TraceEvent {
+  static constexpr int Call = -1;
   std::string name;
   uint32_t repeat = 0;
   uint64_t beginNs = 0, durationNs = 0;
+  int resource = Call; ///< faro_abi_resource of a stage
+  int64_t slice = -1;  ///< -1: none
+  uint32_t peer = 0;   ///< of a slice: the other end of its flow
 };
 
 /// What a rank did between nodes in one call.

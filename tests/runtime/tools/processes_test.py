@@ -179,11 +179,14 @@ class Reports(RunTest):
                                  {"ranks": 2, "rows": 160, "padding_rows": 0, "combined": 80, "differences": 0})
                 self.assertEqual(json_figures["phases"]["dispatch"]["bytes"], 160 * 128)
                 self.assertEqual(len(json_figures["per_rank"][1]["dispatch_ns"]), 3)
-                events = [e for e in json.loads(trace.read_text())["traceEvents"] if e["ph"] == "X"]
+                events = [e for e in json.loads(trace.read_text())["traceEvents"] if e.get("cat") == "call"]
                 self.assertEqual(sorted({e["name"] for e in events}),
                                  ["combine", "dispatch", "experts", "prepare", "reserve"])
                 self.assertEqual(len(events), 2 * (1 + 3 * 4))
                 self.assertTrue(all(e["dur"] > 0 and e["ts"] >= 0 for e in events))
+                stages = [e for e in json.loads(trace.read_text())["traceEvents"] if e.get("cat") == "stage" and e["ph"] != "e"]
+                self.assertEqual({e["name"] for e in stages}, {"notify open", "await open", "push", "pull", "notify done", "await done"})
+                self.assertEqual(len([e for e in stages if e["name"] == "push"]), 2 * 3)
 
     def test_no_compiler_is_loaded_for_a_library(self):
         program = self.compile_library(Spec())
