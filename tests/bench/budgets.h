@@ -16,7 +16,9 @@ struct Budget {
   /// What the bound itself reaches in the same run, where the budget is a ratio to something else: a machine on which
   /// this is below the target cannot meet it by any means.
   std::optional<double> ceiling = std::nullopt;
-  bool met() const { return atLeast ? measured >= target : measured <= target; }
+  /// Why nothing was measured; empty: it was. What was not measured is not met.
+  std::string notMeasured = {};
+  bool met() const { return notMeasured.empty() && (atLeast ? measured >= target : measured <= target); }
 };
 
 /// The results that ratios refer to; null where they did not take part.
@@ -32,6 +34,12 @@ struct Across {
   /// What the nominal rate of the links allows; 0 where they are not limited.
   double nominalMs() const { return linkMbit > 0 ? dedupedBytes * 8 / linkMbit * 1e-3 : 0; }
 };
+/// The PyTorch that takes part in a run on a device.
+struct TorchVersion {
+  std::string version, device;
+  bool onDevice = false; ///< else on the host, where its times are no peer's
+};
+
 /// What Ethernet, IP and TCP headers leave of a link's nominal rate at an MTU of 1500.
 constexpr double AfterHeaders = 0.956;
 
@@ -40,7 +48,8 @@ void addPlanning(std::vector<Budget> &budgets, Op op, const Options &options, co
 
 std::vector<Budget> budgetsAcross(Op op, const Options &options, const Across &across,
                                   const std::vector<Result> &results);
-std::vector<Budget> budgetsOnDevice(Op op, const Options &options, const std::vector<Result> &results);
+std::vector<Budget> budgetsOnDevice(Op op, const Options &options, const std::vector<Result> &results,
+                                    const std::optional<TorchVersion> &torch);
 std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results);
 std::vector<Budget> budgetsOf(const JitTimes &times);
 

@@ -15,6 +15,12 @@ namespace faro::bench {
 using nlohmann::json;
 
 static json toJson(const Budget &budget) {
+  if (!budget.notMeasured.empty())
+    return {{"what", budget.what},
+            {"target", budget.target},
+            {"at_least", budget.atLeast},
+            {"not_measured", budget.notMeasured},
+            {"met", false}};
   json out = {{"what", budget.what},         {"target", budget.target}, {"at_least", budget.atLeast},
               {"measured", budget.measured}, {"least", budget.least},   {"met", budget.met()}};
   if (budget.ceiling)
@@ -92,6 +98,8 @@ json toJson(const Report &report) {
     run["device"] = {{"name", report.device->name},
                      {"number", report.device->number},
                      {"architecture", fmt::format("sm_{}", report.device->architecture)}};
+  if (report.torch)
+    run["torch"] = {{"version", report.torch->version}, {"device", report.torch->device}};
   run["methods"] = json::array();
   for (const Result &result : report.results)
     run["methods"].push_back(toJson(result, report, bytes));

@@ -58,7 +58,8 @@ static Status checkDevice(const std::string &name, Options &options) {
 /// What goes with --device, and what does not.
 static Status checkOnDevice(const Options &o) {
   if (o.cudaDevice < 0)
-    return o.multiprocessors ? invalid("--multiprocessors is for --device cuda")
+    return o.multiprocessors  ? invalid("--multiprocessors is for --device cuda")
+           : !o.torch.empty() ? invalid("--torch is for --device cuda")
            : o.ranks == 0 ? Status::ok()
                           : invalid("--ranks is for --device cuda; on CPUs the launcher says how many ranks there are: "
                                     "mpirun -n N faro-bench");
@@ -110,6 +111,13 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
                  "with --device cuda: how many of the device's kernels may fill (default all)")
       ->default_str("")
       ->check(CLI::Range(1, 4096));
+  app.add_option("--torch", options.torch,
+                 "with --device cuda: a Python that can import torch, which is then measured as a peer");
+  app.add_option("--torch-device", options.torchDevice,
+                 "cuda: the same device; cpu: to try it where torch has none, its times say nothing then")
+      ->check(CLI::IsMember({"cuda", "cpu"}));
+  app.add_option("--torch-timeout", options.torchTimeout, "seconds until torch must have answered; it compiles, too")
+      ->check(CLI::Range(0.1, 86400.0));
   app.add_option("--link-mbit", options.linkMbit, "with --nodes: rate of each node's link; 0: not limited")
       ->envname("FARO_LINK_MBIT")
       ->check(CLI::Range(0.0, 1e9));

@@ -30,6 +30,9 @@ struct Options {
   int multiprocessors = 0;                       ///< of the device that kernels may fill; 0: all
   int cudaDevice = -1;                           ///< where rows are, without MPI; -1: on the host
   int ranks = 0;                                 ///< on a device: threads of this process; 0: one
+  std::string torch;                             ///< on a device: a Python with torch, which is a peer; empty: none
+  std::string torchDevice = "cuda";              ///< cuda: the same device; cpu: to try it without one
+  double torchTimeout = 600;                     ///< seconds that any answer of it may take
   double linkMbit = 0;                           ///< rate of each node's link, both ways; 0: not known, or not limited
   int sliceRows = 8;                             ///< of the peers across nodes
   std::string module;                            ///< a .so made by faroc; empty: just in time

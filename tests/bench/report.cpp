@@ -47,10 +47,14 @@ std::string checkText(const Result &result) {
 
 void printBudgets(const std::vector<Budget> &budgets) {
   for (const Budget &budget : budgets)
-    fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; from least times {:.2f}{})\n",
-               budget.met() ? "met" : "MISS", budget.what, budget.measured, budget.unit,
-               budget.atLeast ? ">=" : "<=", budget.target, budget.least,
-               budget.ceiling ? fmt::format("; the bound itself: {:.2f}", *budget.ceiling) : "");
+    if (!budget.notMeasured.empty())
+      fmt::print("budget  {:4}  {:<62} not measured: {} ({} {:.2f})\n", "none", budget.what, budget.notMeasured,
+                 budget.atLeast ? ">=" : "<=", budget.target);
+    else
+      fmt::print("budget  {:4}  {:<62} {:>6.2f}{} ({} {:.2f}; from least times {:.2f}{})\n",
+                 budget.met() ? "met" : "MISS", budget.what, budget.measured, budget.unit,
+                 budget.atLeast ? ">=" : "<=", budget.target, budget.least,
+                 budget.ceiling ? fmt::format("; the bound itself: {:.2f}", *budget.ceiling) : "");
 }
 
 void printMethods(const Report &report, int digits) {

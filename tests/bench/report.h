@@ -25,6 +25,7 @@ struct Report {
   std::optional<Across> across = std::nullopt; ///< of a run across nodes
 
   std::optional<OnDevice> device = std::nullopt;
+  std::optional<TorchVersion> torch = std::nullopt;
 
   size_t wrongRows() const;
   /// What rates are of: the items, and on a device also the tokens that are read (or the results written) once.

@@ -12,6 +12,8 @@ public:
 
   Check check() override;
   void wipe() override;
+  /// The definition of a rank's results, and of the rows of its experts; on the host.
+  CombineData &of(size_t rank) { return *data[rank]; }
   /// Rows at any places of the items, in the order of k, to the results.
   template <typename PlaceFn> Steps sums(const PlaceFn &place) const;
 

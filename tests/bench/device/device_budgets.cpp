@@ -12,7 +12,14 @@ static const Result *fastestOf(const std::vector<Result> &results, std::string_v
   return best;
 }
 
-std::vector<Budget> budgetsOnDevice(Op op, const Options &o, const std::vector<Result> &results) {
+static Budget notMeasured(const char *what, double target, const char *why) {
+  Budget budget{what, target};
+  budget.notMeasured = why;
+  return budget;
+}
+
+std::vector<Budget> budgetsOnDevice(Op op, const Options &o, const std::vector<Result> &results,
+                                    const std::optional<TorchVersion> &torch) {
   std::vector<Budget> budgets;
   const Result *kernel = faroOf(results), *bound = boundOf(results);
   if (!kernel || o.tokens != 4096 || o.hidden != 7168 || o.element != Element::Bf16 || o.topk != 8 || !o.coldCaches)
@@ -44,6 +51,15 @@ std::vector<Budget> budgetsOnDevice(Op op, const Options &o, const std::vector<R
   ratio("dispatch kernel against the fastest permute, copy, permute", 2.5,
         fastestOf(results, "permute, copy, permute"));
   ratio("dispatch kernel against the fastest permute in one pass", 1.5, fastestOf(results, "permute in one pass"));
+  const auto against = [&](const char *what, double target, const Result *peer) {
+    if (peer && torch && torch->onDevice)
+      ratio(what, target, peer);
+    else if (o.peers)
+      budgets.push_back(notMeasured(what, target, torch ? "torch is not on the device" : "no --torch"));
+  };
+  against("dispatch kernel against torch: index_select, copy, index_select", 2.5,
+          fastestOf(results, "torch: index_select, copy, index_select"));
+  against("dispatch kernel against the best torch.compile permute", 1.5, fastestOf(results, "torch.compile: "));
   return budgets;
 }
 

@@ -17,6 +17,13 @@ void printOnDevice(const Report &report) {
     fmt::print("kernels may fill {} multiprocessors\n", o.multiprocessors);
   printMethods(report, 4);
   fmt::print("times are the device's, between two events; the call's is the host's, from the call until it returns\n");
+  if (report.torch && report.torch->onDevice)
+    fmt::print("torch: {}, on the same device, in a process of its own\n", report.torch->version);
+  else if (report.torch)
+    fmt::print("torch: {} on {}, to try it: its times are the host's and say nothing beside the others\n",
+               report.torch->version, report.torch->device);
+  else if (o.peers)
+    fmt::print("torch: not measured; --torch PYTHON, a Python that can import torch, measures it too\n");
   if (baselineOf(report.results))
     fmt::print("ratio: times faster than the first row, the median of the iterations\n");
   if (const Result *bound = boundOf(report.results))

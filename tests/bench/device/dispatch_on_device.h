@@ -13,6 +13,8 @@ public:
   Check check() override;
   /// Compares rows of one rank, which lie somewhere on the device, with the definition.
   Check checkRows(size_t rank, Pointer rows, size_t count, size_t between) const;
+  /// The tokens of a rank, on the host, and the definition of its rows.
+  DispatchData &of(size_t rank) { return *data[rank]; }
   void restore() const override; ///< padding is nobody's time here: see faroPadding
   void wipe() override;
 

@@ -2,6 +2,7 @@
 
 #include "tests/bench/device/combine_on_device.h"
 #include "tests/bench/device/dispatch_on_device.h"
+#include "tests/bench/device/torch_methods.h"
 #include "tests/bench/report.h"
 #include "tests/bench/require.h"
 
@@ -20,10 +21,12 @@ public:
   std::vector<std::string> allgather(const std::string &mine) override { return {mine}; }
 };
 
-Methods dispatchMethods(DeviceDispatch &bench, const Options &options) {
+Methods dispatchMethods(DeviceDispatch &bench, const Options &options, TorchPeer *torch) {
   Methods methods;
   if (options.peers)
     addDispatchPeers(bench, methods);
+  if (torch)
+    addTorchDispatch(bench, *torch, methods);
   if (options.faro) {
     methods.push_back(faroPushes(bench));
     if (auto padding = faroPadding(bench))
@@ -35,10 +38,12 @@ Methods dispatchMethods(DeviceDispatch &bench, const Options &options) {
   return methods;
 }
 
-Methods combineMethods(DeviceCombine &bench, const Options &options) {
+Methods combineMethods(DeviceCombine &bench, const Options &options, TorchPeer *torch) {
   Methods methods;
   if (options.peers)
     methods.push_back(permuteCopySum(bench));
+  if (torch)
+    addTorchCombine(bench, *torch, methods);
   if (options.faro) {
     methods.push_back(faroPulls(bench));
     methods.push_back(faroCombineCall(bench));
@@ -48,19 +53,21 @@ Methods combineMethods(DeviceCombine &bench, const Options &options) {
   return methods;
 }
 
-Report measure(Op op, const Gpu &gpu, const std::vector<Problem> &problems) {
+Report measure(Op op, const Gpu &gpu, const std::vector<Problem> &problems, TorchPeer *torch) {
   const Options &o = problems.front().options;
   Report report{op, o, int(problems.size()), {}, {}};
   report.device = OnDevice{gpu.device->name(), gpu.device->number(), gpu.device->architecture()};
+  if (torch)
+    report.torch = torch->version;
   Alone control;
   if (op == Op::Combine) {
     DeviceCombine bench(gpu, problems);
-    report.results = runMethods(combineMethods(bench, o), bench, o.iterations, o.coldCaches, control);
+    report.results = runMethods(combineMethods(bench, o, torch), bench, o.iterations, o.coldCaches, control);
   } else {
     DeviceDispatch bench(gpu, problems);
-    report.results = runMethods(dispatchMethods(bench, o), bench, o.iterations, o.coldCaches, control);
+    report.results = runMethods(dispatchMethods(bench, o, torch), bench, o.iterations, o.coldCaches, control);
   }
-  report.budgets = budgetsOnDevice(op, o, report.results);
+  report.budgets = budgetsOnDevice(op, o, report.results, report.torch);
   return report;
 }
 
@@ -78,6 +85,13 @@ int runOnDevice(const Options &options) {
   const auto gpu = Gpu::open(options);
   if (!gpu)
     return fail(gpu.status());
+  std::unique_ptr<TorchPeer> torch;
+  if (options.peers && !options.torch.empty()) {
+    auto started = TorchPeer::start(options, **gpu);
+    if (!started)
+      return fail(started.status());
+    torch = std::move(*started);
+  }
   std::vector<Problem> problems;
   for (int rank = 0; rank < ranks; ++rank)
     problems.emplace_back(options, rank, ranks, ranks);
@@ -85,7 +99,7 @@ int runOnDevice(const Options &options) {
   nlohmann::json runs = nlohmann::json::array();
   size_t wrong = 0;
   for (const Op op : ops) {
-    const Report report = measure(op, **gpu, problems);
+    const Report report = measure(op, **gpu, problems, torch.get());
     wrong += report.wrongRows();
     printOnDevice(report);
     runs.push_back(toJson(report));
