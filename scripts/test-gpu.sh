@@ -2,6 +2,7 @@
 # What needs a GPU: every example with its rows on a CUDA device, verified byte by byte against the reference, with ranks as
 # threads and as processes that share the device; and then how fast its shuffles are (docs/cuda.md, "Measuring").
 #   scripts/test-gpu.sh [BUILD]      (default: build; made by scripts/build.sh)
+# FARO_TORCH_PYTHON names a Python that can import torch, which is then measured as a peer; else python3 is tried.
 # Exit status 0: all verified; 1: something failed; 77: this machine has no device to try it on, which is said.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -73,8 +74,16 @@ measure() { # module, align, more
   local module=$1 align=$2
   shift 2
   "$build/bin/faro-bench" --device cuda --module "$module" --tokens 4096 --hidden 7168 --topk 8 --experts 256 --align "$align" \
-    --iterations 51 "$@" || failed=1
+    --iterations 51 "${torch[@]}" "$@" || failed=1
 }
+torch=()
+if [ -n "${FARO_TORCH_PYTHON:-}" ]; then
+  torch=(--torch "$FARO_TORCH_PYTHON")
+elif python3 -c 'import torch' 2>/dev/null; then
+  torch=(--torch python3)
+elif [ -x "$build/bin/faro-bench" ]; then
+  echo "test-gpu.sh: torch is not measured: python3 cannot import it; FARO_TORCH_PYTHON names a Python that can"
+fi
 if [ -x "$build/bin/faro-bench" ]; then
   sed 's/, align = 128//' examples/02_deepseek_v3/moe.mlir >"$folder/packed.mlir"
   compile "$folder/packed.mlir" "$folder/packed.so" || exit 1

@@ -63,6 +63,8 @@ static Status checkOnDevice(const Options &o) {
            : o.ranks == 0 ? Status::ok()
                           : invalid("--ranks is for --device cuda; on CPUs the launcher says how many ranks there are: "
                                     "mpirun -n N faro-bench");
+  if (!o.torch.empty() && !o.peers)
+    return invalid("--torch names a peer, and --methods leaves the peers out; leave out either");
   if (o.acrossNodes)
     return invalid("--device cuda is for one node in this release; leave --nodes out");
   if (o.op == Op::Plan || o.op == Op::Jit)

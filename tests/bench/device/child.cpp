@@ -32,9 +32,10 @@ Expected<std::unique_ptr<Child>> Child::start(std::string who, std::vector<std::
 }
 
 Status Child::spawn(std::vector<std::string> arguments, int memory) {
-  int lines[2] = {-1, -1}, said[2] = {-1, -1}, failure[2] = {-1, -1};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, lines) != 0 || ::pipe2(said, O_CLOEXEC) != 0 ||
-      ::pipe2(failure, O_CLOEXEC) != 0)
+  int in[2] = {-1, -1}, out[2] = {-1, -1}, said[2] = {-1, -1}, failure[2] = {-1, -1};
+  // Its input is a socket: writing to a pipe that nobody reads any more would be a signal.
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) != 0 || ::pipe2(out, O_CLOEXEC) != 0 ||
+      ::pipe2(said, O_CLOEXEC) != 0 || ::pipe2(failure, O_CLOEXEC) != 0)
     return error(fmt::format("cannot be started: no pipes to it: {}", std::strerror(errno)));
   std::vector<char *> argv;
   for (std::string &argument : arguments)
@@ -47,7 +48,7 @@ Status Child::spawn(std::vector<std::string> arguments, int memory) {
     // Only calls that are safe between fork and exec. Its own group, so that what it starts ends with it.
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::setpgid(0, 0);
-    if (::getppid() == parent && ::dup2(lines[1], 0) == 0 && ::dup2(lines[1], 1) == 1 && ::dup2(said[1], 2) == 2 &&
+    if (::getppid() == parent && ::dup2(in[1], 0) == 0 && ::dup2(out[1], 1) == 1 && ::dup2(said[1], 2) == 2 &&
         ::fcntl(memory, F_SETFD, 0) == 0)
       ::execvp(argv[0], argv.data());
     const int why = errno;
@@ -55,15 +56,15 @@ Status Child::spawn(std::vector<std::string> arguments, int memory) {
     ::_exit(127);
   }
   const int forkFailed = process < 0 ? errno : 0;
-  closeEnd(lines[1]), closeEnd(said[1]), closeEnd(failure[1]);
-  line = lines[0], errors = said[0];
+  closeEnd(in[1]), closeEnd(out[1]), closeEnd(said[1]), closeEnd(failure[1]);
+  commands = in[0], answers = out[0], errors = said[0];
   int why = forkFailed;
   if (!forkFailed && ::read(failure[0], &why, sizeof why) != ssize_t(sizeof why))
     why = 0; // closed by exec
   closeEnd(failure[0]);
   if (why)
     return Status(FARO_INVALID_ARGUMENT, fmt::format("{} cannot be started: {}", who, std::strerror(why)));
-  ::fcntl(line, F_SETFL, O_NONBLOCK);
+  ::fcntl(answers, F_SETFL, O_NONBLOCK);
   ::fcntl(errors, F_SETFL, O_NONBLOCK);
   return Status::ok();
 }
@@ -75,8 +76,7 @@ Child::~Child() {
     for (const auto end = Clock::now() + std::chrono::seconds(10); !hasEnded() && Clock::now() < end;)
       ::usleep(1000);
   }
-  closeEnd(line);
-  closeEnd(errors);
+  closeEnd(commands), closeEnd(answers), closeEnd(errors);
 }
 
 bool Child::hasEnded() {
@@ -89,11 +89,11 @@ bool Child::hasEnded() {
 }
 
 bool Child::takeLine(std::string &taken) {
-  const size_t end = answers.find('\n');
+  const size_t end = unread.find('\n');
   if (end == std::string::npos)
     return false;
-  taken = answers.substr(0, end);
-  answers.erase(0, end + 1);
+  taken = unread.substr(0, end);
+  unread.erase(0, end + 1);
   return true;
 }
 
@@ -111,7 +111,7 @@ static bool readAll(int fd, std::string &into, size_t longest) {
 }
 
 void Child::listen(milliseconds longest) {
-  pollfd ends[2] = {{line, POLLIN, 0}, {errors, POLLIN, 0}}; // poll passes over those that are -1
+  pollfd ends[2] = {{answers, POLLIN, 0}, {errors, POLLIN, 0}}; // poll passes over those that are -1
   if (::poll(ends, 2, int(longest.count())) < 0)
     return;
   if (errors >= 0) {
@@ -120,39 +120,39 @@ void Child::listen(milliseconds longest) {
     if (said.size() > LongestSaid)
       said.erase(0, said.size() - LongestSaid);
   }
-  if (line >= 0 && !readAll(line, answers, LongestAnswer))
-    closeEnd(line);
+  if (answers >= 0 && !readAll(answers, unread, LongestAnswer))
+    closeEnd(answers);
 }
 
 Status Child::send(const std::string &text, const std::string &what) {
   const std::string whole = text + "\n";
-  const ssize_t sent = ::send(line, whole.data(), whole.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t sent = ::send(commands, whole.data(), whole.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent == ssize_t(whole.size()))
     return Status::ok();
   // It reads each line before it answers, and lines are far shorter than a socket holds.
-  const std::string why = sent < 0 && errno != EPIPE && errno != ECONNRESET ? std::strerror(errno) : "";
-  return error(fmt::format("{}, so that it cannot be asked to {}{}", howItEnded(), what, why.empty() ? "" : ": " + why));
+  if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
+    return error(fmt::format("{} when it was asked to {}", howItEnded(), what));
+  return error(fmt::format("cannot be asked to {}: {}", what, sent < 0 ? std::strerror(errno) : "it does not read"));
 }
 
 Expected<std::string> Child::ask(const std::string &text, const std::string &what) {
-  if (line < 0)
-    return error(fmt::format("{}, so that it cannot be asked to {}", howItEnded(), what));
   FARO_RETURN_IF_ERROR(send(text, what));
   const auto deadline = Clock::now() + patience;
   for (std::string answer;;) {
     if (takeLine(answer))
       return answer;
-    if (answers.size() > LongestAnswer)
-      return error(fmt::format("answers more than {} bytes without the end of a line when asked to {}", LongestAnswer, what));
+    if (unread.size() > LongestAnswer)
+      return error(
+          fmt::format("answers more than {} bytes without the end of a line when asked to {}", LongestAnswer, what));
     // What it wrote before it ended is read after it was seen to have ended.
-    const bool over = hasEnded() || line < 0;
+    const bool over = hasEnded() || answers < 0;
     const auto left = std::chrono::duration_cast<milliseconds>(deadline - Clock::now());
     if (!over && left.count() <= 0)
       return error(fmt::format("does not answer within {:g} s when asked to {} (--torch-timeout)",
                                double(patience.count()) * 1e-3, what));
     // In short steps: its end is not seen here while a process that it started holds the line.
     listen(over ? milliseconds(0) : std::min(left, milliseconds(100)));
-    if (over && answers.find('\n') == std::string::npos)
+    if (over && unread.find('\n') == std::string::npos)
       return error(fmt::format("{} when it was asked to {}", howItEnded(), what));
   }
 }
@@ -183,9 +183,8 @@ static std::string inOneLine(const std::string &text) {
 Status Child::error(const std::string &what) {
   listen(milliseconds(0));
   const std::string quoted = inOneLine(said);
-  return Status(FARO_INTERNAL, fmt::format("{}{} {}; {}", who, process > 0 ? fmt::format(" (process {})", process) : "",
-                                           what, quoted.empty() ? "it said nothing on standard error"
-                                                                : "on standard error it said: " + quoted));
+  return Status(FARO_INTERNAL, fmt::format("{}{} {}{}{}", who, process > 0 ? fmt::format(" (process {})", process) : "",
+                                           what, quoted.empty() ? "" : "; on standard error it said: ", quoted));
 }
 
 } // namespace faro::bench

@@ -25,7 +25,7 @@ public:
   /// The answer, without the end of its line. Errors: the process ended, closed its output, or did not answer in time;
   /// they hold what it said on standard error. `what`: for messages.
   Expected<std::string> ask(const std::string &line, const std::string &what);
-  /// An error about this process, with what it said on standard error.
+  /// An error about this process, with what it said on standard error, if anything.
   Status error(const std::string &what);
 
 private:
@@ -40,10 +40,10 @@ private:
   const std::string who;
   const std::chrono::milliseconds patience; ///< for an answer
   pid_t process = -1;
-  int line = -1, errors = -1; ///< a socket; standard error. -1: closed
+  int commands = -1, answers = -1, errors = -1; ///< its standard input, output and error; -1: closed
   bool ended = false;
-  int status = 0;             ///< once it has ended
-  std::string answers, said;  ///< not taken yet; the end of what came on standard error
+  int status = 0;           ///< once it has ended
+  std::string unread, said; ///< of its answers; the end of what came on standard error
 };
 
 } // namespace faro::bench

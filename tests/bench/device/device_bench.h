@@ -7,10 +7,11 @@
 //   combine_on_device    the same for combine                                    combine_peers
 //   faro_kernels         this project's kernels by themselves, as its sessions launch them
 //   faro_calls           this project through its public API, on session_ranks: threads, each with a session
+//   torch_methods        PyTorch, which is asked through torch_peer: a process of its own, torch_peer.py
 //   limits               the device's own bounds
 //
-// All methods but the calls put the work of all ranks into one stream, one after the other, between two events: a time
-// is the device's, and holds no launches, no waits for each other, and no planning.
+// All methods but the calls and torch's put the work of all ranks into one stream, one after the other, between two
+// events: a time is the device's, and holds no launches, no waits for each other, and no planning.
 #pragma once
 
 #include "tests/bench/device/gpu.h"

@@ -19,7 +19,8 @@ SharedMemory::~SharedMemory() {
 Status SharedMemory::create() {
   fd = ::memfd_create("faro-bench", MFD_CLOEXEC);
   if (fd < 0)
-    return Status(FARO_UNAVAILABLE, fmt::format("no memory to share with torch: memfd_create: {}", std::strerror(errno)));
+    return Status(FARO_UNAVAILABLE,
+                  fmt::format("no memory to share with torch: memfd_create: {}", std::strerror(errno)));
   return Status::ok();
 }
 
@@ -38,8 +39,9 @@ Status SharedMemory::grow(size_t bytes) {
     error = mapped == MAP_FAILED ? errno : 0;
   }
   if (error)
-    return Status(FARO_UNAVAILABLE, fmt::format("no room for {} bytes to share with torch: {}; try fewer --tokens or --ranks",
-                                                bytes, std::strerror(error)));
+    return Status(FARO_UNAVAILABLE,
+                  fmt::format("no room for {} bytes to share with torch: {}; try fewer --tokens or --ranks", bytes,
+                              std::strerror(error)));
   base = static_cast<char *>(mapped);
   size = bytes;
   return Status::ok();

@@ -30,18 +30,16 @@ Status TorchPeer::begin(const Options &options, const Gpu &gpu) {
     return Status(FARO_UNAVAILABLE,
                   fmt::format("--torch: {} is not there; it is built together with faro-bench", script));
   FARO_RETURN_IF_ERROR(memory.create());
-  auto started =
-      Child::start(fmt::format("--torch {}", options.torch), {options.torch, "-B", script}, memory.descriptor(),
-                   std::chrono::milliseconds(int64_t(options.torchTimeout * 1e3)));
+  auto started = Child::start(fmt::format("--torch {}", options.torch), {options.torch, "-B", script},
+                              memory.descriptor(), std::chrono::milliseconds(int64_t(options.torchTimeout * 1e3)));
   if (!started)
     return Status(started.status().code(),
                   fmt::format("{}; it must name a Python that can import torch", started.status().message()));
   child = std::move(*started);
   const bool onDevice = options.torchDevice == "cuda";
-  const auto answer =
-      tryTo({{"do", "begin"},
-             {"device", onDevice ? fmt::format("cuda:{}", options.cudaDevice) : options.torchDevice},
-             {"memory", memory.descriptor()}});
+  const auto answer = tryTo({{"do", "begin"},
+                             {"device", onDevice ? fmt::format("cuda:{}", options.cudaDevice) : options.torchDevice},
+                             {"memory", memory.descriptor()}});
   if (!answer)
     return answer.status();
   const json name = answer->value("torch", json()), device = answer->value("device", json());
