@@ -57,9 +57,9 @@ std::vector<Budget> budgetsOnDevice(Op op, const Options &o, const std::vector<R
     else if (o.peers)
       budgets.push_back(notMeasured(what, target, torch ? "torch is not on the device" : "no --torch"));
   };
-  against("dispatch kernel against torch: index_select, copy, index_select", 2.5,
+  against("dispatch against torch: index_select, copy, index_select", 2.5,
           fastestOf(results, "torch: index_select, copy, index_select"));
-  against("dispatch kernel against the best torch.compile permute", 1.5, fastestOf(results, "torch.compile: "));
+  against("dispatch against the best torch.compile permute", 1.5, fastestOf(results, "torch.compile: "));
   return budgets;
 }
 

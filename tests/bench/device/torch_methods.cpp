@@ -183,7 +183,7 @@ public:
       const size_t bytes = bench.tokens * bench.bytes;
       std::memcpy(data.result.data(), at(output) + rank * bytes, bytes);
       exact.wrongRows += data.checkDefinition().wrongRows;
-      const Check near = data.checkRounded();
+      const Check near = data.checkReordered();
       rounded.wrongRows += near.wrongRows;
       rounded.error = std::max(rounded.error.value_or(0), near.error.value_or(0));
     }

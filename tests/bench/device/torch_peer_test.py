@@ -102,7 +102,7 @@ class WithTorch(TorchTest):
 
 
 class WithoutTorch(TorchTest):
-    SPEC = Spec("f32", 22, 2, 5, align=4)
+    SPEC = Spec("f32", 22, 3, 5, align=4)
 
     def faulty(self, fault, *more, **shape):
         self.note = self.folder / "processes"
@@ -128,8 +128,15 @@ class WithoutTorch(TorchTest):
         wrong = [line for line in result.out.splitlines() if line.startswith("torch") and not line.startswith("torch: stand-in")]
         self.assertEqual([line[-13:] for line in wrong], ["WRONG, 2 rows"] * len(wrong), result)
         result = self.faulty("gives nothing")
-        self.assertEqual((result.status, result.out.count("WRONG, 36 rows")), (1, 5), result)
+        self.assertEqual((result.status, result.out.count("WRONG, 54 rows")), (1, 5), result)
         self.assertEqual(result.out.count("WRONG, 18 rows"), 3, result)
+
+    def test_the_order_of_a_sum_may_be_another_and_its_error_is_told(self):
+        result = self.faulty("adds backwards")
+        self.assertEqual((result.status, result.err), (0, ""), result)
+        self.assertEqual(result.out.count("ok, error <= "), 3, result)
+        result = self.faulty("sums are a little too large")
+        self.assertEqual((result.status, result.out.count("WRONG, 18 rows")), (1, 3), result)
 
     def test_what_goes_wrong_with_a_process_is_one_message(self):
         for fault, words in {"dies": ["ended with exit status 3", "it said: first line | the reason"],

@@ -81,9 +81,12 @@ def combine(shared, items, topk):
     to_wire, weights = shared.list("to_wire", items), shared.list("weights", items, "f")
     for token in range(items // topk):
         total = [0.0] * (shared.row // 4)
-        for i in range(token * topk, token * topk + topk):
+        items_of = range(token * topk, token * topk + topk)
+        for i in reversed(items_of) if FAULT == "adds backwards" else items_of:
             values = struct.unpack(columns, shared.get("rows", to_wire[i]))
             total = rounded(a + b for a, b in zip(total, rounded(weights[i] * value for value in values)))
+        if FAULT == "sums are a little too large":
+            total = [value * (1 + 2**-19) for value in total]
         shared.put(token, struct.pack(columns, *total))
 
 
