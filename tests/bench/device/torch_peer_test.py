@@ -76,6 +76,8 @@ class WithTorch(TorchTest):
     @classmethod
     def setUpClass(cls):
         cls.torch, why = python_with_torch()
+        if cls.torch is None and os.environ.get("FARO_TORCH_PYTHON"):
+            raise AssertionError("FARO_TORCH_PYTHON: " + why)
         if cls.torch is None:
             print("SKIPPED: PyTorch itself is not tried: %s; FARO_TORCH_PYTHON names one that can" % why, file=sys.stderr)
             raise unittest.SkipTest(why)
