@@ -96,18 +96,28 @@ TEST(Report, TheCauseExplainsMoreThanItsConsequences) {
   EXPECT_LT(explanatoryRank(FARO_DEADLINE_EXCEEDED), explanatoryRank(FARO_ABORTED));
 }
 
+/// Without what names processes and threads.
+static std::vector<nlohmann::json> traced(const Topology &topology, const std::vector<RankResult> &results) {
+  std::vector<nlohmann::json> events;
+  const auto trace = nlohmann::json::parse(formatTrace(topology, results));
+  for (const auto &event : trace["traceEvents"])
+    if (event["ph"] != "M")
+      events.push_back(event);
+  return events;
+}
+
 TEST(Report, TheTraceHasEveryRanksEvents) {
   RankResult a, b;
   b.rank = 1;
   a.trace = {{"dispatch", 0, 2000, 500}};
   b.trace = {{"dispatch", 0, 1000, 250}};
-  const auto events = nlohmann::json::parse(formatTrace(Topology::oneNode(2), {a, b}))["traceEvents"];
-  ASSERT_EQ(events.size(), 4u);
-  EXPECT_EQ(events[1]["ph"], "X");
-  EXPECT_EQ(events[1]["pid"], 0);
-  EXPECT_EQ(events[1]["ts"], 1.0); // microseconds after the first event
-  EXPECT_EQ(events[1]["dur"], 0.5);
-  EXPECT_EQ(events[3]["ts"], 0.0);
+  const auto events = traced(Topology::oneNode(2), {a, b});
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0]["ph"], "X");
+  EXPECT_EQ(events[0]["pid"], 0);
+  EXPECT_EQ(events[0]["ts"], 1.0); // microseconds after the first event
+  EXPECT_EQ(events[0]["dur"], 0.5);
+  EXPECT_EQ(events[1]["ts"], 0.0);
 }
 
 TEST(Report, EachNodesTraceBeginsAtZero) {
@@ -117,12 +127,35 @@ TEST(Report, EachNodesTraceBeginsAtZero) {
   a.trace = {{"prepare", 0, 2000, 500}};
   b.trace = {{"prepare", 0, 1000, 250}};
   c.trace = {{"prepare", 0, 900'000'000, 250}}; // another machine's clock
-  const auto events = nlohmann::json::parse(formatTrace(Topology::blocks(3, 2), {a, b, c}))["traceEvents"];
-  ASSERT_EQ(events.size(), 6u);
-  EXPECT_EQ(events[1]["ts"], 1.0);
-  EXPECT_EQ(events[3]["ts"], 0.0);
-  EXPECT_EQ(events[4]["args"]["name"], "rank 2 (node 1)");
-  EXPECT_EQ(events[5]["ts"], 0.0);
+  const Topology topology = Topology::blocks(3, 2);
+  const auto events = traced(topology, {a, b, c});
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[0]["ts"], 1.0);
+  EXPECT_EQ(events[1]["ts"], 0.0);
+  EXPECT_EQ(events[2]["ts"], 0.0);
+  EXPECT_NE(formatTrace(topology, {a, b, c}).find("rank 2 (node 1)"), std::string::npos);
+}
+
+/// Slices on the wire overlap: each has two ends, which its number joins. Work of a core does not.
+TEST(Report, TheTraceHasStagesOnTheirResources) {
+  RankResult a;
+  a.trace = {{"gather", 1, 1000, 500, FARO_ABI_ON_CORE, 0, 3},
+             {"wire", 1, 1500, 3000, FARO_ABI_ON_NIC, 0, 3},
+             {"wire", 1, 2000, 3000, FARO_ABI_ON_NIC, 1, 3}};
+  auto there = decode(encodeResult(a));
+  ASSERT_TRUE(there) << there.status().message();
+  const auto events = traced(Topology::oneNode(1), {*there});
+  ASSERT_EQ(events.size(), 5u);
+  EXPECT_EQ(events[0]["ph"], "X");
+  EXPECT_EQ(events[0]["args"], nlohmann::json({{"repeat", 1}, {"slice", 0}, {"peer", 3}}));
+  for (size_t i : {1u, 3u}) {
+    EXPECT_EQ(events[i]["ph"], "b");
+    EXPECT_EQ(events[i + 1]["ph"], "e");
+    EXPECT_EQ(events[i]["id"], events[i + 1]["id"]);
+    EXPECT_EQ(events[i + 1]["ts"].get<double>() - events[i]["ts"].get<double>(), 3.0);
+    EXPECT_NE(events[i]["tid"], events[0]["tid"]);
+  }
+  EXPECT_NE(events[1]["id"], events[3]["id"]);
 }
 
 TEST(ChildOrders, SurviveTheCommandLine) {
