@@ -102,6 +102,10 @@ Expected<bool> Run::turn() {
     moved |= sliced;
   }
   FARO_RETURN_IF_ERROR(note(fireGrain(/*urgentOnly=*/sliced)));
+  // Ranks may outnumber cores. One that has been woken would get this core at the end of this rank's time slice, which
+  // is milliseconds away, and a wire may wait for it.
+  if (moved && context->rings)
+    std::this_thread::yield();
   return moved || isOver();
 }
 
@@ -187,10 +191,6 @@ Expected<bool> Run::fireGrain(bool urgentOnly) {
       if (isFlag(stage) || isOnceASlice(stage) || isUrgent(stage) != urgent || isDone(s) || !ready(s))
         continue;
       auto fired = step(s);
-      // No wire waits for this grain. One may wait for a rank that has been woken and shares the core: it would get it
-      // milliseconds later, at the end of this rank's time slice.
-      if (fired && *fired && !urgent && context->rings)
-        std::this_thread::yield();
       if (!fired || *fired)
         return fired;
     }
