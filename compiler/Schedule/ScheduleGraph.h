@@ -46,6 +46,13 @@ public:
   /// `a` at every rank of the node.
   bool isBefore(size_t a, size_t b) const { return before[b].test(unsigned(a)); }
 
+  /// The first stage of a kind.
+  template <typename Op> std::optional<size_t> find() const {
+    for (size_t i = 0; i < size(); ++i)
+      if (mlir::isa<Op>(stage(i).getOperation()))
+        return i;
+    return std::nullopt;
+  }
   llvm::SmallVector<size_t> notifiesOf(llvm::StringRef flag) const;
   llvm::SmallVector<size_t> awaitsOf(llvm::StringRef flag) const;
 

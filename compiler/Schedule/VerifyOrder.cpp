@@ -20,12 +20,6 @@ public:
 
 private:
   template <typename... Ops> bool is(size_t i) const { return isa<Ops...>(graph.stage(i).getOperation()); }
-  template <typename Op> std::optional<size_t> only() const {
-    for (size_t i = 0; i < graph.size(); ++i)
-      if (is<Op>(i))
-        return i;
-    return std::nullopt;
-  }
   /// A flag that is raised after stage `first`, and awaited before stage `second` if there is one.
   bool flagBetween(std::optional<size_t> first, std::optional<size_t> second) const {
     for (size_t await = 0; await < graph.size(); ++await) {
@@ -63,21 +57,23 @@ private:
   LogicalResult verifyAcross() {
     if (program.getShuffle() == xfer::Shuffle::Dispatch) {
       // /*schedule_s20*/
-      if (const size_t hand = *only<xfer::HandOp>(), gather = *only<xfer::GatherOp>(); !flagBetween(hand, gather))
+      if (const size_t hand = *graph.find<xfer::HandOp>(), gather = *graph.find<xfer::GatherOp>();
+          !flagBetween(hand, gather))
         return errorAt(graph.stage(gather))
                << "takes rows that peers handed over; expected a flag that is raised after stage '" << stageName(hand)
                << "' and awaited before this one";
       return success();
     }
-    const size_t ask = *only<xfer::AskOp>(), reduce = *only<xfer::ReduceOp>(), out = *only<xfer::FanOutOp>(),
-                 pull = *only<xfer::PullOp>();
+    const size_t ask = *graph.find<xfer::AskOp>(), reduce = *graph.find<xfer::ReduceOp>(),
+                 out = *graph.find<xfer::FanOutOp>(), pull = *graph.find<xfer::PullOp>();
     // /*schedule_s21*/
     if (!flagBetween(out, pull))
       return errorAt(graph.stage(pull))
              << "adds partial rows that forwarders store; expected a flag that is raised after "
                 "stage '"
              << stageName(out) << "' and awaited before this one";
-    if (const std::optional<size_t> settle = only<xfer::SettleOp>(); settle && failed(verifySettled(*settle, pull)))
+    if (const std::optional<size_t> settle = graph.find<xfer::SettleOp>();
+        settle && failed(verifySettled(*settle, pull)))
       return failure();
     // /*schedule_s22*/
     if (!graph.isBefore(ask, reduce))

@@ -112,19 +112,17 @@ LogicalResult verifyEnds(const ScheduleGraph &graph) {
 
 /// What a settle sums is not stored by the fan_out, so both read the same rows.
 LogicalResult verifySettle(const ScheduleGraph &graph) {
-  xfer::StageOpInterface settle, out;
-  for (size_t i = 0; i < graph.size(); ++i) {
-    if (isa<xfer::SettleOp>(graph.stage(i).getOperation()))
-      settle = graph.stage(i);
-    if (isa<xfer::FanOutOp>(graph.stage(i).getOperation()))
-      out = graph.stage(i);
-  }
-  if (!settle || settle.getFrom() == out.getFrom())
+  const std::optional<size_t> settle = graph.find<xfer::SettleOp>();
+  if (!settle)
+    return success();
+  xfer::StageOpInterface out = graph.stage(*graph.find<xfer::FanOutOp>());
+  if (graph.stage(*settle).getFrom() == out.getFrom())
     return success();
   auto expected = out.getFrom().getDefiningOp<xfer::RingOp>();
   // /*schedule_s25*/
-  return errorAt(settle) << "expects to read from ring \"" << expected.getName() << "\", whose rows stage '"
-                         << out.getStageName() << "' stores if it does not sum them";
+  return errorAt(graph.stage(*settle)) << "expects to read from ring \"" << expected.getName()
+                                       << "\", whose rows stage '" << out.getStageName()
+                                       << "' stores if it does not sum them";
 }
 
 } // namespace

@@ -70,10 +70,10 @@ private:
   Status beginDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x);
   Status beginCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                       const float *weights, Rows out);
-  /// Where combine reads this rank's rows: in place, or after a copy.
   /// Whether the user's rows lie as the device's kernels need it.
   Status checkDeviceRows(const char *what, const void *data, int64_t rows, int64_t stride, const faro_abi_row &) const;
   Status stageRows(const Batch &batch, ConstRows y);
+  /// Where combine reads this rank's rows: in place, or after a copy.
   Expected<WindowName> locateRows(const Batch &batch, ConstRows y, uint16_t activity);
   Expected<std::vector<Source>> runSources(const Batch &batch);
 

@@ -3,8 +3,6 @@
 //
 //   ptx ─┬─► part ─compile─► relocatable ─┬─link─► cubin
 //        └─► part ─compile─► relocatable ─┘
-//
-// On two cores, for the six kernels of a dispatch and a combine of 7168 bf16: 53 ms instead of 85.
 #include "compiler/Codegen/CUDA/Assemble.h"
 #include "compiler/Codegen/CUDA/PtxParts.h"
 

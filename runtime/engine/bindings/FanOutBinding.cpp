@@ -34,13 +34,13 @@ public:
     scratch.addresses.clear();
     const Status placed = slice->reader.forEachPlace(scratch.offsets, [&](uint32_t local, uint32_t row) {
       // On a device a row that is stored will be there when a kernel that sums it runs: that is launched behind.
-      const bool summed = run.sums && local == self && !run.sums->stores(row);
-      scratch.addresses.push_back(summed ? Nowhere : bases[local] + row * stride);
+      if (run.sums && local == self && !run.sums->stores(row))
+        return false;
+      scratch.addresses.push_back(bases[local] + row * stride);
+      return true;
     });
     if (!placed)
       return slices.damaged(flow, n, placed);
-    if (run.sums)
-      dropSummed();
     if (!scratch.addresses.empty())
       FARO_RETURN_IF_ERROR(run.kernels->push(kernel, reinterpret_cast<const void *>(slice->rowsAt),
                                              slice->reader.stride(), scratch.offsets, scratch.addresses));
@@ -53,28 +53,13 @@ public:
   }
 
 private:
-  static constexpr uint64_t Nowhere = 0; ///< an address
-
-  /// Rows without a place stay in the list: a kernel passes them over.
-  void dropSummed() {
-    RunScratch &scratch = *run.parts.scratch;
-    uint32_t place = 0, kept = 0;
-    for (size_t row = 0; row + 1 < scratch.offsets.size(); ++row) {
-      const uint32_t end = scratch.offsets[row + 1];
-      scratch.offsets[row] = kept;
-      for (; place < end; ++place)
-        if (scratch.addresses[place] != Nowhere)
-          scratch.addresses[kept++] = scratch.addresses[place];
-    }
-    scratch.offsets.back() = kept;
-    scratch.addresses.resize(kept);
-  }
-
   Status checkPlaces(const FlowRun &flow, uint32_t n, const SliceReader &slice) {
     std::vector<Place> places;
     std::vector<uint32_t> offsets;
-    FARO_RETURN_IF_ERROR(slice.forEachPlace(
-        offsets, [&](uint32_t local, uint32_t row) { places.push_back({run.nodeRanks()[local], row}); }));
+    FARO_RETURN_IF_ERROR(slice.forEachPlace(offsets, [&](uint32_t local, uint32_t row) {
+      places.push_back({run.nodeRanks()[local], row});
+      return true;
+    }));
     for (uint32_t row = 0; row < slice.rows(); ++row) {
       const uint32_t flowRow = n * run.rings->shape.rowsPerSlice + row;
       const auto ofRow = std::span<const Place>(places).subspan(offsets[row], offsets[row + 1] - offsets[row]);

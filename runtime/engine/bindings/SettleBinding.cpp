@@ -25,6 +25,7 @@ public:
       if (local == self)
         mine.push_back({row, at});
       at += slice->reader.stride();
+      return true;
     });
     return placed ? run.sums->sumInSlot(stage, mine) : slices.damaged(flow, n, placed);
   }

@@ -47,6 +47,7 @@ struct Written {
       EXPECT_LT(row, windows[local]);
       if (places)
         places->push_back({local, row});
+      return true;
     });
   }
 };
