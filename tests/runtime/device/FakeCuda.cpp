@@ -277,6 +277,11 @@ api::Result cuEventQuery(api::Event event) {
   FakeEvent &of = eventOf(event);
   return resultOf(of.stream ? of.stream->query(of.place, of.asked) : 0);
 }
+api::Result cuStreamWaitEvent(api::Stream stream, api::Event event, unsigned) {
+  if (const FakeEvent of = eventOf(event); of.stream)
+    streamOf(stream).put([of] { return of.stream->wait(of.place); });
+  return 0;
+}
 api::Result cuEventSynchronize(api::Event event) {
   FakeEvent &of = eventOf(event);
   return resultOf(of.stream ? of.stream->wait(of.place) : 0);
