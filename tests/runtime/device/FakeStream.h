@@ -78,6 +78,8 @@ public:
     asked = 0;
     return run(place);
   }
+  /// The same by another stream, which must not be held up by what this one runs behind it.
+  int waitFromOutside(uint64_t place) { return done >= place ? 0 : wait(place); }
   int wait(uint64_t place) {
     const std::lock_guard lock(mutex);
     if (captured)
@@ -125,7 +127,8 @@ private:
   std::deque<std::function<int()>> left;
   FakeGraph *captured = nullptr;
   bool spoiled = false, isForAll = false;
-  uint64_t done = 0, end = 0;
+  std::atomic<uint64_t> done = 0;
+  uint64_t end = 0;
   int failure = 0;
 };
 
