@@ -20,8 +20,9 @@ PlannedWork plannedCombine(const DeviceBench &b, const RankRows &out) {
 
 void addPlannedDispatch(DeviceDispatch &b, Methods &methods) {
   const auto ranks = std::make_shared<PlannedRanks>(b, /*inPlace=*/true);
-  addPlanned(b, ranks, "Faro, planned on the device", plannedDispatch(b), [&b, ranks] { return b.checkReceived(*ranks); },
-             methods);
+  addPlanned(
+      b, ranks, "Faro, planned on the device", plannedDispatch(b), [&b, ranks] { return b.checkReceived(*ranks); },
+      methods);
 }
 
 void addPlannedCombine(DeviceCombine &b, Methods &methods) {
@@ -30,8 +31,8 @@ void addPlannedCombine(DeviceCombine &b, Methods &methods) {
   ranks->run(plannedDispatch(b));
   for (size_t r = 0; r < b.ranks; ++r) {
     const Rows rows = ranks->of(r).shuffle->expertRows();
-    require(b.gpu.stream->copyRows(reinterpret_cast<uintptr_t>(rows.data), size_t(rows.stride), b.window.row(r, 0), b.stride,
-                                   b.bytes, b.problems[r].received.size()),
+    require(b.gpu.stream->copyRows(reinterpret_cast<uintptr_t>(rows.data), size_t(rows.stride), b.window.row(r, 0),
+                                   b.stride, b.bytes, b.problems[r].received.size()),
             "the experts' results");
   }
   b.settle();

@@ -5,8 +5,8 @@ namespace faro::bench {
 Expected<std::unique_ptr<Graph>> Graph::capture(cuda::Stream &stream, const std::function<Status()> &work) {
   std::unique_ptr<Graph> graph(new Graph(stream.device().driver()));
   const cuda::Driver &cuda = graph->driver;
-  FARO_RETURN_IF_ERROR(cuda.check(cuda.streamBeginCapture(stream.handle(), cuda::api::CaptureThreadLocal),
-                                  "cuStreamBeginCapture"));
+  FARO_RETURN_IF_ERROR(
+      cuda.check(cuda.streamBeginCapture(stream.handle(), cuda::api::CaptureThreadLocal), "cuStreamBeginCapture"));
   const Status captured = work();
   cuda::api::Graph launches = nullptr;
   const Status ended = cuda.check(cuda.streamEndCapture(stream.handle(), &launches), "cuStreamEndCapture");

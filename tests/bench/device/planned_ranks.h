@@ -1,7 +1,7 @@
 // Ranks as threads of this process, each with a shuffle that is planned on the device, and a stream.
 //
-//   cold caches   flush │ begin ─ what is timed ─ end │ what follows        in each stream; ranks begin behind one flush
-//   warm          what is timed, what follows │ begin ─ what is timed ─ end │ what follows
+//   cold caches   flush │ begin ─ what is timed ─ end │ what follows        in each stream; ranks begin behind one
+//   flush warm          what is timed, what follows │ begin ─ what is timed ─ end │ what follows
 //
 // What is in front lets the host get ahead: with one rank, no launch is seen in a time. A time is from the first rank's
 // beginning to the last one's end, by the device's clock.

@@ -22,7 +22,8 @@ public:
   void run() override {
     bench.settle();
     ownRunMs = timedCall(bench.problems, [&] {
-      return sessions.run([&](size_t rank, Session &session) { sessions.prepare(rank, session, choices.onHost(rank)); });
+      return sessions.run(
+          [&](size_t rank, Session &session) { sessions.prepare(rank, session, choices.onHost(rank)); });
     });
   }
   Check check() override {
@@ -61,8 +62,8 @@ void addPlanningOnDevice(DeviceDispatch &b, Methods &methods) {
   methods.push_back(std::make_unique<PlannedMethod>(b, ranks, "Faro, planned on the device", plan, push, check));
   // In this order: a plan waits for its push.
   const PlannedWork planGraphs = ranks->asGraphs(plan), pushGraphs = ranks->asGraphs(push);
-  methods.push_back(
-      std::make_unique<PlannedMethod>(b, ranks, "Faro, planned on the device, as a graph", planGraphs, pushGraphs, check));
+  methods.push_back(std::make_unique<PlannedMethod>(b, ranks, "Faro, planned on the device, as a graph", planGraphs,
+                                                    pushGraphs, check));
 }
 
 } // namespace faro::bench
