@@ -199,10 +199,14 @@ TEST(PlannedFaults, RanksOfAProcessDoNotShareTheLegacyStream) {
                   FARO_INVALID_ARGUMENT, {"legacy default stream", "a stream of its own"});
   });
   // One rank may.
+  const Batch batch = makeBatch(reference::fromAbi(abi), 1, 20, 3);
   asRanks(1, module, sized(abi, 1, 20), 60s, [&](Rank &rank, uint32_t) {
+    rank.give(batch);
+    rank.add(rank.stream->wait());
     rank.add(rank.shuffle->enqueueDispatch(nullptr, Rank::in<int64_t>(rank.idx),
                                            {Rank::in<void>(rank.x), 20, rank.rowBytes()}));
     rank.add(rank.shuffle->status(nullptr));
+    rank.checkReceived(batch);
   });
 }
 
