@@ -104,7 +104,7 @@ class DeviceBench(RunTest):
         self.check_runs(Spec("bf16", 64, 2, 8, align=2), 1, 20, pulls=True)
 
     def test_a_rank_planned_wrong_is_noticed(self):
-        # The device's kernels are those of another shape: their rows are zeros, and no methods' but those planned there.
+        # A kernel that does nothing leaves the lists empty: rows stay wiped, and no methods' but those planned there.
         spec = Spec("bf16", 64, 2, 4)
         for op in ("dispatch", "plan", "round-trip"):
             result = self.bench(spec, self.compile_for_devices(spec), "--tokens", 9, "--op", op, "--routing", "zipf:1.2",
