@@ -7,7 +7,9 @@
 #include "compiler/Codegen/Module/ObjectCache.h"
 #include "compiler/Pipelines/Compilation.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <exception>
 
 #define FARO_COMPILER_EXPORT __attribute__((visibility("default")))
@@ -22,58 +24,76 @@ using namespace faro::compiler;
 
 /// What a module is compiled for.
 struct Targets {
-  CpuTarget host;
-  int cuda = 0; ///< architecture; 0: none
+  llvm::ArrayRef<CpuTarget> host; ///< one, or none
+  int cuda = 0;                   ///< architecture; 0: none
+  MoreKernels kernels;
   std::unique_ptr<Assembler> assembler;
+};
+
+struct Result {
+  std::unique_ptr<JitModule> module;
+  bool fromCache = false;
+  CudaTimes times;
+  std::string assembler;
 };
 
 /// From text to an object for these targets; null after a diagnostic.
 std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::StringRef text, const std::string &name, const Targets &targets,
-                                                  const Report &report) {
-  mlir::DialectRegistry more;
-  if (targets.cuda)
-    registerCuda(more);
-  Compilation compilation(text.str(), name, report, targets.cuda ? &more : nullptr);
+                                                  const Report &report, CudaTimes &times) {
+  Compilation compilation(text.str(), name, report);
   if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Xfer)))
     return nullptr;
-  CudaImages images;
+  std::unique_ptr<CudaImageWork> work; // goes on while the CPU's kernels are lowered
   if (targets.cuda) {
-    llvm::FailureOr<CudaImages> made = makeCudaImages(compilation.module(), targets.cuda, targets.assembler.get());
-    if (failed(made))
+    auto started = CudaImageWork::start(compilation.module(), targets.cuda, targets.assembler.get(), targets.kernels);
+    if (failed(started))
       return nullptr;
-    images = std::move(*made);
+    work = std::move(*started);
   }
   LoweringOptions lowering;
-  lowering.plan = targets.cuda != 0; // tables name the same kernels for all targets
-  if (failed(compilation.lowerTo(Phase::Kernels, lowering)) || failed(compilation.toLLVM(targets.host, images.images)))
+  lowering.plan = targets.cuda && targets.kernels.plan; // tables name the same kernels for all targets
+  if (failed(compilation.lowerTo(Phase::Kernels, lowering)))
+    return nullptr;
+  CudaImages images;
+  if (work) {
+    llvm::Expected<CudaImages> made = work->finish();
+    if (!made) {
+      (void)compilation.fail(made.takeError());
+      return nullptr;
+    }
+    images = std::move(*made);
+    times = images.times;
+  }
+  if (failed(compilation.toLLVM(targets.host, images.images)))
     return nullptr;
   llvm::FailureOr<std::unique_ptr<llvm::MemoryBuffer>> object = compilation.toCode(Output::Object);
   return failed(object) ? nullptr : std::move(*object);
 }
 
-struct Result {
-  std::unique_ptr<JitModule> module;
-  bool fromCache = false;
-};
-
-Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirectory, int cuda, const Report &report) {
+Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirectory, int cuda,
+           const MoreKernels &kernels, bool withHost, const Report &report) {
   llvm::Expected<CpuTarget> host = hostTarget();
   if (!host) {
     report(name + ": error: " + llvm::toString(host.takeError()));
     return {};
   }
-  const Targets targets{*host, cuda, cuda ? findAssembler() : nullptr};
+  const Targets targets{withHost ? llvm::ArrayRef<CpuTarget>(*host) : llvm::ArrayRef<CpuTarget>(), cuda, kernels,
+                        cuda ? findAssembler() : nullptr};
+  Result result;
+  result.assembler = targets.assembler ? targets.assembler->name() : "";
   const ObjectCache cache(cacheDirectory);
-  const std::string assembler = targets.assembler ? targets.assembler->name() : "";
-  const std::string key = ObjectCache::key(
-      {text, producer(), ObjectCache::compilerIdentity(), host->cpu, host->features, std::to_string(cuda), assembler});
+  const std::string key = ObjectCache::key({text, producer(), ObjectCache::compilerIdentity(), host->cpu,
+                                            host->features, std::to_string(cuda), kernels.plan ? "plan" : "",
+                                            kernels.bulk ? "bulk" : "", withHost ? "host" : "", result.assembler});
   if (std::unique_ptr<llvm::MemoryBuffer> object = cache.find(key)) {
-    if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer()))
-      return {std::move(*module), true};
-    else // Its checksum was right and it does not load: somebody else's, to be written anew.
+    if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer())) {
+      result.module = std::move(*module);
+      result.fromCache = true;
+      return result;
+    } else // Its checksum was right and it does not load: somebody else's, to be written anew.
       llvm::consumeError(module.takeError());
   }
-  std::unique_ptr<llvm::MemoryBuffer> object = compileObject(text, name, targets, report);
+  std::unique_ptr<llvm::MemoryBuffer> object = compileObject(text, name, targets, report, result.times);
   if (!object)
     return {};
   llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer());
@@ -82,7 +102,15 @@ Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirec
     return {};
   }
   cache.store(key, object->getBuffer());
-  return {std::move(*module), false};
+  result.module = std::move(*module);
+  return result;
+}
+
+/// As far as the caller knows of fields.
+void fill(faro_compile_stats &stats, const Result &result, std::chrono::duration<double, std::milli> taken) {
+  faro_compile_stats all{stats.struct_size, result.fromCache, taken.count(), result.times.ptx, result.times.code, {}};
+  result.assembler.copy(all.assembler, sizeof all.assembler - 1);
+  std::memcpy(&stats, &all, std::min<size_t>(stats.struct_size, sizeof all));
 }
 
 } // namespace
@@ -99,24 +127,30 @@ FARO_COMPILER_EXPORT int faro_compiler_jit(const char *text, size_t size, const 
       diagnostic(user, message.c_str());
   };
   // A caller that is older than a field does not know of it.
-  const auto has = [&](size_t end) { return options && options->struct_size >= end; };
-  const bool hasDirectory = has(offsetof(faro_compile_options, cache_dir) + sizeof(options->cache_dir));
-  const bool hasCuda = has(offsetof(faro_compile_options, cuda_architecture) + sizeof(options->cuda_architecture));
+  faro_compile_options asked{};
+  if (options)
+    std::memcpy(&asked, options, std::min<size_t>(options->struct_size, sizeof asked));
   try {
     if ((!text && size != 0) || !out) {
       report(file + ": error: faro_compiler_jit needs a text and a place for its result");
       return 1;
     }
     *out = nullptr;
-    Result result = jit(llvm::StringRef(text, size), file, hasDirectory ? options->cache_dir : nullptr,
-                        hasCuda ? int(options->cuda_architecture) : 0, report);
+    if (asked.cuda_architecture)
+      if (llvm::Error unknown = checkCudaArchitecture(asked.cuda_architecture)) {
+        report(file + ": error: " + llvm::toString(std::move(unknown)));
+        return 1;
+      }
+    const MoreKernels kernels{(asked.cuda_kernels & FARO_COMPILE_PLAN) != 0,
+                              (asked.cuda_kernels & FARO_COMPILE_BULK) != 0};
+    const bool withHost = asked.cuda_architecture == 0 || (asked.cuda_kernels & FARO_COMPILE_HOST);
+    Result result = jit(llvm::StringRef(text, size), file, asked.cache_dir, int(asked.cuda_architecture), kernels,
+                        withHost, report);
     if (!result.module)
       return 1;
     *out = new faro_compiled{std::move(result.module)};
-    if (stats && stats->struct_size >= sizeof(faro_compile_stats)) {
-      stats->from_cache = result.fromCache;
-      stats->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
-    }
+    if (stats)
+      fill(*stats, result, std::chrono::steady_clock::now() - start);
     return 0;
   } catch (const std::exception &fault) {
     report(file + ": error: " + fault.what());

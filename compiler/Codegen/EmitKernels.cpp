@@ -3,7 +3,9 @@
 //   xfer.push %plan ... kernel(@dispatch_push) streaming(@dispatch_push_streaming)
 //
 // becomes the same stage and, in `module @kernels`, the functions @dispatch_push and @dispatch_push_streaming for the
-// program's row. A function that is already there is somebody's own kernel, and is kept.
+// program's row. A function that is already there is somebody's own kernel, and is kept. Stages that need the same
+// kernel share the one that was written first, whatever the others call it: what lands in a combine across nodes is
+// pushed like the tokens of its dispatch.
 #include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/Passes.h"
 #include "compiler/Codegen/ProgramRow.h"
@@ -114,13 +116,14 @@ private:
       if (!name)
         continue;
       FailureOr<Emitted> kernel = kernelOf(stage, form);
-      if (failed(kernel) || failed(emitOne(stage, name.getValue(), *kernel, options)))
+      if (failed(kernel) || failed(emitOne(stage, form, name.getValue(), *kernel, options)))
         return WalkResult::interrupt();
     }
     return WalkResult::advance();
   }
 
-  LogicalResult emitOne(Operation *stage, StringRef name, const Emitted &kernel, const EmitKernelsOptions &options) {
+  LogicalResult emitOne(Operation *stage, StringRef form, StringRef name, const Emitted &kernel,
+                        const EmitKernelsOptions &options) {
     if (auto known = emitted.find(name); known != emitted.end()) {
       if (known->second == kernel)
         return success();
@@ -130,13 +133,28 @@ private:
     ModuleOp kernels = kernelsModule();
     if (Operation *own = kernels.lookupSymbol(name))
       return checkOwnKernel(stage, own, kernel);
+    for (const auto &same : emitted)
+      if (same.second == kernel) {
+        stage->setAttr(form, FlatSymbolRefAttr::get(&getContext(), same.first()));
+        return success();
+      }
     OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
-    func::FuncOp function = kernel.isPush ? emitPush(builder, stage->getLoc(), name, kernel.shape, options)
-                                          : emitPull(builder, stage->getLoc(), name, kernel.shape, options);
-    function->setAttr(xfer::XferDialect::KernelAttrName, builder.getUnitAttr());
-    markReadOnly(function, kernel.isPush);
+    finish(kernel.isPush ? emitPush(builder, stage->getLoc(), name, kernel.shape, options)
+                         : emitPull(builder, stage->getLoc(), name, kernel.shape, options),
+           kernel.isPush);
+    if (options.bulk == BulkCopies::Beside && kernel.isPush && kernel.shape.streaming && bulkPartsOf(kernel.shape)) {
+      EmitKernelsOptions byCopies = options;
+      byCopies.bulk = BulkCopies::Instead;
+      finish(emitPush(builder, stage->getLoc(), (name + FARO_ABI_BULK_SUFFIX).str(), kernel.shape, byCopies),
+             /*isPush=*/true);
+    }
     emitted.try_emplace(name, kernel);
     return success();
+  }
+
+  void finish(func::FuncOp function, bool isPush) {
+    function->setAttr(xfer::XferDialect::KernelAttrName, UnitAttr::get(&getContext()));
+    markReadOnly(function, isPush);
   }
 
   /// A kernel of the input must have the type that the engine will call it with.
@@ -175,7 +193,11 @@ private:
       llvm::cl::desc("what rows start at a multiple of, in bytes, as far as their size lets them"), llvm::cl::init(1)};
   Option<int64_t> prefetch{*this, "prefetch", llvm::cl::desc("how many bytes of its rows a pull asks for ahead"),
                            llvm::cl::init(8192)};
-  Option<bool> bulk{*this, "bulk", llvm::cl::desc("pushes past the cache go by bulk copies"), llvm::cl::init(false)};
+  Option<BulkCopies> bulk{
+      *this, "bulk", llvm::cl::desc("pushes past the cache by bulk copies"), llvm::cl::init(BulkCopies::None),
+      llvm::cl::values(clEnumValN(BulkCopies::None, "none", "none"),
+                       clEnumValN(BulkCopies::Beside, "beside", "as kernels of their own, beside the others"),
+                       clEnumValN(BulkCopies::Instead, "instead", "instead of the others"))};
   llvm::StringMap<Emitted> emitted;
 };
 

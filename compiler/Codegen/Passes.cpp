@@ -20,6 +20,7 @@ void registerCodegenPasses() {
   mlir::registerPass([] { return createExpandF16Pass(); });
   mlir::registerPass([] { return createKernelsToLLVMPass(); });
   mlir::registerPass([] { return createKernelsToGpuPass(); });
+  mlir::registerPass([] { return createGpuToNvvmPass(); });
 }
 
 } // namespace faro::compiler

@@ -3,7 +3,7 @@
 //   xfer.program ──xfer-emit-kernels──► module @kernels { func.func ... scf, vector, arith, xfer leaf operations }
 //                                          │
 //                        CPU: xfer-expand-f16 (where the processor has no F16C), xfer-kernels-to-llvm
-//                        CUDA: xfer-kernels-to-gpu, then MLIR's gpu-lower-to-nvvm-pipeline
+//                        CUDA: xfer-kernels-to-gpu, convert-scf-to-cf, xfer-gpu-to-nvvm
 //
 // The kernels know rows, addresses and loops, and nothing of the machine: what differs is the size of a tile.
 #pragma once
@@ -13,6 +13,12 @@
 #include <memory>
 
 namespace faro::compiler {
+
+enum class BulkCopies {
+  None,
+  Beside, ///< a second kernel, NAME FARO_ABI_BULK_SUFFIX
+  Instead ///< kernel NAME itself
+};
 
 struct EmitKernelsOptions {
   /// Bytes of a row that a push holds in registers while it stores them to every destination. 512 (8 AVX-512 registers)
@@ -27,8 +33,8 @@ struct EmitKernelsOptions {
   /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead, and a push does
   /// not ask for its next pages.
   int64_t prefetch = 8192;
-  /// Pushes past the cache go by bulk copies, where rows allow that.
-  bool bulk = false;
+  /// Pushes past the cache by bulk copies, where rows allow that.
+  BulkCopies bulk = BulkCopies::None;
 };
 
 /// The widest access of a thread of a CUDA device, in bytes: 32 from sm_100 on, 16 before.
@@ -44,6 +50,7 @@ std::unique_ptr<mlir::Pass> createExpandF16Pass();
 std::unique_ptr<mlir::Pass> createKernelsToLLVMPass();
 /// `accessBytes`: the widest access that the device has.
 std::unique_ptr<mlir::Pass> createKernelsToGpuPass(int64_t accessBytes = 16);
+std::unique_ptr<mlir::Pass> createGpuToNvvmPass();
 
 /// Makes the passes known by their names, for textual pipelines.
 void registerCodegenPasses();

@@ -27,15 +27,13 @@ namespace {
 
 using namespace mlir;
 
-DialectRegistry registryFor(const DialectRegistry *more) {
+DialectRegistry makeRegistry() {
   DialectRegistry registry;
   xfer::registerXferDialect(registry);
   // What kernels are written in. Not registerAllDialects: a JIT's first spec would pay for all of MLIR.
   registry.insert<arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect, LLVM::LLVMDialect,
                   scf::SCFDialect, vector::VectorDialect>();
   registerModuleTranslation(registry);
-  if (more)
-    more->appendTo(registry);
   return registry;
 }
 
@@ -68,10 +66,10 @@ std::string placeOf(Location location) {
 
 } // namespace
 
-Compilation::Compilation(std::string text, std::string name, Report report, const DialectRegistry *more)
+Compilation::Compilation(std::string text, std::string name, Report report)
     : text(std::move(text)), name(std::move(name)), report(std::move(report)),
       // One spec is too little work for threads, and their start costs more than it.
-      context(registryFor(more), MLIRContext::Threading::DISABLED),
+      context(makeRegistry(), MLIRContext::Threading::DISABLED),
       handler(&context, [this](Diagnostic &diagnostic) { show(diagnostic); }) {
   // Messages name what is wrong and where; a dump of the operation behind each would bury them.
   context.printOpOnDiagnostic(false);

@@ -24,8 +24,7 @@ using Report = std::function<void(const std::string &)>;
 
 class Compilation {
 public:
-  /// `more`: dialects beside those that specs and kernels are made of.
-  Compilation(std::string text, std::string name, Report report, const mlir::DialectRegistry *more = nullptr);
+  Compilation(std::string text, std::string name, Report report);
   ~Compilation();
 
   /// Reads and verifies the text, of whatever level it is.

@@ -279,11 +279,13 @@ typedef void (*faro_abi_plan_fn)(const faro_abi_plan_area *area, const void *giv
 
 typedef struct faro_abi_kernel {
   const char *name;
-  void (*entry)(void); /* a faro_abi_push_fn, _pull_fn or _plan_fn, by who names it */
+  void (*entry)(
+      void); /* a faro_abi_push_fn, _pull_fn or _plan_fn, by who names it; null in a set of FARO_ABI_CPU_NONE */
 } faro_abi_kernel;
 
 /* What a processor must have to run a kernel set. Higher levels include lower ones. */
 typedef enum faro_abi_cpu_level {
+  FARO_ABI_CPU_NONE = 0,      /* names only: the kernels are in the images for devices */
   FARO_ABI_CPU_X86_64 = 1,    /* any x86-64 */
   FARO_ABI_CPU_X86_64_V3 = 3, /* AVX2, FMA, F16C, BMI2 */
   FARO_ABI_CPU_X86_64_V4 = 4, /* AVX-512 F, BW, CD, DQ, VL */

@@ -90,10 +90,24 @@ faro_status faro_module_compile(const char *text, size_t size, const char *name,
 
 faro_status faro_module_compile_for(const char *text, size_t size, const char *name, int cuda_device,
                                     faro_module **out) {
-  return guarded([&] {
-    return text && out
-               ? adopt(Module::compile(std::string(text, size), name ? name : "spec", nullptr, {cuda_device}), out)
-               : missing("faro_module_compile", text ? "out" : "text");
+  faro_compile_targets targets{};
+  targets.struct_size = sizeof targets;
+  targets.cuda_device = cuda_device;
+  return faro_module_compile_with(text, size, name, &targets, out);
+}
+
+faro_status faro_module_compile_with(const char *text, size_t size, const char *name,
+                                     const faro_compile_targets *targets, faro_module **out) {
+  return guarded([&]() -> Status {
+    if (!text || !targets || !out)
+      return missing("faro_module_compile", !text ? "text" : !targets ? "targets" : "out");
+    if (targets->struct_size < sizeof *targets)
+      return {FARO_INVALID_ARGUMENT, fmt::format("faro_module_compile_with: struct_size: expected sizeof "
+                                                 "(faro_compile_targets), {}; found {}",
+                                                 sizeof *targets, targets->struct_size)};
+    const CompileTargets wanted{targets->cuda_device, targets->cuda_architecture, targets->planning != 0,
+                                targets->bulk_copies != 0, targets->host != 0};
+    return adopt(Module::compile(std::string(text, size), name ? name : "spec", nullptr, wanted), out);
   });
 }
 

@@ -129,19 +129,28 @@ Expected<std::shared_ptr<const Module>> Module::compile(const std::string &text,
     auto &all = *static_cast<std::string *>(user);
     all += all.empty() ? line : std::string("\n") + line;
   };
-  faro_compile_options options{sizeof options, nullptr, 0};
+  faro_compile_options options{sizeof options, nullptr, targets.cudaArchitecture, 0};
+  if (targets.cudaDevice >= 0 && targets.cudaArchitecture)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("{}: compiled for CUDA device {} or for architecture sm_{}? Give one of them", name,
+                              targets.cudaDevice, targets.cudaArchitecture));
   if (targets.cudaDevice >= 0) {
     auto architecture = cuda::architectureOf(targets.cudaDevice);
     if (!architecture)
       return architecture.status();
     options.cuda_architecture = *architecture;
   }
-  faro_compile_stats stats{sizeof stats, 0, 0};
+  options.cuda_kernels = (targets.planning ? uint32_t(FARO_COMPILE_PLAN) : 0) |
+                         (targets.bulkCopies ? uint32_t(FARO_COMPILE_BULK) : 0) |
+                         (targets.host ? uint32_t(FARO_COMPILE_HOST) : 0);
+  faro_compile_stats stats{};
+  stats.struct_size = sizeof stats;
   faro_compiled *compiled = nullptr;
   if (compiler->jit(text.data(), text.size(), name.c_str(), &options, collect, &diagnostics, &compiled, &stats) != 0)
     return Status(FARO_INVALID_ARGUMENT, diagnostics);
   if (report)
-    *report = {stats.from_cache != 0, stats.milliseconds};
+    *report = {stats.from_cache != 0, stats.milliseconds, stats.ptx_milliseconds, stats.code_milliseconds,
+               stats.assembler};
   std::shared_ptr<void> keep(compiled, [destroy = compiler->destroy](faro_compiled *c) { destroy(c); });
   return adopt(compiler->module(compiled), std::move(keep), name);
 }

@@ -134,7 +134,7 @@ Status checkModule(const faro_abi_module &m, const std::string &name) {
     if (!set.target || set.kernel_count != m.kernel_sets[0].kernel_count || (set.kernel_count && !set.kernels))
       return corrupt(name, fmt::format("kernel set {} does not match the first", s));
     for (uint32_t k = 0; k < set.kernel_count; ++k)
-      if (!set.kernels[k].name || !set.kernels[k].entry)
+      if (!set.kernels[k].name || (set.kernels[k].entry != nullptr) != (set.level != FARO_ABI_CPU_NONE))
         return corrupt(name, fmt::format("kernel {} of set {} is missing", k, set.target));
   }
   for (uint32_t p = 0; p < m.program_count; ++p) {
@@ -157,6 +157,7 @@ Status checkModule(const faro_abi_module &m, const std::string &name) {
 
 static bool machineRuns(uint32_t level) {
   switch (level) {
+  case FARO_ABI_CPU_NONE: // which is asked for by sessions with a device only
   case FARO_ABI_CPU_HOST:
     return true;
 #if defined(__x86_64__)
@@ -180,7 +181,8 @@ Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &m, co
     const faro_abi_kernel_set &set = m.kernel_sets[s];
     offered += fmt::format("{}{}", s ? ", " : "", set.target);
     // A module made in this process has one set, for this very machine: there is nothing to choose.
-    if (wanted && *wanted && set.level != FARO_ABI_CPU_HOST && std::strcmp(wanted, set.target) != 0)
+    const bool isOnly = set.level == FARO_ABI_CPU_HOST || set.level == FARO_ABI_CPU_NONE;
+    if (wanted && *wanted && !isOnly && std::strcmp(wanted, set.target) != 0)
       continue;
     if (machineRuns(set.level) && (!best || set.level > best->level))
       best = &set;

@@ -49,6 +49,15 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
                                                        const SessionOptions &options) {
   const bool onDevice = options.cudaDevice >= 0;
   FARO_RETURN_IF_ERROR(agree(*communicator, *module, onDevice));
+  if (!onDevice && module->kernels().level == FARO_ABI_CPU_NONE) {
+    const Status status(FARO_UNAVAILABLE,
+                        fmt::format("rank {}: {} holds kernels for CUDA devices only, and this session's rows are in "
+                                    "host memory; give its device (cudaDevice), or compile for the host, too "
+                                    "(CompileTargets::host, faro_compile_targets.host)",
+                                    communicator->rank(), module->name()));
+    communicator->abort(status);
+    return status;
+  }
   // From here every rank finds the same, so nobody needs to be told.
   FARO_RETURN_IF_ERROR(checkMesh(*module, communicator->topology()));
   auto balancer = balancerFromEnvironment();

@@ -2,6 +2,7 @@
 // without them compiles PTX only, which the driver assembles where the kernels run.
 #pragma once
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
@@ -24,6 +25,16 @@ struct Assembled {
   std::vector<KernelUsage> usage;
 };
 
+/// Takes a text in parts: each becomes code of its own, and all of that one code in the end.
+class PartAssembler {
+public:
+  virtual ~PartAssembler() = default;
+  /// By any thread, whatever others do.
+  virtual llvm::Expected<Assembled> assemblePart(const std::string &ptx, int architecture) = 0;
+  /// Of what assemblePart gave; takes no time to speak of.
+  virtual llvm::Expected<std::string> link(llvm::ArrayRef<std::string> parts, int architecture) = 0;
+};
+
 class Assembler {
 public:
   virtual ~Assembler() = default;
@@ -31,6 +42,8 @@ public:
   virtual std::string name() const = 0;
   /// For an architecture (90: sm_90). The error holds what the assembler says.
   virtual llvm::Expected<Assembled> assemble(const std::string &ptx, int architecture) = 0;
+  /// The same assembler for parts; null where it takes whole texts only.
+  virtual PartAssembler *parts() = 0;
 };
 
 /// The program that FARO_PTXAS names (`none`: no assembler at all); else libnvJitLink, which needs no process of its

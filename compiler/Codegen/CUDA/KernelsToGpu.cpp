@@ -6,8 +6,7 @@
 //
 //   gpu.module @kernels { gpu.func @k(%a: !llvm.ptr<1>) kernel { scf.for %t = %begin + block to %end step blocks } }
 //
-// Loops over blocks and threads stride by the size of the launch, so any grid is right. What follows is MLIR's
-// gpu-lower-to-nvvm-pipeline.
+// Loops over blocks and threads stride by the size of the launch, so any grid is right.
 #include "compiler/Codegen/CPU/LeafToLLVM.h"
 #include "compiler/Codegen/CUDA/BulkCopies.h"
 #include "compiler/Codegen/CUDA/RowAccess.h"

@@ -1,15 +1,9 @@
-// libnvJitLink of a CUDA toolkit, loaded when it is asked for: PTX to machine code without a process or a file. Parts
-// of a text are compiled by a thread each, as for a later link, which takes no time:
-//
-//   ptx ─┬─► part ─compile─► relocatable ─┬─link─► cubin
-//        └─► part ─compile─► relocatable ─┘
+// libnvJitLink of a CUDA toolkit, loaded when it is asked for: PTX to machine code without a process or a file. A part
+// of the kernels is compiled as for a later link (relocatable).
 #include "compiler/Codegen/CUDA/Assemble.h"
-#include "compiler/Codegen/CUDA/PtxParts.h"
 
-#include <algorithm>
 #include <dlfcn.h>
-#include <optional>
-#include <thread>
+#include <vector>
 
 namespace faro::compiler {
 namespace {
@@ -99,7 +93,7 @@ private:
   Handle handle = nullptr;
 };
 
-class NvJitLink final : public Assembler {
+class NvJitLink final : public Assembler, public PartAssembler {
 public:
   explicit NvJitLink(Library library) : library(std::move(library)) {}
 
@@ -109,44 +103,24 @@ public:
     return "nvJitLink " + std::to_string(major) + "." + std::to_string(minor);
   }
   llvm::Expected<Assembled> assemble(const std::string &ptx, int architecture) override {
-    if (std::optional<Assembled> assembled = assembleParts(ptx, architecture))
-      return std::move(*assembled);
     return Linking(library).run(Linking::Input{InputPtx, ptx}, architecture, /*relocatable=*/false);
   }
 
-private:
-  /// Nothing when it is a single part, or anything goes wrong: what is said of the whole text is of use to people.
-  std::optional<Assembled> assembleParts(const std::string &ptx, int architecture) const {
-    const std::vector<std::string> parts = splitPtx(ptx, std::max(std::thread::hardware_concurrency(), 1u));
-    if (parts.size() == 1)
-      return std::nullopt;
-    std::vector<std::optional<Assembled>> compiled(parts.size());
-    const auto compile = [&](size_t part) {
-      compiled[part] = expectedToOptional(
-          Linking(library).run(Linking::Input{InputPtx, parts[part]}, architecture, /*relocatable=*/true));
-    };
-    std::vector<std::thread> threads;
-    for (size_t part = 1; part < parts.size(); ++part)
-      threads.emplace_back(compile, part);
-    compile(0);
-    for (std::thread &thread : threads)
-      thread.join();
+  PartAssembler *parts() override { return this; }
+  llvm::Expected<Assembled> assemblePart(const std::string &ptx, int architecture) override {
+    return Linking(library).run(Linking::Input{InputPtx, ptx}, architecture, /*relocatable=*/true);
+  }
+  llvm::Expected<std::string> link(llvm::ArrayRef<std::string> parts, int architecture) override {
     std::vector<Linking::Input> inputs;
-    std::vector<KernelUsage> usage;
-    for (const std::optional<Assembled> &part : compiled) {
-      if (!part)
-        return std::nullopt;
-      inputs.push_back({InputCubin, part->cubin});
-      usage.insert(usage.end(), part->usage.begin(), part->usage.end());
-    }
-    auto linked = expectedToOptional(Linking(library).run(inputs, architecture, /*relocatable=*/false));
-    if (linked) {
-      std::ranges::sort(usage, {}, [&](const KernelUsage &each) { return ptx.find(" " + each.kernel + "("); });
-      linked->usage = std::move(usage);
-    }
-    return linked;
+    for (const std::string &part : parts)
+      inputs.push_back({InputCubin, part});
+    llvm::Expected<Assembled> linked = Linking(library).run(inputs, architecture, /*relocatable=*/false);
+    if (!linked)
+      return linked.takeError();
+    return std::move(linked->cubin);
   }
 
+private:
   const Library library; // stays loaded
 };
 

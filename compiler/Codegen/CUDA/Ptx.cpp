@@ -1,21 +1,57 @@
 #include "compiler/Codegen/CUDA/Ptx.h"
 
+#include "compiler/Codegen/CUDA/Optimise.h"
+#include "compiler/Codegen/Module/Object.h"
 #include "compiler/Codegen/Passes.h"
 #include "dialect/Xfer/XferDialect.h"
 
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
-#include "mlir/Dialect/GPU/Pipelines/Passes.h"
-#include "mlir/InitAllDialects.h"
-#include "mlir/InitAllExtensions.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Target/TargetOptions.h"
 
 #include <charconv>
+#include <mutex>
+#include <set>
 
 namespace faro::compiler {
 
 using namespace mlir;
+
+namespace {
+
+void initialiseNvptx() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    LLVMInitializeNVPTXTargetInfo();
+    LLVMInitializeNVPTXTarget();
+    LLVMInitializeNVPTXTargetMC();
+    LLVMInitializeNVPTXAsmPrinter();
+  });
+}
+
+const llvm::Triple &nvptx() {
+  static const llvm::Triple triple("nvptx64-nvidia-cuda");
+  return triple;
+}
+
+llvm::Expected<const llvm::Target *> findTarget() {
+  initialiseNvptx();
+  std::string error;
+  if (const llvm::Target *target = llvm::TargetRegistry::lookupTarget(nvptx(), error))
+    return target;
+  return llvm::createStringError("LLVM has no NVPTX code generator: " + error);
+}
+
+} // namespace
 
 std::optional<int> parseCudaTarget(std::string_view text) {
   constexpr std::string_view Prefix = "cuda:sm_";
@@ -29,11 +65,35 @@ std::optional<int> parseCudaTarget(std::string_view text) {
   return number;
 }
 
-void registerCuda(DialectRegistry &registry) {
-  registerAllDialects(registry);
-  registerAllExtensions(registry);
-  // Without these the pipeline finds no translation for its modules.
-  registerAllGPUToLLVMIRTranslations(registry);
+llvm::Error checkCudaArchitecture(uint32_t architecture) {
+  llvm::Expected<const llvm::Target *> target = findTarget();
+  if (!target)
+    return target.takeError();
+  const std::unique_ptr<llvm::MCSubtargetInfo> known((*target)->createMCSubtargetInfo(nvptx(), "", ""));
+  std::set<uint32_t> numbers;
+  for (const llvm::SubtargetSubTypeKV &each : known->getAllProcessorDescriptions())
+    if (std::optional<int> number = parseCudaTarget((llvm::Twine("cuda:") + each.Key).str()))
+      numbers.insert(uint32_t(*number));
+  if (numbers.contains(architecture))
+    return llvm::Error::success();
+  std::string names;
+  for (const uint32_t number : numbers)
+    names += (names.empty() ? "sm_" : ", sm_") + std::to_string(number);
+  return llvm::createStringError("sm_%u is no architecture that kernels can be compiled for; expected one of %s",
+                                 architecture, names.c_str());
+}
+
+llvm::Expected<std::unique_ptr<llvm::TargetMachine>> makeDeviceMachine(int architecture) {
+  llvm::Expected<const llvm::Target *> target = findTarget();
+  if (!target)
+    return target.takeError();
+  // The PTX version of CUDA 12.6: old enough for drivers in use, new enough for every architecture up to sm_90.
+  const char *version = architecture < 100 ? "+ptx85" : "+ptx88";
+  std::unique_ptr<llvm::TargetMachine> machine((*target)->createTargetMachine(
+      nvptx(), "sm_" + std::to_string(architecture), version, llvm::TargetOptions(), std::nullopt));
+  if (!machine)
+    return llvm::createStringError("LLVM cannot generate code for sm_%d", architecture);
+  return machine;
 }
 
 LogicalResult toGpu(ModuleOp module, int architecture) {
@@ -42,24 +102,55 @@ LogicalResult toGpu(ModuleOp module, int architecture) {
   return passes.run(module);
 }
 
-FailureOr<std::string> toPtx(ModuleOp module, int architecture) {
-  // The schedule is for the host, and the pipeline's host half knows no xfer.
-  for (xfer::ProgramOp program : llvm::make_early_inc_range(module.getOps<xfer::ProgramOp>()))
-    program.erase();
-  gpu::GPUToNVVMPipelineOptions options;
-  options.cubinChip = "sm_" + std::to_string(architecture);
-  // The PTX version of CUDA 12.6: old enough for drivers in use, new enough for every architecture up to sm_90.
-  options.cubinFeatures = architecture < 100 ? "+ptx85" : "+ptx88";
-  options.cubinFormat = "isa";
-  PassManager passes(module.getContext());
-  gpu::buildLowerToNVVMPassPipeline(passes, options);
-  if (failed(passes.run(module)))
+gpu::GPUModuleOp gpuModuleOf(ModuleOp module) {
+  return module.lookupSymbol<gpu::GPUModuleOp>(xfer::XferDialect::KernelsModuleName);
+}
+
+DeviceCode::DeviceCode() = default;
+DeviceCode::DeviceCode(DeviceCode &&) noexcept = default;
+DeviceCode::~DeviceCode() = default;
+
+FailureOr<DeviceCode> toDeviceCode(gpu::GPUModuleOp kernels) {
+  PassManager passes(kernels.getContext(), gpu::GPUModuleOp::getOperationName());
+  // LLVM verifies what comes out.
+  passes.enableVerifier(false);
+  // Loops to branches, before the llvm dialect, which has no loops.
+  passes.addPass(createSCFToControlFlowPass());
+  passes.addPass(createGpuToNvvmPass());
+  if (failed(passes.run(kernels)))
     return failure();
-  for (gpu::BinaryOp binary : module.getOps<gpu::BinaryOp>())
-    for (Attribute object : binary.getObjects())
-      // The object ends with a zero byte, for drivers that read it in place.
-      return cast<gpu::ObjectAttr>(object).getObject().getValue().rtrim('\0').str();
-  return module.emitError() << "no PTX was generated";
+  DeviceCode code;
+  code.context = std::make_unique<llvm::LLVMContext>();
+  code.module = translateModuleToLLVMIR(kernels, *code.context, "faro");
+  if (!code.module)
+    return kernels.emitError() << "its kernels cannot be translated to LLVM IR";
+  return code;
+}
+
+llvm::Expected<std::string> writePtx(DeviceCode code, int architecture) {
+  llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = makeDeviceMachine(architecture);
+  if (!machine)
+    return machine.takeError();
+  // LLVM's own way with an error is to end the process.
+  std::string wrong;
+  code.context->setDiagnosticHandlerCallBack(
+      [](const llvm::DiagnosticInfo *info, void *text) {
+        if (info->getSeverity() != llvm::DS_Error)
+          return;
+        llvm::raw_string_ostream stream(*static_cast<std::string *>(text));
+        llvm::DiagnosticPrinterRawOStream printer(stream);
+        info->print(printer);
+      },
+      &wrong);
+  code.module->setTargetTriple((*machine)->getTargetTriple());
+  code.module->setDataLayout((*machine)->createDataLayout());
+  optimiseForDevice(*code.module, **machine);
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> text = generate(*code.module, **machine, Output::Assembly);
+  if (!text)
+    return text.takeError();
+  if (!wrong.empty())
+    return llvm::createStringError(wrong);
+  return (*text)->getBuffer().str();
 }
 
 } // namespace faro::compiler

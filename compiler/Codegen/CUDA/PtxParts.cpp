@@ -1,48 +1,88 @@
 #include "compiler/Codegen/CUDA/PtxParts.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+
 #include <algorithm>
 
 namespace faro::compiler {
 
+using namespace mlir;
+
 namespace {
 
-constexpr std::string_view Entry = "\n.visible .entry ";
+constexpr llvm::StringLiteral Entry = ".visible .entry ";
 
-/// Nothing but directives that hold for all kernels, comments and empty lines.
-bool isHead(std::string_view text) {
-  while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t")));
-    const auto begins = [&](std::string_view with) { return line.starts_with(with); };
-    if (!line.empty() && !begins("//") && !begins(".version") && !begins(".target") && !begins(".address_size"))
-      return false;
-  }
-  return true;
+/// A kernel's operations: what it takes to compile it, roughly.
+size_t sizeOf(gpu::GPUFuncOp kernel) {
+  size_t operations = 0;
+  kernel.walk([&](Operation *) { ++operations; });
+  return operations;
 }
 
 } // namespace
 
-std::vector<std::string> splitPtx(std::string_view ptx, size_t most) {
-  const size_t begin = ptx.find(Entry);
-  if (begin == std::string_view::npos || !isHead(ptx.substr(0, begin)))
-    return {std::string(ptx)};
-  std::vector<std::string_view> kernels;
-  for (size_t at = begin; at != std::string_view::npos;) {
-    const size_t next = ptx.find(Entry, at + Entry.size());
-    kernels.push_back(ptx.substr(at, next - at));
-    at = next;
+std::vector<std::string> kernelNames(gpu::GPUModuleOp kernels) {
+  std::vector<std::string> names;
+  for (gpu::GPUFuncOp kernel : kernels.getOps<gpu::GPUFuncOp>())
+    names.push_back(kernel.getName().str());
+  return names;
+}
+
+std::vector<OwningOpRef<gpu::GPUModuleOp>> splitKernels(gpu::GPUModuleOp module, size_t most) {
+  struct Kernel {
+    size_t size, place;
+    gpu::GPUFuncOp function;
+  };
+  std::vector<Kernel> kernels;
+  for (gpu::GPUFuncOp function : module.getOps<gpu::GPUFuncOp>())
+    kernels.push_back({sizeOf(function), kernels.size(), function});
+  // The largest first, each to the part that is the smallest so far (Graham 1969).
+  std::ranges::sort(
+      kernels, [](const Kernel &a, const Kernel &b) { return a.size != b.size ? a.size > b.size : a.place < b.place; });
+  std::vector<OwningOpRef<gpu::GPUModuleOp>> parts;
+  OpBuilder builder(module.getContext());
+  for (size_t part = 0; part < std::clamp<size_t>(most, 1, std::max<size_t>(kernels.size(), 1)); ++part)
+    parts.push_back(gpu::GPUModuleOp::create(builder, module.getLoc(), module.getName()));
+  std::vector<size_t> sizes(parts.size());
+  for (auto &[size, place, kernel] : kernels) {
+    const size_t part = size_t(std::ranges::min_element(sizes) - sizes.begin());
+    sizes[part] += size;
+    Block *body = parts[part]->getBody();
+    if (auto uses = SymbolTable::getSymbolUses(kernel))
+      for (const SymbolTable::SymbolUse &use : *uses)
+        if (auto global = module.lookupSymbol<LLVM::GlobalOp>(use.getSymbolRef().getRootReference()))
+          global->moveBefore(body, body->begin());
+    kernel->moveBefore(body, body->end());
   }
-  // The longest first, each to the part that is the shortest so far (Graham 1969).
-  std::ranges::sort(kernels, [](std::string_view a, std::string_view b) {
-    return a.size() != b.size() ? a.size() > b.size() : a.data() < b.data();
-  });
-  std::vector<std::string> parts(std::clamp<size_t>(most, 1, kernels.size()), std::string(ptx.substr(0, begin)));
-  for (const std::string_view kernel : kernels)
-    *std::ranges::min_element(parts, {}, &std::string::size) += kernel;
-  for (std::string &part : parts)
-    part += '\n';
   return parts;
+}
+
+std::string joinPtx(llvm::ArrayRef<std::string> parts, llvm::ArrayRef<std::string> names) {
+  constexpr llvm::StringLiteral LastOfHead = ".address_size", End = "\n}\n";
+  llvm::StringMap<llvm::StringRef> kernels;
+  std::string text;
+  for (llvm::StringRef part : parts) {
+    const size_t head = part.find('\n', part.find(LastOfHead)) + 1;
+    if (text.empty())
+      text = part.take_front(head);
+    size_t at = part.find(Entry, head);
+    // What only this part's kernels use; the rest are comments.
+    for (llvm::StringRef line : llvm::split(part.slice(head, at), '\n'))
+      if (!line.empty() && !line.ltrim().starts_with("//"))
+        text += (line + "\n").str();
+    while (at != llvm::StringRef::npos) {
+      const size_t end = std::min(part.find(End, at), part.size() - End.size()) + End.size(), name = at + Entry.size();
+      kernels[part.slice(name, part.find('(', name))] = part.slice(at, end);
+      at = part.find(Entry, end);
+    }
+  }
+  for (const std::string &name : names)
+    text += ("\n" + kernels.lookup(name)).str();
+  return text;
 }
 
 } // namespace faro::compiler

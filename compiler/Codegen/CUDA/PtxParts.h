@@ -1,16 +1,24 @@
-// A text of PTX cut into texts that can be assembled at the same time. Kernels call nothing and share nothing, so each
-// of them, behind the text's head (version, target, address size), is a text of its own.
+// Kernels call nothing and share nothing, so some of them can be compiled while others are: in parts, whose texts are
+// one again in the end.
 #pragma once
 
-#include <cstddef>
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/ADT/ArrayRef.h"
+
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace faro::compiler {
 
-/// At most `most` texts, of about the same length, that together have the kernels of `ptx`, each once; less where it
-/// has fewer kernels. A text that is not as LLVM prints it (a head, then kernels) is one part.
-std::vector<std::string> splitPtx(std::string_view ptx, size_t most);
+/// Takes the kernels out of a gpu.module and puts them into at most `most` others of about the same size, the largest
+/// first; less where there are fewer kernels. Each has what its kernels refer to.
+std::vector<mlir::OwningOpRef<mlir::gpu::GPUModuleOp>> splitKernels(mlir::gpu::GPUModuleOp kernels, size_t most);
+
+/// The names of its kernels, in their order.
+std::vector<std::string> kernelNames(mlir::gpu::GPUModuleOp kernels);
+
+/// One text of all kernels of `parts`, as LLVM prints them (a head, then kernels), in the order of `names`.
+std::string joinPtx(llvm::ArrayRef<std::string> parts, llvm::ArrayRef<std::string> names);
 
 } // namespace faro::compiler

@@ -106,8 +106,15 @@ public:
     llvm::SmallVector<Constant *> kernels;
     for (const std::string &name : tables.kernels)
       kernels.push_back(structure({text(name, "kernel.name"), module.getFunction(kernelSymbol(name, target))}));
-    return structure(
-        {text(target.name, "target.name"), u32(target.level), u32(kernels.size()), array(kernels, "set.kernels")});
+    return set(target.name, target.level, kernels);
+  }
+
+  /// Of a module for devices: its kernels by name.
+  Constant *emptySet(const ModuleTables &tables) {
+    llvm::SmallVector<Constant *> kernels;
+    for (const std::string &name : tables.kernels)
+      kernels.push_back(structure({text(name, "kernel.name"), null()}));
+    return set("devices only", FARO_ABI_CPU_NONE, kernels);
   }
 
   Constant *image(const ImageTable &image) {
@@ -117,6 +124,10 @@ public:
   }
 
 private:
+  Constant *set(llvm::StringRef target, uint32_t level, llvm::ArrayRef<Constant *> kernels) {
+    return structure({text(target, "target.name"), u32(level), u32(kernels.size()), array(kernels, "set.kernels")});
+  }
+
   llvm::Module &module;
   llvm::LLVMContext &context;
 };
@@ -137,6 +148,8 @@ void emitTables(llvm::Module &module, const ModuleTables &tables, llvm::ArrayRef
     programs.push_back(emit.program(program));
   for (const CpuTarget &target : targets)
     sets.push_back(emit.kernelSet(tables, target));
+  if (targets.empty())
+    sets.push_back(emit.emptySet(tables));
   for (const ImageTable &image : tables.images)
     images.push_back(emit.image(image));
 

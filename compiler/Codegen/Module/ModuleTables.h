@@ -89,7 +89,7 @@ std::string producer();
 std::string kernelSymbol(llvm::StringRef kernel, const CpuTarget &target);
 
 /// Adds the constant tables, ending in the exported FARO_ABI_SYMBOL, to a module that holds kernelSymbol(k, t) for each
-/// kernel and target.
+/// kernel and target. Without targets its one kernel set holds names only.
 void emitTables(llvm::Module &module, const ModuleTables &tables, llvm::ArrayRef<CpuTarget> targets,
                 llvm::StringRef specText);
 

@@ -50,7 +50,7 @@ llvm::ModulePassManager pipeline() {
 
 } // namespace
 
-void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
+void runPasses(llvm::ModulePassManager passes, llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PassBuilder builder(&machine);
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
@@ -61,8 +61,10 @@ void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, sccs, modules);
-  pipeline().run(module, modules);
+  passes.run(module, modules);
 }
+
+void optimise(llvm::Module &module, llvm::TargetMachine &machine) { runPasses(pipeline(), module, machine); }
 
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> generate(llvm::Module &module, llvm::TargetMachine &machine,
                                                              Output output) {

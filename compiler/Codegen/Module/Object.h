@@ -5,6 +5,7 @@
 #pragma once
 
 #include "llvm/ADT/StringRef.h"
+#include "llvm/IR/PassManager.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 
@@ -16,6 +17,8 @@ class TargetMachine;
 } // namespace llvm
 
 namespace faro::compiler {
+
+void runPasses(llvm::ModulePassManager passes, llvm::Module &module, llvm::TargetMachine &machine);
 
 /// The passes that kernels gain from; each function for its own processor.
 void optimise(llvm::Module &module, llvm::TargetMachine &machine);

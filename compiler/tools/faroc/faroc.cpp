@@ -30,12 +30,15 @@ int complain(const std::string &message) {
 std::string readTargets(Options &options) {
   std::stringstream list(options.targets);
   for (std::string target; std::getline(list, target, ',');) {
-    if (target == "cpu")
+    if (target == "cpu") {
       options.cpu = true;
-    else if (std::optional<int> architecture = parseCudaTarget(target))
+    } else if (std::optional<int> architecture = parseCudaTarget(target)) {
+      if (llvm::Error unknown = checkCudaArchitecture(uint32_t(*architecture)))
+        return "--target: " + llvm::toString(std::move(unknown));
       options.cuda.push_back(*architecture);
-    else
+    } else {
       return "--target: unknown '" + target + "'; expected cpu or cuda:sm_<number>, such as cuda:sm_90";
+    }
   }
   std::sort(options.cuda.begin(), options.cuda.end());
   options.cuda.erase(std::unique(options.cuda.begin(), options.cuda.end()), options.cuda.end());
@@ -74,9 +77,8 @@ std::string checkOptions(Options &options) {
 class Driver {
 public:
   Driver(const Options &options, std::string text)
-      : options(options), compilation(
-                              std::move(text), options.input == "-" ? "<stdin>" : options.input,
-                              [](const std::string &message) { std::cerr << message << '\n'; }, dialects()) {}
+      : options(options), compilation(std::move(text), options.input == "-" ? "<stdin>" : options.input,
+                                      [](const std::string &message) { std::cerr << message << '\n'; }) {}
 
   llvm::LogicalResult run() {
     const bool isCuda = !options.cuda.empty() && (options.compileTo == "kernels" || options.compileTo == "ptx");
@@ -100,13 +102,6 @@ public:
   }
 
 private:
-  const mlir::DialectRegistry *dialects() {
-    if (options.cuda.empty())
-      return nullptr;
-    registerCuda(registry);
-    return &registry;
-  }
-
   llvm::LogicalResult finishCuda() {
     llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> gpu = makeGpuModule(compilation.module(), options.cuda.front());
     if (failed(gpu))
@@ -117,8 +112,11 @@ private:
       return llvm::failure();
     if (options.compileTo == "kernels")
       return write(printed);
-    llvm::FailureOr<std::string> ptx = toPtx(**gpu, options.cuda.front());
-    return failed(ptx) ? llvm::failure() : write(*ptx);
+    llvm::FailureOr<DeviceCode> code = toDeviceCode(gpuModuleOf(**gpu));
+    if (failed(code))
+      return llvm::failure();
+    llvm::Expected<std::string> ptx = writePtx(std::move(*code), options.cuda.front());
+    return ptx ? write(*ptx) : compilation.fail(ptx.takeError());
   }
 
   llvm::LogicalResult makeImages() {
@@ -129,9 +127,12 @@ private:
     if (!assembler)
       std::cerr << "faroc: note: no libnvJitLink and no ptxas in the system's paths, CUDA_HOME or /usr/local/cuda, nor "
                    "in FARO_PTXAS; the module carries PTX, which the driver assembles where it runs\n";
-    llvm::FailureOr<CudaImages> made = makeCudaImages(compilation.module(), options.cuda, assembler.get());
-    if (failed(made))
+    auto work = CudaImageWork::start(compilation.module(), options.cuda, assembler.get());
+    if (failed(work))
       return llvm::failure();
+    llvm::Expected<CudaImages> made = (*work)->finish();
+    if (!made)
+      return compilation.fail(made.takeError());
     images = std::move(made->images);
     if (options.usage)
       printUsage(*made);
@@ -183,7 +184,6 @@ private:
   }
 
   const Options &options;
-  mlir::DialectRegistry registry;
   Compilation compilation;
   std::vector<ImageTable> images;
 };

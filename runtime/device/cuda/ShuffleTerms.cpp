@@ -54,7 +54,8 @@ Status check(const Communicator &communicator, const Module &module, const Devic
     return {
         FARO_UNAVAILABLE,
         fmt::format("{}: {} has no kernels that plan on a device: expected a dispatch of rows in the order [expert, "
-                    "source, token], compiled with --target=cpu,cuda:sm_<number>",
+                    "source, token], compiled by faroc with --target=cpu,cuda:sm_<number>, or just in time with "
+                    "planning (CompileTargets::planning, faro_compile_targets.planning)",
                     module.name(), dispatch.name)};
   if (options.combine && (options.combine->op != FARO_ABI_COMBINE || !sameShuffle(*options.combine, dispatch)))
     return {FARO_INVALID_ARGUMENT,

@@ -36,8 +36,8 @@ class DeviceShuffle {
 public:
   /// Collective. Allocates everything, on all ranks before it returns on any. Errors: INVALID_ARGUMENT (options; ranks
   /// that differ in the spec, the programs, mostRows or inPlace), UNAVAILABLE (no such device; several nodes; the
-  /// program's rows are not ordered by expert, source, token; the module was compiled without a CUDA target),
-  /// OUT_OF_MEMORY.
+  /// program's rows are not ordered by expert, source, token; the module was compiled without a CUDA target, or just in
+  /// time without CompileTargets::planning), OUT_OF_MEMORY.
   static Expected<std::unique_ptr<DeviceShuffle>> create(std::shared_ptr<Communicator> communicator,
                                                          std::shared_ptr<const Module> module,
                                                          const DeviceShuffleOptions &options);

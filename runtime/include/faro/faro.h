@@ -52,9 +52,22 @@ FARO_API void faro_comm_destroy(faro_comm *comm); /* null is fine, as for all de
 FARO_API faro_status faro_module_load(const char *path, faro_module **out);
 /* A spec, compiled just in time. `name` appears in diagnostics. */
 FARO_API faro_status faro_module_compile(const char *text, size_t size, const char *name, faro_module **out);
-/* The same with kernels for a CUDA device, as the driver counts those that this process may use; -1: none. */
+/* The same for a CUDA device, as the driver counts those that this process may use: kernels for sessions with rows
+ * there. -1: as faro_module_compile. */
 FARO_API faro_status faro_module_compile_for(const char *text, size_t size, const char *name, int cuda_device,
                                              faro_module **out);
+/* For a device, by its number or its architecture: what a session needs whose rows are there, and whatever else is
+ * asked for, which takes its time. */
+typedef struct faro_compile_targets {
+  uint32_t struct_size;       /* sizeof(faro_compile_targets): fields that a caller does not know of are 0 */
+  int32_t cuda_device;        /* -1: none */
+  uint32_t cuda_architecture; /* instead of a device, which need not be there: 90 for sm_90. 0: none */
+  uint32_t planning;          /* 1: kernels that faro_shuffle_create needs */
+  uint32_t bulk_copies;       /* 1: pushes that a session takes with cuda_multiprocessors, from sm_90 on */
+  uint32_t host;              /* 1: kernels for this machine's processor, for sessions with rows in host memory */
+} faro_compile_targets;
+FARO_API faro_status faro_module_compile_with(const char *text, size_t size, const char *name,
+                                              const faro_compile_targets *targets, faro_module **out);
 FARO_API void faro_module_destroy(faro_module *module);
 
 /* Collective. */

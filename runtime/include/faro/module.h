@@ -13,12 +13,22 @@ namespace faro {
 struct CompileReport {
   bool fromCache = false;
   double milliseconds = 0;
+  /// For a device: milliseconds of PTX and of machine code, in the longest of the threads that shared the work; 0 from
+  /// the cache. Other work goes on meanwhile.
+  double ptxMilliseconds = 0, codeMilliseconds = 0;
+  std::string assembler; ///< that makes machine code for a device ("nvJitLink 13.0"); empty: it is left to the driver
 };
 
-/// What a spec is compiled for, beside this machine's processor.
+/// What a spec is compiled for: this machine's processor, or a CUDA device. For a device, what a Session needs whose
+/// rows are there; nobody waits for what is left out.
 struct CompileTargets {
-  /// A CUDA device, as the driver counts those that this process may use: kernels for its architecture. -1: none.
+  /// As the driver counts those that this process may use: kernels for its architecture. -1: none.
   int cudaDevice = -1;
+  /// An architecture instead of a device, 90 for sm_90; no such device is needed. 0: none.
+  uint32_t cudaArchitecture = 0;
+  bool planning = false;   ///< with either: kernels that plan on the device, which a DeviceShuffle needs
+  bool bulkCopies = false; ///< the same: pushes that a Session takes that may not fill its device, from sm_90 on
+  bool host = false;       ///< the same: this machine's processor, too, for Sessions with rows in host memory
 };
 
 /// A module whose version, sizes, hash, tables and targets have been checked, with the kernel set for this machine
@@ -30,8 +40,9 @@ public:
   static Expected<std::shared_ptr<const Module>> load(const std::string &path);
 
   /// Compiles a spec just in time: loads libfaro_compiler.so, which needs LLVM, as nothing else of Faro does. The
-  /// Status of a wrong spec holds the compiler's diagnostics, a line each: file:line:column: error: what. UNAVAILABLE
-  /// when there is no compiler, or not the device.
+  /// Status of a wrong spec holds the compiler's diagnostics, a line each: file:line:column: error: what. The same,
+  /// INVALID_ARGUMENT, for an architecture that nothing can be compiled for. UNAVAILABLE when there is no compiler, or
+  /// not the device.
   static Expected<std::shared_ptr<const Module>> compile(const std::string &text, const std::string &name,
                                                          CompileReport *report = nullptr,
                                                          const CompileTargets &targets = {});

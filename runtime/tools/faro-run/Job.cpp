@@ -152,8 +152,10 @@ Expected<Job> loadJob(const std::string &path, const Topology &topology, int cud
     return text.status();
   const auto begin = std::chrono::steady_clock::now();
   CompileReport report;
+  CompileTargets targets;
+  targets.cudaDevice = cudaDevice;
   Expected<std::shared_ptr<const Module>> module =
-      isLibrary ? Module::load(path) : Module::compile(*text, path, &report, {cudaDevice});
+      isLibrary ? Module::load(path) : Module::compile(*text, path, &report, targets);
   if (!module)
     return module.status();
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;

@@ -29,6 +29,14 @@ static Status findPrograms(Gpu &gpu, const Options &options) {
   return Status::ok();
 }
 
+/// Bulk copies are for kernels that may not fill the device.
+static CompileTargets targetsOf(const Options &options) {
+  CompileTargets targets;
+  targets.cudaDevice = options.cudaDevice;
+  targets.bulkCopies = options.multiprocessors > 0;
+  return targets;
+}
+
 static Expected<size_t> cacheBytesOf(const cuda::Device &device) {
   const cuda::Driver &cuda = device.driver();
   cuda::api::Ordinal ordinal = 0;
@@ -42,7 +50,7 @@ static Expected<size_t> cacheBytesOf(const cuda::Device &device) {
 Expected<std::unique_ptr<Gpu>> Gpu::open(const Options &options) {
   auto gpu = std::make_unique<Gpu>();
   auto module = options.module.empty()
-                    ? Module::compile(specText(options), "faro-bench.mlir", nullptr, {options.cudaDevice})
+                    ? Module::compile(specText(options), "faro-bench.mlir", nullptr, targetsOf(options))
                     : Module::load(options.module);
   if (!module)
     return module.status();

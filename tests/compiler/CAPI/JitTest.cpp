@@ -29,11 +29,12 @@ module attributes {faro.mesh = #faro.mesh<nodes = 1, ranks_per_node = ?>} {
 struct Compiled {
   faro_compiled *result = nullptr;
   int status = 0;
-  faro_compile_stats stats{sizeof(faro_compile_stats), 0, 0};
+  faro_compile_stats stats{};
   std::vector<std::string> said;
 
-  Compiled(const std::string &text, const std::string &cache, uint32_t architecture = 0) {
-    const faro_compile_options options{sizeof(faro_compile_options), cache.c_str(), architecture};
+  Compiled(const std::string &text, const std::string &cache, uint32_t architecture = 0, uint32_t kernels = 0) {
+    stats.struct_size = sizeof stats;
+    const faro_compile_options options{sizeof(faro_compile_options), cache.c_str(), architecture, kernels};
     status = faro_compiler_jit(
         text.data(), text.size(), "moe.mlir", &options,
         [](void *self, const char *line) { static_cast<Compiled *>(self)->said.push_back(line); }, this, &result,
@@ -186,6 +187,7 @@ TEST_F(JitTest, SecondTimeComesFromTheCache) {
 TEST_F(JitTest, ADeviceGetsAnImageOfItsOwn) {
   setenv("FARO_PTXAS", "none", 1); // text, whatever this machine has
   Compiled host(Spec, folder), device(Spec, folder, 90), again(Spec, folder, 90), older(Spec, folder, 80);
+  Compiled both(Spec, folder, 90, FARO_COMPILE_HOST);
   unsetenv("FARO_PTXAS");
   ASSERT_EQ(device.status, 0) << (device.said.empty() ? "" : device.said[0]);
   EXPECT_EQ(faro_compiled_module(host.result)->image_count, 0u);
@@ -199,8 +201,76 @@ TEST_F(JitTest, ADeviceGetsAnImageOfItsOwn) {
     EXPECT_EQ(module.images[0].architecture, 90u);
     const std::string text(reinterpret_cast<const char *>(module.images[0].data), module.images[0].size);
     EXPECT_NE(text.find(".entry send_push("), std::string::npos);
-    EXPECT_TRUE(each->works()); // its kernels for the CPU are there as well
+    // Names only: nobody has waited for the CPU's kernels.
+    const faro_abi_kernel_set &set = module.kernel_sets[0];
+    EXPECT_EQ(set.level, uint32_t(FARO_ABI_CPU_NONE));
+    for (uint32_t k = 0; k < set.kernel_count; ++k)
+      EXPECT_EQ(set.kernels[k].entry, nullptr);
+    EXPECT_STREQ(set.kernels[0].name, "send_push");
+    EXPECT_STREQ(each->stats.assembler, "");
+    EXPECT_EQ(each->stats.ptx_milliseconds > 0, each == &device);
   }
+  ASSERT_EQ(both.status, 0);
+  EXPECT_EQ(both.stats.from_cache, 0u);
+  EXPECT_EQ(faro_compiled_module(both.result)->image_count, 1u);
+  EXPECT_TRUE(both.works());
+}
+
+/// What else is asked for is part of the cache's key, and of the tables.
+TEST_F(JitTest, KernelsForADeviceAreThoseAskedFor) {
+  setenv("FARO_PTXAS", "none", 1);
+  const std::string spec = "!tokens = !faro.tokens<512xbf16>\n"
+                           "!experts = !faro.tokens<512xbf16, #faro.layout<order = [expert, source, token]>>\n"
+                           "!routes = !faro.routes<topk = 2, experts = 4>\n"
+                           "func.func @send(%x: !tokens, %r: !routes) -> !experts {\n"
+                           "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
+                           "  return %y : !experts\n}\n";
+  for (const int wanted : {0, int(FARO_COMPILE_PLAN), int(FARO_COMPILE_BULK), FARO_COMPILE_PLAN | FARO_COMPILE_BULK}) {
+    const auto kernels = uint32_t(wanted);
+    SCOPED_TRACE(kernels);
+    Compiled first(spec, folder, 90, kernels), second(spec, folder, 90, kernels);
+    ASSERT_EQ(first.status, 0) << (first.said.empty() ? "" : first.said[0]);
+    EXPECT_EQ(first.stats.from_cache, 0u);
+    EXPECT_EQ(second.stats.from_cache, 1u);
+    for (const Compiled *each : {&first, &second}) {
+      const faro_abi_module &module = *faro_compiled_module(each->result);
+      EXPECT_EQ(module.programs[0].plan != nullptr, (kernels & FARO_COMPILE_PLAN) != 0);
+      const std::string text(reinterpret_cast<const char *>(module.images[0].data), module.images[0].size);
+      EXPECT_EQ(text.find(".entry send_plan_count(") != std::string::npos, (kernels & FARO_COMPILE_PLAN) != 0);
+      EXPECT_EQ(text.find(".entry send_push_streaming_bulk(") != std::string::npos, (kernels & FARO_COMPILE_BULK) != 0);
+    }
+  }
+  unsetenv("FARO_PTXAS");
+}
+
+TEST_F(JitTest, ArchitecturesThatNobodyKnowsAreRefused) {
+  for (const uint32_t architecture : {42u, 91u, 4000000000u}) {
+    Compiled compiled(Spec, folder, architecture);
+    EXPECT_NE(compiled.status, 0);
+    ASSERT_EQ(compiled.said.size(), 1u);
+    EXPECT_EQ(compiled.said[0].rfind("moe.mlir: error: sm_", 0), 0u) << compiled.said[0];
+    EXPECT_NE(compiled.said[0].find("expected one of"), std::string::npos) << compiled.said[0];
+  }
+  EXPECT_TRUE(files().empty());
+}
+
+/// Callers that were built before a field was added.
+TEST_F(JitTest, OlderCallersGetWhatTheyKnow) {
+  struct {
+    faro_compile_options options;
+    uint32_t behind;
+  } in{};
+  in.options.struct_size = offsetof(faro_compile_options, cuda_architecture);
+  in.options.cache_dir = "";
+  in.options.cuda_architecture = 91; // beyond what it says it has
+  faro_compile_stats stats{};
+  stats.struct_size = offsetof(faro_compile_stats, ptx_milliseconds);
+  stats.ptx_milliseconds = -1;
+  faro_compiled *result = nullptr;
+  ASSERT_EQ(faro_compiler_jit(Spec.data(), Spec.size(), "x", &in.options, nullptr, nullptr, &result, &stats), 0);
+  EXPECT_GT(stats.milliseconds, 0);
+  EXPECT_EQ(stats.ptx_milliseconds, -1);
+  faro_compiled_destroy(result);
 }
 
 TEST_F(JitTest, TornOrForeignFilesAreWrittenAnew) {

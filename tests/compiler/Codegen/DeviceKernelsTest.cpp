@@ -40,9 +40,11 @@ Lines randomRows(int64_t rows, Element element, uint64_t bytes, uint64_t stride,
 struct Form {
   const char *name;
   int architecture;
-  bool bulk;
+  compiler::BulkCopies bulk;
 };
-constexpr Form Forms[] = {{"sm_90", 90, false}, {"sm_100", 100, false}, {"bulk copies", 90, true}};
+constexpr Form Forms[] = {{"sm_90", 90, compiler::BulkCopies::None},
+                          {"sm_100", 100, compiler::BulkCopies::None},
+                          {"bulk copies", 90, compiler::BulkCopies::Instead}};
 
 class DeviceKernels : public ::testing::TestWithParam<Row> {
 protected:
@@ -106,7 +108,7 @@ TEST_P(DeviceKernels, PushStoresEachRowToItsPlaces) {
 
 TEST_P(DeviceKernels, PullSumsAsTheDefinitionSays) {
   for (const Form &form : Forms) {
-    if (form.bulk) // which is for pushes
+    if (form.bulk == compiler::BulkCopies::Instead) // which is for pushes
       continue;
     const Kernels kernels = compile(false, form);
     reference::Program program;

@@ -46,6 +46,24 @@ int main(void) {
   expect(faro_module_load("/nonexistent.so", &module) == FARO_NOT_FOUND, "a missing file is not found");
   expect(faro_prepare(NULL, NULL, NULL, 0, &plan) == FARO_INVALID_ARGUMENT, "null is refused");
 
+  /* For an architecture, without a device. */
+  faro_compile_targets targets;
+  memset(&targets, 0, sizeof targets);
+  expect(faro_module_compile_with(spec, strlen(spec), "spec.mlir", &targets, &module) == FARO_INVALID_ARGUMENT &&
+             strstr(faro_last_error(), "struct_size") != NULL,
+         "targets without their size are refused");
+  targets.struct_size = sizeof targets;
+  targets.cuda_device = -1;
+  targets.cuda_architecture = 91;
+  expect(faro_module_compile_with(spec, strlen(spec), "spec.mlir", &targets, &module) == FARO_INVALID_ARGUMENT &&
+             strstr(faro_last_error(), "sm_91") != NULL,
+         "an unknown architecture is refused");
+  targets.cuda_architecture = 90;
+  targets.planning = targets.bulk_copies = targets.host = 1;
+  expect(faro_module_compile_with(spec, strlen(spec), "spec.mlir", &targets, &module) == FARO_OK,
+         "a spec is compiled for an architecture");
+  faro_module_destroy(module);
+
   if (faro_module_compile(spec, strlen(spec), "spec.mlir", &module) != FARO_OK || faro_comm_create(&comm) != FARO_OK ||
       faro_session_create(comm, module, &session) != FARO_OK) {
     printf("FAILED: %s\n", faro_last_error());

@@ -72,6 +72,7 @@ TEST(ModuleCheck, refusesEachFaultByName) {
       {"kernel 1 of 1 plans", FARO_DATA_LOSS, [](Tables &t) { t.plan.meet = 1; }},
       {"kernel 0 of 1 zeroes padding for align 1", FARO_DATA_LOSS, [](Tables &t) { t.plan.pad = 0; }},
       {"kernel 0 of set x86-64", FARO_DATA_LOSS, [](Tables &t) { t.kernels[0].entry = nullptr; }},
+      {"kernel 0 of set x86-64", FARO_DATA_LOSS, [](Tables &t) { t.set.level = FARO_ABI_CPU_NONE; }},
   };
   for (const Fault &fault : faults) {
     Tables tables;
@@ -81,6 +82,16 @@ TEST(ModuleCheck, refusesEachFaultByName) {
     EXPECT_NE(status.message().find(fault.expected), std::string::npos) << fault.expected << ": " << status.message();
     EXPECT_EQ(status.message().rfind("m.so: ", 0), 0u) << status.message();
   }
+}
+
+TEST(ModuleCheck, aModuleForDevicesOnlyHasNamesOfKernels) {
+  Tables tables;
+  tables.set.level = FARO_ABI_CPU_NONE;
+  tables.kernels[0].entry = nullptr;
+  EXPECT_TRUE(checkModule(tables.module, "m.so")) << checkModule(tables.module, "m.so").message();
+  auto kernels = chooseKernels(tables.module, "m.so");
+  ASSERT_TRUE(kernels);
+  EXPECT_EQ(*kernels, &tables.set);
 }
 
 TEST(ModuleCheck, aModuleWithoutKernelsForThisMachineSaysWhatItHas) {

@@ -257,7 +257,8 @@ TEST(PlannedFaults, WhatCannotBePlannedIsSaid) {
       thread.join();
   };
   const auto nothing = [](DeviceShuffleOptions &) {};
-  refuse("plain", nothing, 1, {"dispatch has no kernels that plan on a device", "--target=cpu,cuda:sm_"});
+  refuse("plain", nothing, 1,
+         {"dispatch has no kernels that plan on a device", "--target=cpu,cuda:sm_", "CompileTargets::planning"});
   refuse("aligned", nothing, 2, {"within one node", "use a Session"});
   refuse("aligned", [](DeviceShuffleOptions &options) { options.combine = options.dispatch; }, 1, {"does not combine"});
   refuse("aligned", [](DeviceShuffleOptions &options) { options.mostTokens = int64_t(1) << 31; }, 1, {"mostTokens"});
