@@ -6,6 +6,7 @@
 #   scripts/bench.sh --all       both
 #   scripts/bench.sh --nodes     across nodes: peers over UCX and MPI, on namespaces of this machine with links of 1 Gbit/s and
 #                                without limit (14 minutes; needs root); --into fills the page's tables across nodes
+#   scripts/bench.sh --device-jit    compile times for CUDA devices, none of which is needed (seconds); --into fills docs/cuda.md's
 #   scripts/bench.sh --compare OLD   this project's figures in --out beside those in the folder OLD
 #   scripts/bench.sh --check     no times: that all methods move the right rows, for shapes that are no multiple of anything
 # Also: --build DIR (default: build), --out DIR (default: out/bench; one .json and one .txt a run, and tables.md),
@@ -17,14 +18,14 @@ cd "$(dirname "$0")/.."
 build=build out='' into='' compare='' mode=sweep
 while [ $# -gt 0 ]; do
   case $1 in
-  --quick | --shapes | --all | --check | --nodes) mode=${1#--} ;;
+  --quick | --shapes | --all | --check | --nodes | --device-jit) mode=${1#--} ;;
   --build | --out | --into | --compare)
     [ $# -ge 2 ] || { echo "bench.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
     shift
     ;;
   *)
-    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,14s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
   esac
@@ -33,6 +34,7 @@ done
 if [ -z "$out" ]; then
   out=out/bench
   [ "$mode" != nodes ] || out=out/bench-nodes
+  [ "$mode" != device-jit ] || out=out/bench-device-jit
 fi
 if [ -n "$compare" ]; then
   exec python3 scripts/bench_tables.py "$out" --compare "$compare"
@@ -125,6 +127,17 @@ if [ "$mode" = nodes ]; then
   python3 scripts/bench_tables.py "$out" --nodes | tee "$out/tables.md"
   if [ -n "$into" ]; then
     python3 scripts/bench_tables.py "$out" --nodes --into "$into"
+  fi
+  exit $failed
+fi
+
+if [ "$mode" = device-jit ]; then
+  for architecture in sm_80 sm_90 sm_100; do
+    run "jit.$architecture" 0 --op jit --device "cuda:$architecture" --experts 256 --align 128
+  done
+  python3 scripts/bench_tables.py "$out" --device-jit | tee "$out/tables.md"
+  if [ -n "$into" ]; then
+    python3 scripts/bench_tables.py "$out" --device-jit --into "$into"
   fi
   exit $failed
 fi

@@ -4,6 +4,7 @@
     bench_tables.py DIR               prints them
     bench_tables.py DIR --into FILE   puts them between the two marks "<!-- tables -->" and "<!-- end of tables -->"
     bench_tables.py DIR --nodes       those of runs across nodes; their marks say "tables across nodes"
+    bench_tables.py DIR --device-jit  compile times for CUDA devices; their marks say "compile times"
     bench_tables.py DIR --compare OLD this project's figures beside those of an earlier DIR
 """
 import argparse
@@ -11,8 +12,7 @@ import json
 import pathlib
 import sys
 
-def marks(nodes):
-    what = "tables across nodes" if nodes else "tables"
+def marks(what):
     return f"<!-- {what} -->", f"<!-- end of {what} -->"
 
 
@@ -150,15 +150,36 @@ def budget_table(runs):
     yield from markdown(["budget", "target", "worst run", "best run", "the bound itself", "met", "missed in"], rows)
 
 
-def jit_table(run):
-    def spread(values):
-        return f"{min(values):.1f} to {max(values):.1f}"
+def spread(values):
+    return f"{min(values):.1f} to {max(values):.1f}"
 
+
+def jit_table(run):
     yield from markdown(["from a spec to a module", "ms"],
                         [["first spec of a process, empty cache", f"{run.first_ms:.1f}"],
                          ["further specs, not in the cache", spread(run.next_ms)],
                          ["the same specs again, from the cache", spread(run.cached_ms)],
                          ["first spec of a new process, from the cache", f"{run.cached_new_process_ms:.1f}"]])
+
+
+def device_jit_sections(runs, machine):
+    runs = sorted(runs, key=lambda run: int(run.device["architecture"].removeprefix("sm_")))
+    yield (f"Machine: {machine['cores']} cores, {machine['processor']}. Machine code by "
+           f"{runs[0].device['assembler'] or 'nobody: PTX only'}.\n")
+
+    def row(title, value):
+        return [title] + [value(run) for run in runs]
+
+    yield from markdown(
+        ["from a spec to a module, ms"] + [run.device["architecture"] for run in runs],
+        [row("first spec of a process, empty cache", lambda r: f"{r.first_ms:.1f}"),
+         row("further specs, not in the cache: the kernels of a session", lambda r: spread(r.next_ms)),
+         row("of these PTX, in the longest thread", lambda r: spread(r.device["ptx_ms"])),
+         row("of these machine code, in the longest thread", lambda r: spread(r.device["code_ms"])),
+         row("with all kernels: planning, bulk copies, the host's", lambda r: spread(r.device["all_kernels_ms"])),
+         row("the same specs again, from the cache", lambda r: spread(r.cached_ms)),
+         row("first spec of a new process, from the cache", lambda r: f"{r.cached_new_process_ms:.1f}")])
+    yield from budget_table(runs)
 
 
 def sections(runs, machine):
@@ -308,18 +329,24 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--into", help="the page whose tables are replaced")
     parser.add_argument("--nodes", action="store_true", help="runs across nodes")
+    parser.add_argument("--device-jit", action="store_true", help="compile times for CUDA devices")
     parser.add_argument("--compare", metavar="OLD", help="an earlier folder")
     arguments = parser.parse_args()
+    what = "tables"
     runs, machine = load(arguments.folder)
     if arguments.compare:
         lines = compare_sections(runs, load(arguments.compare)[0])
+    elif arguments.device_jit:
+        what = "compile times"
+        lines = device_jit_sections([r for r in runs if r.op == "jit" and "device" in r.data], machine)
     elif arguments.nodes:
+        what = "tables across nodes"
         lines = nodes_sections([r for r in runs if "across" in r.data], machine)
     else:
         lines = sections([r for r in runs if "across" not in r.data and "device" not in r.data], machine)
     text = "\n".join(lines) + "\n"
     if arguments.into:
-        insert_between(arguments.into, text, marks(arguments.nodes))
+        insert_between(arguments.into, text, marks(what))
     else:
         sys.stdout.write(text)
 

@@ -100,6 +100,12 @@ static Budget slowest(const char *what, double target, std::vector<double> ms) {
 }
 
 std::vector<Budget> budgetsOf(const JitTimes &times) {
+  if (times.device) {
+    Budget kernels = slowest("next spec for a CUDA device, a session's kernels", 60, times.next);
+    if (times.device->assembler.empty())
+      kernels.notMeasured = "no assembler";
+    return {kernels, slowest("spec from the cache", 2, times.cached)};
+  }
   return {slowest("first spec of a process", 150, {times.first}), slowest("next spec", 60, times.next),
           slowest("spec from the cache", 2, times.cached)};
 }

@@ -10,25 +10,43 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace faro::bench {
 
-static double compileMs(const std::string &text) {
+using nlohmann::json;
+
+static CompileTargets targetsOf(const Options &options, bool allKernels) {
+  CompileTargets targets;
+  targets.cudaDevice = options.cudaDevice;
+  targets.cudaArchitecture = options.cudaArchitecture;
+  targets.planning = targets.bulkCopies = targets.host = allKernels;
+  return targets;
+}
+
+/// What one compilation says.
+static json compile(const std::string &text, const CompileTargets &targets) {
+  CompileReport report;
   const auto start = std::chrono::steady_clock::now();
-  const auto module = Module::compile(text, "faro-bench.mlir");
+  const auto module = Module::compile(text, "faro-bench.mlir", &report, targets);
   const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
   if (!module) {
     fmt::print(stderr, "faro-bench: compiling the spec: {}\n", module.status().message());
     std::fflush(stderr);
-    _exit(1); // a child: the parent sees too few numbers
+    _exit(1); // a child: the parent sees too little
   }
-  return taken.count();
+  const faro_abi_module &abi = (*module)->abi();
+  return {{"ms", taken.count()},
+          {"ptx_ms", report.ptxMilliseconds},
+          {"code_ms", report.codeMilliseconds},
+          {"assembler", report.assembler},
+          {"architecture", abi.image_count ? abi.images[0].architecture : 0}};
 }
 
-/// Runs `work` in a child process and returns the numbers it gives.
-static Expected<std::vector<double>> inChild(size_t count, const std::function<std::vector<double>()> &work) {
+/// Runs `work` in a child process and returns what it says, which is short.
+static Expected<json> inChild(const std::function<json()> &work) {
   int ends[2];
   if (pipe(ends) != 0)
     return Status(FARO_INTERNAL, fmt::format("pipe: {}", std::strerror(errno)));
@@ -38,19 +56,29 @@ static Expected<std::vector<double>> inChild(size_t count, const std::function<s
     return Status(FARO_INTERNAL, fmt::format("fork: {}", std::strerror(errno)));
   if (child == 0) {
     alarm(300); // the parent waits for as long
-    const std::vector<double> numbers = work();
-    const size_t bytes = numbers.size() * sizeof(double); // far below PIPE_BUF: one write
-    _exit(write(ends[1], numbers.data(), bytes) == ssize_t(bytes) ? 0 : 1);
+    const std::string said = work().dump();
+    _exit(write(ends[1], said.data(), said.size()) == ssize_t(said.size()) ? 0 : 1);
   }
   close(ends[1]);
-  std::vector<double> numbers(count);
-  const ssize_t got = read(ends[0], numbers.data(), count * sizeof(double));
+  std::string said;
+  char piece[4096];
+  for (ssize_t got; (got = read(ends[0], piece, sizeof piece)) > 0;)
+    said.append(piece, size_t(got));
   close(ends[0]);
   int status = 0;
   waitpid(child, &status, 0);
-  if (status != 0 || got != ssize_t(count * sizeof(double)))
+  json parsed = json::parse(said, nullptr, /*allow_exceptions=*/false);
+  if (status != 0 || parsed.is_discarded())
     return Status(FARO_INTERNAL, "the process that compiles failed");
-  return numbers;
+  return parsed;
+}
+
+/// One figure of each compilation.
+static std::vector<double> figures(const json &compilations, const char *figure, size_t first = 0) {
+  std::vector<double> values;
+  for (size_t c = first; c < compilations.size(); ++c)
+    values.push_back(compilations[c][figure]);
+  return values;
 }
 
 /// The shape asked for, and three others.
@@ -72,24 +100,35 @@ Expected<JitTimes> measureJit(const Options &options) {
   FARO_RETURN_IF_ERROR(cache.create());
   CodeCache::use(cache.path());
 
-  auto twice = inChild(2 * specs.size(), [&] {
-    std::vector<double> times;
-    for (int round = 0; round < 2; ++round)
+  const bool forDevice = options.cudaDevice >= 0 || options.cudaArchitecture > 0;
+  const CompileTargets targets = targetsOf(options, /*allKernels=*/false);
+  auto rounds = inChild([&] {
+    const auto round = [&](const CompileTargets &with) {
+      json compilations = json::array();
       for (const std::string &spec : specs)
-        times.push_back(compileMs(spec));
-    return times;
+        compilations.push_back(compile(spec, with));
+      return compilations;
+    };
+    json all = json::array({round(targets), round(targets)});
+    if (forDevice)
+      all.push_back(round(targetsOf(options, /*allKernels=*/true)));
+    return all;
   });
-  if (!twice)
-    return twice.status();
-  auto again = inChild(1, [&] { return std::vector<double>{compileMs(specs[0])}; });
+  if (!rounds)
+    return rounds.status();
+  auto again = inChild([&] { return compile(specs[0], targets); });
   if (!again)
     return again.status();
 
+  const json &fresh = (*rounds)[0];
   JitTimes times;
-  times.first = (*twice)[0];
-  times.next.assign(twice->begin() + 1, twice->begin() + ptrdiff_t(specs.size()));
-  times.cached.assign(twice->begin() + ptrdiff_t(specs.size()), twice->end());
-  times.cachedNewProcess = again->front();
+  times.first = fresh[0]["ms"];
+  times.next = figures(fresh, "ms", 1);
+  times.cached = figures((*rounds)[1], "ms");
+  times.cachedNewProcess = (*again)["ms"];
+  if (forDevice)
+    times.device = JitForDevice{fresh[0]["architecture"], fresh[0]["assembler"], figures(fresh, "ptx_ms", 1),
+                                figures(fresh, "code_ms", 1), figures((*rounds)[2], "ms")};
   return times;
 }
 

@@ -109,12 +109,19 @@ json toJson(const Report &report) {
 }
 
 json toJson(const JitTimes &times, const std::vector<Budget> &budgets) {
-  return {{"op", "jit"},
-          {"first_ms", times.first},
-          {"next_ms", times.next},
-          {"cached_ms", times.cached},
-          {"cached_new_process_ms", times.cachedNewProcess},
-          {"budgets", toJson(budgets)}};
+  json run = {{"op", "jit"},
+              {"first_ms", times.first},
+              {"next_ms", times.next},
+              {"cached_ms", times.cached},
+              {"cached_new_process_ms", times.cachedNewProcess},
+              {"budgets", toJson(budgets)}};
+  if (times.device)
+    run["device"] = {{"architecture", fmt::format("sm_{}", times.device->architecture)},
+                     {"assembler", times.device->assembler},
+                     {"ptx_ms", times.device->ptx},
+                     {"code_ms", times.device->code},
+                     {"all_kernels_ms", times.device->all}};
+  return run;
 }
 
 static std::string processorName() {

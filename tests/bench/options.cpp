@@ -39,24 +39,35 @@ static Status checkMethods(const std::string &list, Options &options) {
   return Status::ok();
 }
 
-/// "cpu", "cuda" or "cuda:N".
+/// "cpu", "cuda", "cuda:N" or "cuda:sm_N".
 static Status checkDevice(const std::string &name, Options &options) {
-  constexpr std::string_view Prefix = "cuda:";
+  constexpr std::string_view Prefix = "cuda:", Architecture = "cuda:sm_";
   if (name == "cpu" || name == "cuda") {
     options.cudaDevice = name == "cuda" ? 0 : -1;
     return Status::ok();
   }
   const char *const end = name.data() + name.size();
+  if (name.starts_with(Architecture)) {
+    const auto [stop, error] = std::from_chars(name.data() + Architecture.size(), end, options.cudaArchitecture);
+    if (error == std::errc() && stop == end && options.cudaArchitecture > 0)
+      return Status::ok();
+  }
   if (name.starts_with(Prefix)) {
     const auto [stop, error] = std::from_chars(name.data() + Prefix.size(), end, options.cudaDevice);
     if (error == std::errc() && stop == end && options.cudaDevice >= 0)
       return Status::ok();
   }
-  return invalid(fmt::format("--device {}: expected cpu, cuda or cuda:N (N a number >= 0)", name));
+  return invalid(fmt::format("--device {}: expected cpu, cuda or cuda:N (N a number >= 0), and for --op jit also "
+                             "cuda:sm_N",
+                             name));
 }
 
 /// What goes with --device, and what does not.
 static Status checkOnDevice(const Options &o) {
+  if (o.cudaArchitecture && o.op != Op::Jit)
+    return invalid(fmt::format("--device cuda:sm_{}: an architecture is enough for --op jit; rows need a device: "
+                               "expected cuda or cuda:N",
+                               o.cudaArchitecture));
   if (o.cudaDevice < 0)
     return o.multiprocessors       ? invalid("--multiprocessors is for --device cuda")
            : !o.torch.empty()      ? invalid("--torch is for --device cuda")
@@ -68,9 +79,6 @@ static Status checkOnDevice(const Options &o) {
     return invalid("--torch names a peer, and --methods leaves the peers out; leave out either");
   if (o.acrossNodes)
     return invalid("--device cuda is for one node in this release; leave --nodes out");
-  if (o.op == Op::Jit)
-    return invalid(
-        "--device cuda: expected --op dispatch, combine, plan, round-trip or all; compiling is the host's work");
   return Status::ok();
 }
 
@@ -110,8 +118,10 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   app.add_flag(
       "--nodes", options.acrossNodes,
       "across nodes, against peers over UCX: started once a rank with torchrun's variables (scripts/nodes.sh)");
-  app.add_option("--device", device,
-                 "where rows are: cpu, cuda or cuda:N; on a device, against peers made of the module's own kernels");
+  app.add_option(
+      "--device", device,
+      "where rows are: cpu, cuda or cuda:N; on a device, against peers made of the module's own kernels. With "
+      "--op jit what is compiled for, cuda:sm_90 and others too, which need no device");
   app.add_option("--ranks", options.ranks, "with --device cuda: ranks, which are threads that share it (default 1)")
       ->default_str("")
       ->check(CLI::Range(1, 64));

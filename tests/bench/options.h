@@ -29,6 +29,7 @@ struct Options {
   bool acrossNodes = false;                      ///< ranks on several nodes, from the environment, without MPI
   int multiprocessors = 0;                       ///< of the device that kernels may fill; 0: all
   int cudaDevice = -1;                           ///< where rows are, without MPI; -1: on the host
+  uint32_t cudaArchitecture = 0;                 ///< to compile for without a device, 90 for sm_90; 0: none
   int ranks = 0;                                 ///< on a device: threads of this process; 0: one
   std::string torch;                             ///< on a device: a Python with torch, which is a peer; empty: none
   std::string torchDevice = "cuda";              ///< cuda: the same device; cpu: to try it without one

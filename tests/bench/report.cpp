@@ -104,11 +104,22 @@ void printJit(const JitTimes &times, const std::vector<Budget> &budgets) {
       text += fmt::format("{}{:.1f}", text.empty() ? "" : ", ", value);
     return text;
   };
-  fmt::print("jit: milliseconds from a spec to a module\n");
+  const auto &device = times.device;
+  fmt::print("jit: milliseconds from a spec to a module{}\n",
+             device ? fmt::format(" for sm_{}, the kernels that a session needs; {}", device->architecture,
+                                  device->assembler.empty() ? "no assembler: PTX only, the driver would do the rest"
+                                                            : "machine code by " + device->assembler)
+                    : "");
   fmt::print("{:<52} {:.1f}\n", "first spec of a process, empty cache", times.first);
   fmt::print("{:<52} {}\n", "further specs, not in the cache", list(times.next));
+  if (device) {
+    fmt::print("{:<52} {}\n", "of these PTX, in the longest thread", list(device->ptx));
+    fmt::print("{:<52} {}\n", "of these machine code, in the longest thread", list(device->code));
+  }
   fmt::print("{:<52} {}\n", "the same specs again, from the cache", list(times.cached));
   fmt::print("{:<52} {:.1f}\n", "first spec of a new process, from the cache", times.cachedNewProcess);
+  if (device)
+    fmt::print("{:<52} {}\n", "with all kernels: planning, bulk copies, the host's", list(device->all));
   printBudgets(budgets);
   std::fflush(stdout);
 }

@@ -145,15 +145,13 @@ Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &p
   return job;
 }
 
-Expected<Job> loadJob(const std::string &path, const Topology &topology, int cudaDevice) {
+Expected<Job> loadJob(const std::string &path, const Topology &topology, const CompileTargets &targets) {
   bool isLibrary = false;
   Expected<std::string> text = readProgram(path, isLibrary);
   if (!text)
     return text.status();
   const auto begin = std::chrono::steady_clock::now();
   CompileReport report;
-  CompileTargets targets;
-  targets.cudaDevice = cudaDevice;
   Expected<std::shared_ptr<const Module>> module =
       isLibrary ? Module::load(path) : Module::compile(*text, path, &report, targets);
   if (!module)

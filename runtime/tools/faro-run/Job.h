@@ -36,8 +36,8 @@ struct Job {
 std::string nodeSizes(const Topology &topology);
 
 /// Loads PROGRAM (what it is, its first bytes say, not its name) and checks it against the ranks and their nodes. A
-/// spec is compiled for the CUDA device too, if there is one (>= 0).
-Expected<Job> loadJob(const std::string &path, const Topology &topology, int cudaDevice);
+/// spec is compiled for `targets`.
+Expected<Job> loadJob(const std::string &path, const Topology &topology, const CompileTargets &targets);
 
 /// The same for a module that is there already.
 Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, const Topology &topology);

@@ -48,7 +48,10 @@ Status Setup::openReports() {
 }
 
 Status Setup::load(const Topology &topology) {
-  Expected<Job> loaded = loadJob(options.program, topology, options.cudaDevice);
+  CompileTargets targets;
+  targets.cudaDevice = options.cudaDevice;
+  targets.planning = options.planOnDevice;
+  Expected<Job> loaded = loadJob(options.program, topology, targets);
   if (!loaded) {
     const std::string &message = loaded.status().message(), place = options.program + ":";
     compileError_ = message.rfind(place, 0) == 0 && message.size() > place.size() &&

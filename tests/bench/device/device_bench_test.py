@@ -148,6 +148,32 @@ class DeviceBench(RunTest):
         self.assertEqual(result.status, 0, result)
         self.assertIn("ok, exact", result.out)
 
+    def check_jit(self, device, assembler, environment):
+        figures = self.folder / "jit.json"
+        result = self.bench(Spec("bf16", 512, 2, 4), None, "--op", "jit", "--json", figures, device=device, environment=environment)
+        self.assertEqual(result.status, 0, result)
+        run, = json.loads(figures.read_text())["runs"]
+        self.assertEqual(run["device"]["architecture"], "sm_90")
+        self.assertRegex(run["device"]["assembler"], assembler)
+        for name in ("ptx_ms", "all_kernels_ms"):
+            self.assertTrue(all(ms > 0 for ms in run["device"][name]), run)
+        self.assertEqual([len(run["device"][name]) for name in ("ptx_ms", "code_ms", "all_kernels_ms")], [3, 3, 4])
+        budget = next(b for b in run["budgets"] if "CUDA" in b["what"])
+        self.assertEqual(budget["target"], 60)
+        return result.out, budget
+
+    def test_compiling_needs_an_architecture_only(self):
+        nothing = {"FARO_CUDA_DRIVER": "/no/driver/libcuda.so", "FARO_PTXAS": "none"}
+        out, budget = self.check_jit("cuda:sm_90", "^$", nothing)
+        self.assertIn("for sm_90, the kernels that a session needs; no assembler", out)
+        self.assertFalse(budget["met"])
+        self.assertIn("not measured: no assembler", out)
+        unknown = self.bench(Spec("bf16", 64, 2, 4), None, "--op", "jit", device="cuda:sm_91", environment=nothing)
+        self.assertEqual(unknown.status, 1, unknown)
+        self.assertIn("error: sm_91 is no architecture that kernels can be compiled for; expected one of", unknown.err)
+        # That of a device, where there is one; by whatever assembler this machine has.
+        self.check_jit("cuda", "^", {})
+
     def test_what_is_missing_is_said(self):
         spec = Spec("bf16", 64, 2, 4)
         module = self.compile_for_devices(spec)
@@ -170,9 +196,8 @@ class DeviceBench(RunTest):
         for device in ("tpu", "cuda:", "cuda:x", "cuda:-1"):
             self.check_refused(self.bench(spec, module, device=device),
                                "--device %s: expected cpu, cuda or cuda:N" % device, status=2)
+        self.check_refused(self.bench(spec, module, device="cuda:sm_90"), "an architecture is enough for --op jit", status=2)
         self.check_refused(self.bench(spec, module, "--nodes"), "one node", status=2)
-        self.check_refused(self.bench(spec, module, "--op", "jit"), "expected --op dispatch, combine, plan, round-trip or all",
-                           status=2)
         self.check_refused(self.run_faro("--device", "cpu", "--op", "round-trip"), "--op round-trip is for --device cuda", status=2)
         self.check_refused(self.bench(spec, module, "--ranks", 2, device="cpu"), "--ranks is for --device cuda", status=2)
         self.check_refused(self.bench(spec, module, "--ranks", 3, "--routing", "single-node"), "does not divide the 3 ranks",

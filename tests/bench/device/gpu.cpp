@@ -29,11 +29,12 @@ static Status findPrograms(Gpu &gpu, const Options &options) {
   return Status::ok();
 }
 
-/// Bulk copies are for kernels that may not fill the device.
+/// Bulk copies are for kernels that may not fill the device, planning is for what is not a session's.
 static CompileTargets targetsOf(const Options &options) {
   CompileTargets targets;
   targets.cudaDevice = options.cudaDevice;
   targets.bulkCopies = options.multiprocessors > 0;
+  targets.planning = options.op != Op::Dispatch && options.op != Op::Combine;
   return targets;
 }
 
