@@ -2,6 +2,7 @@
 
 #include "plugins/ucx/SettingName.h"
 #include "plugins/ucx/UcsStatus.h"
+#include "plugins/ucx/Version.h"
 #include "plugins/ucx/WireTransports.h"
 
 #include <cstdlib>
@@ -94,6 +95,7 @@ static Status configureWire(ucp_config_t *config, bool loopbackOnly, uint64_t &p
 }
 
 Expected<std::shared_ptr<Context>> Context::create(Reach reach, uint32_t worldSize, bool loopbackOnly) {
+  FARO_RETURN_IF_ERROR(checkVersion());
   ucp_config_t *raw = nullptr;
   if (ucs_status_t status = ucp_config_read(nullptr, nullptr, &raw); status != UCS_OK)
     return toStatus(status, "reading UCX's configuration (the UCX_* variables)");
