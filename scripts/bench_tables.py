@@ -293,12 +293,12 @@ def compare_sections(new, old):
                          "planning, %"], rows)
 
 
-def insert(path, text, nodes):
+def insert_between(path, text, marks_of_page):
     page = pathlib.Path(path)
     old = page.read_text()
-    begin, end = marks(nodes)
+    begin, end = marks_of_page
     if begin not in old or end not in old:
-        sys.exit(f"bench_tables.py: {path} has no marks {begin} and {end}")
+        sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {path} has no marks {begin} and {end}")
     head, tail = old.split(begin)[0], old.split(end)[1]
     page.write_text(f"{head}{begin}\n{text}{end}{tail}")
 
@@ -316,10 +316,10 @@ def main():
     elif arguments.nodes:
         lines = nodes_sections([r for r in runs if "across" in r.data], machine)
     else:
-        lines = sections([r for r in runs if "across" not in r.data], machine)
+        lines = sections([r for r in runs if "across" not in r.data and "device" not in r.data], machine)
     text = "\n".join(lines) + "\n"
     if arguments.into:
-        insert(arguments.into, text, arguments.nodes)
+        insert_between(arguments.into, text, marks(arguments.nodes))
     else:
         sys.stdout.write(text)
 

@@ -2,6 +2,7 @@
 //
 //   for each token t                                       blocks
 //     for each tile of the row, two lines                  threads
+//       in each kilobyte: prefetch the next token's rows at the tile
 //       sum = +0
 //       for each row i of t, in order
 //         prefetch row i, some way ahead; near its end, the start of the next token's row
@@ -12,6 +13,11 @@
 // too early (a token's rows are larger than the first cache), and the hardware would have to find k streams anew in
 // each page. Two lines are enough: more sums than registers would spill. A token that kept all of its choices, as
 // nearly all do, has its rows and weights in registers and no inner loop.
+//
+// Rows lie at random places of large windows, often in pages of 4 KiB, and finding a page takes longer than a kilobyte
+// lasts. So one line of each kilobyte is asked for a token ahead. Where many rows are summed they hide each other's
+// pages, and asking costs more than it brings. It is written out for each row: in a loop, its mispredicted end alone
+// would cost more.
 //
 // Partial sums of a combine across nodes may be of another element than the rows: then `out` is, or the rows are. The
 // loops go over the bytes of the rows that are read.
@@ -63,6 +69,9 @@ public:
 private:
   /// Weights and addresses of so many rows stay in registers beside the sums.
   static constexpr uint32_t MaxUnrolled = 16;
+  /// The most rows of a token whose successors' pages are looked for ahead, and how often.
+  static constexpr size_t MaxFound = 8;
+  static constexpr int64_t FoundBytes = 1024;
 
   /// One row of the token, and the row of the next token in the same place of its list.
   struct Term {
@@ -96,6 +105,8 @@ private:
     const Tile whole{piecesOf(0, tile, pieceBytes()), tile};
     if (body > ahead)
       kernel.overThreads(body - ahead, tile, [&](Value at) {
+        if (ahead && !terms.empty() && terms.size() <= MaxFound)
+          findNext(at, tile);
         emitTile(at, whole, [&](const Term &each) {
           ahead ? prefetch(each.row, kernel.add(at, ahead), whole) : prefetch(each.next, at, whole);
         });
@@ -155,6 +166,18 @@ private:
       return next;
     });
     storeTile(at, tile, sums);
+  }
+
+  /// Once in each kilobyte of a row: `at` of the next token's rows.
+  void findNext(Value at, int64_t tile) {
+    OpBuilder &b = kernel.builder;
+    Value within = arith::AndIOp::create(b, kernel.loc, at, kernel.constant(FoundBytes - 1));
+    Value first = arith::CmpIOp::create(b, kernel.loc, arith::CmpIPredicate::ult, within, kernel.constant(tile));
+    scf::IfOp::create(b, kernel.loc, first, [&](OpBuilder &, Location) {
+      for (const Term &each : terms)
+        xfer::PrefetchOp::create(b, kernel.loc, each.next, at);
+      scf::YieldOp::create(b, kernel.loc);
+    });
   }
 
   /// One prefetch a line.

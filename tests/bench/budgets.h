@@ -48,7 +48,7 @@ void addPlanning(std::vector<Budget> &budgets, Op op, const Options &options, co
 
 std::vector<Budget> budgetsAcross(Op op, const Options &options, const Across &across,
                                   const std::vector<Result> &results);
-std::vector<Budget> budgetsOnDevice(Op op, const Options &options, const std::vector<Result> &results,
+std::vector<Budget> budgetsOnDevice(Op op, const Options &options, int ranks, const std::vector<Result> &results,
                                     const std::optional<TorchVersion> &torch);
 std::vector<Budget> budgetsOf(Op op, const Options &options, int ranks, const std::vector<Result> &results);
 std::vector<Budget> budgetsOf(const JitTimes &times);

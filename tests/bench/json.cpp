@@ -94,10 +94,12 @@ json toJson(const Report &report) {
                      {"link_mbit", report.across->linkMbit},
                      {"deduped_bytes", report.across->dedupedBytes},
                      {"nominal_ms", report.across->nominalMs()}};
-  if (report.device)
+  if (report.device) {
     run["device"] = {{"name", report.device->name},
                      {"number", report.device->number},
                      {"architecture", fmt::format("sm_{}", report.device->architecture)}};
+    run["multiprocessors"] = o.multiprocessors; // 0: all
+  }
   if (report.torch)
     run["torch"] = {{"version", report.torch->version}, {"device", report.torch->device}};
   run["methods"] = json::array();

@@ -58,8 +58,9 @@ static Status checkDevice(const std::string &name, Options &options) {
 /// What goes with --device, and what does not.
 static Status checkOnDevice(const Options &o) {
   if (o.cudaDevice < 0)
-    return o.multiprocessors  ? invalid("--multiprocessors is for --device cuda")
-           : !o.torch.empty() ? invalid("--torch is for --device cuda")
+    return o.multiprocessors       ? invalid("--multiprocessors is for --device cuda")
+           : !o.torch.empty()      ? invalid("--torch is for --device cuda")
+           : o.op == Op::RoundTrip ? invalid("--op round-trip is for --device cuda")
            : o.ranks == 0 ? Status::ok()
                           : invalid("--ranks is for --device cuda; on CPUs the launcher says how many ranks there are: "
                                     "mpirun -n N faro-bench");
@@ -67,22 +68,25 @@ static Status checkOnDevice(const Options &o) {
     return invalid("--torch names a peer, and --methods leaves the peers out; leave out either");
   if (o.acrossNodes)
     return invalid("--device cuda is for one node in this release; leave --nodes out");
-  if (o.op == Op::Plan || o.op == Op::Jit)
-    return invalid("--device cuda: expected --op dispatch, combine or all; planning and compiling are the host's work");
+  if (o.op == Op::Jit)
+    return invalid(
+        "--device cuda: expected --op dispatch, combine, plan, round-trip or all; compiling is the host's work");
   return Status::ok();
 }
 
 Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   Options options;
   std::string element = "bf16", caches = "cold", methods = "peers,faro,limits", device = "cpu";
-  const std::map<std::string, Op> ops{
-      {"dispatch", Op::Dispatch}, {"combine", Op::Combine}, {"plan", Op::Plan}, {"jit", Op::Jit}, {"all", Op::All}};
+  const std::map<std::string, Op> ops{{"dispatch", Op::Dispatch},    {"combine", Op::Combine}, {"plan", Op::Plan},
+                                      {"round-trip", Op::RoundTrip}, {"jit", Op::Jit},         {"all", Op::All}};
 
   CLI::App app("Faro against its MPI peers and the machine's bounds, in one run.\n"
                "Start it with mpirun (or scripts/bench.sh); --op jit, --nodes and --device cuda need no MPI.",
                "faro-bench");
   app.option_defaults()->always_capture_default();
-  app.add_option("--op", options.op, "dispatch, combine, plan, jit, or all (dispatch, then combine)")
+  app.add_option("--op", options.op,
+                 "dispatch, combine, plan, jit, or all (dispatch, then combine); with --device cuda also round-trip (a "
+                 "dispatch and a combine as one), and all of them but jit")
       ->transform(CLI::CheckedTransformer(ops))
       ->default_str("all");
   const int most = 1 << 24;
@@ -99,7 +103,9 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   app.add_option("--align", options.align, "rows; each expert's group starts at a multiple")
       ->check(CLI::Range(1, 4096));
   app.add_option("--iterations", options.iterations, "measured ones, after a warm-up")->check(CLI::Range(1, 10000));
-  app.add_option("--caches", caches, "cold: flushed before each measurement; warm: as the last method left them")
+  app.add_option("--caches", caches,
+                 "cold: flushed before each measurement; warm: as the last method left them (on a device: as the same "
+                 "work, done right before, leaves them)")
       ->check(CLI::IsMember({"cold", "warm"}));
   app.add_flag(
       "--nodes", options.acrossNodes,

@@ -11,7 +11,7 @@ namespace faro::bench {
 
 constexpr int MaxTopk = 64; ///< FARO_ABI_MAX_TOPK, as an array bound
 
-enum class Op { Dispatch, Combine, Plan, Jit, All };
+enum class Op { Dispatch, Combine, Plan, RoundTrip, Jit, All };
 
 struct Options {
   Op op = Op::All;

@@ -14,6 +14,8 @@ const char *opName(Op op) {
     return "combine";
   case Op::Plan:
     return "plan";
+  case Op::RoundTrip:
+    return "round-trip";
   case Op::Jit:
     return "jit";
   case Op::All:
@@ -30,7 +32,10 @@ size_t Report::wrongRows() const {
 }
 
 double Report::bytes() const {
-  return double((options.items() + (device ? size_t(options.tokens) : 0)) * options.rowBytes()) * ranks;
+  if (device && op == Op::Plan)
+    return double(options.items() * sizeof(int64_t)) * ranks;
+  const int ways = op == Op::RoundTrip ? 2 : 1;
+  return double((options.items() + (device ? size_t(options.tokens) : 0)) * options.rowBytes()) * ranks * ways;
 }
 
 std::string ratioTo(const Result *reference, const Result &result) {

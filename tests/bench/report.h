@@ -28,7 +28,8 @@ struct Report {
   std::optional<TorchVersion> torch = std::nullopt;
 
   size_t wrongRows() const;
-  /// What rates are of: the items, and on a device also the tokens that are read (or the results written) once.
+  /// What rates are of: the items, and on a device also the tokens that are read (or the results written) once; both
+  /// ways of a round trip; topk_idx where planning on a device is all there is.
   double bytes() const;
 };
 

@@ -152,6 +152,10 @@ static Expected<bool> isOver(const Device &device, api::Result result) {
   return true;
 }
 
+Status Stream::follow(const Event &event) {
+  return device_->driver().check(device_->driver().streamWaitEvent(stream, event.event, 0), "cuStreamWaitEvent");
+}
+
 Status Stream::wait() {
   return device_->driver().check(device_->driver().streamSynchronize(stream),
                                  fmt::format("work on {} failed", device_->name()));

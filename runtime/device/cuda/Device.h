@@ -71,6 +71,8 @@ private:
   size_t size_ = 0;
 };
 
+class Event;
+
 /// Work in order, beside that of other streams.
 class Stream {
 public:
@@ -89,6 +91,8 @@ public:
   Status copy(api::Pointer to, api::Pointer from, size_t bytes);
   /// `rows` rows of `bytes` bytes, each way so many bytes apart, within the device.
   Status copyRows(api::Pointer to, size_t toStride, api::Pointer from, size_t fromStride, size_t bytes, size_t rows);
+  /// What is put into it from now on comes behind what another stream's event is behind.
+  Status follow(const Event &);
   /// Until all that was put into it is done; a kernel that failed is an error here. Not bounded: what a kernel waits
   /// for has to be.
   Status wait();
@@ -121,6 +125,7 @@ public:
   Expected<double> since(const Event &begin) const;
 
 private:
+  friend class Stream;
   explicit Event(std::shared_ptr<const Device> device) : device(std::move(device)) {}
   std::shared_ptr<const Device> device;
   api::Event event = nullptr;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace faro::cuda {
 namespace {
@@ -27,6 +28,8 @@ public:
                                                          DeviceShuffleOptions options);
 
   Status enqueueDispatch(void *stream, const int64_t *topkIdx, ConstRows x, const int64_t *tokens) override;
+  Status enqueuePlan(void *stream, const int64_t *topkIdx, int64_t rows, const int64_t *tokens) override;
+  Status enqueuePush(void *stream, ConstRows x) override;
   Status enqueueCombine(void *stream, const float *weights, Rows out) override;
   Status status(void *stream) override;
 
@@ -49,6 +52,7 @@ private:
     return kernels->plan(kernel, stream, grid, memory->address(), onDevice(given), onDevice(tokens), number);
   }
   Status meet(Stream &stream, faro_abi_meeting meeting) const;
+  Expected<std::unique_ptr<Stream>> use(void *stream) const;
   Status checkRows(const char *call, const void *data, int64_t rows, int64_t apart) const;
   std::string describe(const std::vector<uint64_t> &words) const;
 
@@ -61,7 +65,10 @@ private:
   uint32_t multiprocessors = 0, experts = 0;
   int64_t local = 0;
   uint64_t receivedBase = 0, outputsBase = 0;
-  int64_t tokens = 0; ///< rows of the last dispatch
+  int64_t tokens = 0;   ///< rows of the last plan
+  bool planned = false; ///< and its push is still to come
+  const pid_t process = ::getpid();
+  bool hasThreads = false; ///< other ranks are threads of this process
 };
 
 Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::shared_ptr<Communicator> &communicator,
@@ -101,6 +108,13 @@ Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::sh
   made->memory = std::move(*memory);
   made->receivedBase = made->memory->receivedOf(rank);
   made->outputsBase = made->memory->outputsOf(rank);
+  // An allocation may wait for all that runs on the device: nobody's kernels may wait for a rank that still makes one.
+  auto processes = communicator->allgather(Bytes(reinterpret_cast<const std::byte *>(&made->process),
+                                                 reinterpret_cast<const std::byte *>(&made->process + 1)),
+                                           "end of making a shuffle on devices");
+  if (!processes)
+    return processes.status();
+  made->hasThreads = std::ranges::count(*processes, (*processes)[rank]) > 1;
   return std::unique_ptr<DeviceShuffle>(std::move(made));
 }
 
@@ -116,6 +130,19 @@ Status DeviceShuffleImpl::checkRows(const char *call, const void *data, int64_t 
                   communicator->rank(), call, data, apart, row.bytes, unit)};
 }
 
+/// The caller's stream, on this thread.
+Expected<std::unique_ptr<Stream>> DeviceShuffleImpl::use(void *stream) const {
+  constexpr uintptr_t Legacy = 1; // CU_STREAM_LEGACY, which null stands for as well
+  if (hasThreads && reinterpret_cast<uintptr_t>(stream) <= Legacy)
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: the legacy default stream, which all ranks of this process share; expected a stream "
+                    "of its own, for kernels of ranks wait for each other",
+                    communicator->rank()));
+  FARO_RETURN_IF_ERROR(device->makeCurrent());
+  return Stream::borrow(device, stream);
+}
+
 /// One thread a peer, one block: all of them wait at the same time, and take one multiprocessor.
 Status DeviceShuffleImpl::meet(Stream &stream, faro_abi_meeting meeting) const {
   constexpr uint32_t Warp = 32, Most = 512;
@@ -125,17 +152,29 @@ Status DeviceShuffleImpl::meet(Stream &stream, faro_abi_meeting meeting) const {
 
 Status DeviceShuffleImpl::enqueueDispatch(void *cudaStream, const int64_t *topkIdx, ConstRows x,
                                           const int64_t *tokensOnDevice) {
-  const faro_abi_program &program = *options.dispatch;
-  const faro_abi_plan_kernels &plans = *program.plan;
-  if (x.rows < 0 || x.rows > options.mostTokens || (x.rows > 0 && !topkIdx))
+  FARO_RETURN_IF_ERROR(checkRows("dispatch", x.data, x.rows, x.stride)); // a plan without its rows would hold up others
+  FARO_RETURN_IF_ERROR(enqueuePlan(cudaStream, topkIdx, x.rows, tokensOnDevice));
+  return enqueuePush(cudaStream, x);
+}
+
+Status DeviceShuffleImpl::enqueuePlan(void *cudaStream, const int64_t *topkIdx, int64_t rows,
+                                      const int64_t *tokensOnDevice) {
+  const faro_abi_plan_kernels &plans = *options.dispatch->plan;
+  // A peer may still read its board: only the meeting behind the push says that it does not.
+  if (planned)
+    return {
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: a second plan; expected the push of the one before (enqueuePush)", communicator->rank())};
+  if (rows < 0 || rows > options.mostTokens || (rows > 0 && !topkIdx))
     return {FARO_INVALID_ARGUMENT,
             fmt::format("rank {}: dispatch of {} rows by topk_idx at {}; expected at most the {} "
                         "that the shuffle was made for (mostTokens)",
-                        communicator->rank(), x.rows, static_cast<const void *>(topkIdx), options.mostTokens)};
-  FARO_RETURN_IF_ERROR(checkRows("dispatch", x.data, x.rows, x.stride));
-  FARO_RETURN_IF_ERROR(device->makeCurrent());
-  const auto stream = Stream::borrow(device, cudaStream);
-  tokens = x.rows;
+                        communicator->rank(), rows, static_cast<const void *>(topkIdx), options.mostTokens)};
+  const auto used = use(cudaStream);
+  if (!used)
+    return used.status();
+  Stream *const stream = used->get();
+  tokens = rows;
   constexpr uint32_t Warp = 32, Most = 512;
   const uint32_t chunks = uint32_t(std::max<int64_t>(1, (tokens + plans.chunk_tokens - 1) / plans.chunk_tokens));
   // A thread an expert, and one for all of them.
@@ -146,6 +185,22 @@ Status DeviceShuffleImpl::enqueueDispatch(void *cudaStream, const int64_t *topkI
   FARO_RETURN_IF_ERROR(meet(*stream, FARO_ABI_MEET_COUNTED));
   FARO_RETURN_IF_ERROR(plan(*stream, plans.offsets, {(experts + Warp - 1) / Warp, Warp}, nullptr, nullptr, tokens));
   FARO_RETURN_IF_ERROR(plan(*stream, plans.place, byExpert, topkIdx, tokensOnDevice, tokens));
+  planned = true;
+  return Status::ok();
+}
+
+Status DeviceShuffleImpl::enqueuePush(void *cudaStream, ConstRows x) {
+  const faro_abi_program &program = *options.dispatch;
+  const faro_abi_plan_kernels &plans = *program.plan;
+  if (!planned || x.rows != tokens)
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("rank {}: push of {} rows; expected {}", communicator->rank(), x.rows,
+                        planned ? fmt::format("the {} of the plan before", tokens) : "a plan before it (enqueuePlan)")};
+  FARO_RETURN_IF_ERROR(checkRows("dispatch", x.data, x.rows, x.stride));
+  const auto used = use(cudaStream);
+  if (!used)
+    return used.status();
+  Stream *const stream = used->get();
   if (plans.pad != FARO_ABI_NO_KERNEL)
     FARO_RETURN_IF_ERROR(
         plan(*stream, plans.pad, rowGrid(local * (int64_t(program.layout.align) - 1)), nullptr, nullptr, tokens));
@@ -153,6 +208,7 @@ Status DeviceShuffleImpl::enqueueDispatch(void *cudaStream, const int64_t *topkI
                                  uint64_t(tokens) * program.routes.topk * program.row.stride, stride() % 64 == 0);
   FARO_RETURN_IF_ERROR(kernels->push(push, *stream, rowGrid(tokens), onDevice(x.data), x.stride,
                                      memory->area().list_offsets, memory->area().destinations, 0, tokens));
+  planned = false;
   return meet(*stream, FARO_ABI_MEET_PUSHED);
 }
 
@@ -160,13 +216,19 @@ Status DeviceShuffleImpl::enqueueCombine(void *cudaStream, const float *weights,
   if (!options.combine)
     return {FARO_INVALID_ARGUMENT,
             fmt::format("rank {}: combine of a shuffle that was made without one", communicator->rank())};
+  if (planned)
+    return {
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: combine of rows that were planned and not pushed (enqueuePush)", communicator->rank())};
   if (out.rows != tokens || (tokens > 0 && !weights))
     return {FARO_INVALID_ARGUMENT,
             fmt::format("rank {}: combine into {} rows with weights at {}; expected the {} rows of the dispatch before",
                         communicator->rank(), out.rows, static_cast<const void *>(weights), tokens)};
   FARO_RETURN_IF_ERROR(checkRows("combine", out.data, out.rows, out.stride));
-  FARO_RETURN_IF_ERROR(device->makeCurrent());
-  const auto stream = Stream::borrow(device, cudaStream);
+  const auto used = use(cudaStream);
+  if (!used)
+    return used.status();
+  Stream *const stream = used->get();
   const faro_abi_program &program = *options.combine;
   constexpr uint64_t Threads = 256;
   const uint64_t groups = (uint64_t(tokens) * program.routes.topk + Threads - 1) / Threads;
@@ -195,8 +257,10 @@ std::string DeviceShuffleImpl::describe(const std::vector<uint64_t> &words) cons
 }
 
 Status DeviceShuffleImpl::status(void *cudaStream) {
-  FARO_RETURN_IF_ERROR(device->makeCurrent());
-  const auto stream = Stream::borrow(device, cudaStream);
+  const auto used = use(cudaStream);
+  if (!used)
+    return used.status();
+  Stream *const stream = used->get();
   FARO_RETURN_IF_ERROR(stream->wait());
   std::vector<uint64_t> words(FARO_ABI_PLAN_STATUS + communicator->size());
   const uint64_t at = memory->area().status;

@@ -6,6 +6,8 @@
 
 namespace faro::cuda {
 
+void letStreamsRunSideBySide() { ::setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", /*overwrite=*/0); }
+
 static std::string versionText(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
 Expected<std::shared_ptr<const Driver>> Driver::load(const std::string &library) {

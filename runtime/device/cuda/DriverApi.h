@@ -54,6 +54,7 @@ enum : int {
   JitErrorLogBufferBytes = 6,
   // Flags.
   StreamNonBlocking = 1,
+  CaptureThreadLocal = 1, // CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: what other threads do is their matter
   IpcLazyEnablePeerAccess = 1,
   HostRegisterPortable = 1,  // for all contexts
   HostRegisterDeviceMap = 2, // kernels reach it
@@ -99,6 +100,7 @@ enum : int {
   X(streamCreate, cuStreamCreate, (api::Stream * stream, unsigned flags))                                              \
   X(streamDestroy, cuStreamDestroy_v2, (api::Stream stream))                                                           \
   X(streamSynchronize, cuStreamSynchronize, (api::Stream stream))                                                      \
+  X(streamWaitEvent, cuStreamWaitEvent, (api::Stream stream, api::Event event, unsigned flags))                        \
   X(streamBeginCapture, cuStreamBeginCapture_v2, (api::Stream stream, int mode))                                       \
   X(streamEndCapture, cuStreamEndCapture, (api::Stream stream, api::Graph * graph))                                    \
   X(graphInstantiate, cuGraphInstantiateWithFlags,                                                                     \

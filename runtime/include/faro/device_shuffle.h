@@ -1,6 +1,7 @@
 // Shuffles that are planned on CUDA devices: the host launches kernels and waits for nothing.
 //
 //   topk_idx, x ─► enqueueDispatch ─► received, expertOffsets, expertCounts ─► (experts) ─► enqueueCombine ─► out
+//                  = enqueuePlan, enqueuePush
 //
 // Everything is in the devices' memory, and nothing that is launched depends on what is in it. So a dispatch, the
 // experts and a combine can be captured in a CUDA graph, and each replay shuffles what its inputs hold then.
@@ -28,12 +29,15 @@ struct DeviceShuffleOptions {
 /// A dispatch program on the devices of one node's ranks (threads of a process on one device, processes on any). One
 /// thread at a time. All ranks must put the same calls into their streams in the same order; a rank that another waits
 /// for in vain for the communicator's time-out ends the shuffle on all. Ranks on one device need streams that run side
-/// by side: kernels wait for each other.
+/// by side, for kernels wait for each other: streams of their own, none of them the legacy default stream, and no more
+/// of them in a process than CUDA_DEVICE_MAX_CONNECTIONS says when the driver starts (8 unless it is set, 32 at most).
+/// While ranks that share a device shuffle, nobody allocates or frees its memory: that may wait for all kernels.
 class DeviceShuffle {
 public:
-  /// Collective. Allocates everything. Errors: INVALID_ARGUMENT (options; ranks that differ in the spec, the programs,
-  /// mostRows or inPlace), UNAVAILABLE (no such device; several nodes; the program's rows are not ordered by expert,
-  /// source, token; the module was compiled without a CUDA target), OUT_OF_MEMORY.
+  /// Collective. Allocates everything, on all ranks before it returns on any. Errors: INVALID_ARGUMENT (options; ranks
+  /// that differ in the spec, the programs, mostRows or inPlace), UNAVAILABLE (no such device; several nodes; the
+  /// program's rows are not ordered by expert, source, token; the module was compiled without a CUDA target),
+  /// OUT_OF_MEMORY.
   static Expected<std::unique_ptr<DeviceShuffle>> create(std::shared_ptr<Communicator> communicator,
                                                          std::shared_ptr<const Module> module,
                                                          const DeviceShuffleOptions &options);
@@ -48,6 +52,13 @@ public:
   /// (the driver's, with its words).
   virtual Status enqueueDispatch(void *stream, const int64_t *topkIdx, ConstRows x,
                                  const int64_t *tokens = nullptr) = 0;
+
+  /// A dispatch in two, for callers who have topk_idx before x, or who want to see a time of each. enqueuePlan finds
+  /// where rows go (`rows`: those of x that will follow), enqueuePush moves them; other ranks may write `received` from
+  /// the first on. No other call of the shuffle may come between the two. Errors: as of enqueueDispatch, and
+  /// INVALID_ARGUMENT out of order.
+  virtual Status enqueuePlan(void *stream, const int64_t *topkIdx, int64_t rows, const int64_t *tokens = nullptr) = 0;
+  virtual Status enqueuePush(void *stream, ConstRows x) = 0;
 
   /// The same for the way back: out[t] = sum over k of weights[t][k] x expertRows[row of (t, k)], for the tokens of the
   /// dispatch before, and zeros for its other rows. `weights`: [out.rows, topk], f32. expertRows may be written again

@@ -37,6 +37,7 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
   if (job.topology.nodes() > 1)
     json["balancer"] = facts.balancer;
   json["transport"] = facts.transport;
+  json["plan"] = options.planOnDevice ? "device" : "host";
   json["input"] = facts.input;
   json["experts_fn"] = options.expertsFn == ExpertsFn::Scale ? "scale" : "identity";
   json["repeat"] = options.repeat;

@@ -82,7 +82,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 
   uint32_t ranks = 0;
-  std::string transport, routing = "uniform", expertsFn = "identity", device = "cpu";
+  std::string transport, routing = "uniform", expertsFn = "identity", device = "cpu", plan = "host";
   app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")
       ->type_name("")
       ->required();
@@ -97,6 +97,10 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
                               ->check(CLI::IsMember({"ucx", "local"}));
   app.add_option("--device", device, "Where rows are: cpu (default), cuda or cuda:N (a device of this machine)")
       ->type_name("KIND");
+  app.add_option("--plan", plan,
+                 "Where each batch is planned: host (default), or device: by kernels (with --device cuda)")
+      ->type_name("KIND")
+      ->check(CLI::IsMember({"host", "device"}));
   app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up")
       ->type_name("DIR");
   app.add_option("--output", options.output, "Folder to write rank<r>.safetensors to")->type_name("DIR");
@@ -155,6 +159,11 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
     options.cudaDevice = *number;
   else
     return usage(fmt::format("--device: '{}' is none of cpu, cuda, cuda:N (N a number >= 0)", device));
+  options.planOnDevice = plan == "device";
+  if (options.planOnDevice && options.cudaDevice < 0)
+    return usage("--plan device: kernels plan where the rows are; give --device cuda as well");
+  if (options.planOnDevice && options.nodes > 1)
+    return usage(fmt::format("--plan device is for one node, and --nodes says {}; leave out either", options.nodes));
   if (options.ranks && options.nodes > *options.ranks)
     return usage(fmt::format("--nodes {}: there are only {} ranks (--ranks) to split", options.nodes, *options.ranks));
   if (!options.ranks && nodesOption->count())

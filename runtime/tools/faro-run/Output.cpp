@@ -41,7 +41,7 @@ Status commitOutputs(std::vector<OutputFile> &files) {
 }
 
 Status writeOutput(int fd, const std::string &path, const Job &job, const Received &received,
-                   const std::vector<Source> &sources, const std::optional<Rows> &combined) {
+                   const std::optional<std::vector<Source>> &sources, const std::optional<Rows> &combined) {
   using safetensors::TensorInfo;
   const reference::Program &program = job.reference;
   const uint64_t rows = uint64_t(received.rows.rows), rowBytes = program.rowBytes();
@@ -49,7 +49,8 @@ Status writeOutput(int fd, const std::string &path, const Job &job, const Receiv
 
   // The widest elements first, as the format's own library does it: each tensor is then aligned for its type.
   std::vector<TensorInfo> tensors;
-  tensors.push_back({"recv_source", "I64", {rows, 3}});
+  if (sources)
+    tensors.push_back({"recv_source", "I64", {rows, 3}});
   if (job.expertFirst())
     tensors.push_back({"expert_offsets", "I64", {received.expertOffsets.size()}});
   tensors.push_back({"expert_counts", "I64", {received.expertCounts.size()}});
@@ -59,7 +60,8 @@ Status writeOutput(int fd, const std::string &path, const Job &job, const Receiv
 
   safetensors::Writer writer(fd, path);
   FARO_RETURN_IF_ERROR(writer.begin(tensors));
-  FARO_RETURN_IF_ERROR(writer.append(sources.data(), sources.size() * sizeof(Source)));
+  if (sources)
+    FARO_RETURN_IF_ERROR(writer.append(sources->data(), sources->size() * sizeof(Source)));
   if (job.expertFirst())
     FARO_RETURN_IF_ERROR(writer.append(received.expertOffsets.data(), received.expertOffsets.size_bytes()));
   FARO_RETURN_IF_ERROR(writer.append(received.expertCounts.data(), received.expertCounts.size_bytes()));

@@ -19,9 +19,9 @@ Expected<std::vector<OutputFile>> openOutputs(const std::string &folder, const s
 /// Puts all files in place, or none.
 Status commitOutputs(std::vector<OutputFile> &files);
 
-/// Writes one rank's tensors: recv, recv_source, expert_offsets (where the layout is expert-first), expert_counts, and
-/// combined where there is one.
+/// Writes one rank's tensors: recv, recv_source (where it is known), expert_offsets (where the layout is expert-first),
+/// expert_counts, and combined where there is one.
 Status writeOutput(int fd, const std::string &path, const Job &job, const Received &received,
-                   const std::vector<Source> &sources, const std::optional<Rows> &combined);
+                   const std::optional<std::vector<Source>> &sources, const std::optional<Rows> &combined);
 
 } // namespace faro::run

@@ -2,6 +2,7 @@
 
 #include "runtime/tools/faro-run/DeviceRows.h"
 #include "runtime/tools/faro-run/Output.h"
+#include "runtime/tools/faro-run/Shuffle.h"
 
 #include <cstring>
 #include <ctime>
@@ -30,13 +31,14 @@ public:
   RankResult takeResult() { return std::move(result_); }
 
 private:
+  Status makeShuffle();
   Status moveToDevice();
   Status once(uint32_t repeat);
   Status playExperts(uint32_t repeat);
   Status findExpertOfRows();
   Status finish();
   Wire wireSince(const SessionStatistics &before) const {
-    const SessionStatistics &after = session_->statistics();
+    const SessionStatistics after = shuffle_->statistics();
     return {after.wireRows - before.wireRows,
             after.wireBytes - before.wireBytes,
             after.slices - before.slices,
@@ -67,9 +69,8 @@ private:
   ExpertsFunction experts_;
   RankResult result_;
   RankInput input_;
-  std::unique_ptr<Session> session_;
+  std::unique_ptr<Shuffle> shuffle_;
   std::optional<Verifier> verifier_;
-  std::shared_ptr<const Plan> plan_;
   Received received_;
   uint32_t repeat_ = 0;              ///< the one under way
   std::vector<int64_t> expertOfRow_; ///< -1: padding
@@ -90,18 +91,7 @@ Status RankRun::run() {
   input_ = std::move(*input);
   result_.tokens = int64_t(input_.tokens());
 
-  SessionOptions options;
-  options.cudaDevice = work_.options.cudaDevice;
-  if (!work_.options.trace.empty())
-    options.onStage = [this](const StageTime &time) {
-      result_.trace.push_back(
-          {time.stage, repeat_, time.beginNs, time.endNs - time.beginNs, int(time.resource), time.slice, time.peer});
-    };
-  Expected<std::unique_ptr<Session>> session = Session::create(work_.communicator, work_.job.module, options);
-  if (!session)
-    return session.status();
-  session_ = std::move(*session);
-
+  FARO_RETURN_IF_ERROR(makeShuffle());
   if (work_.options.verify) {
     work_.progress.enter(Phase::Expecting);
     Expected<Verifier> verifier = Verifier::create(work_.job, communicator_.rank(), work_.inputs, input_, experts_);
@@ -130,6 +120,24 @@ Status RankRun::run() {
   return finish();
 }
 
+Status RankRun::makeShuffle() {
+  ShuffleTerms terms{work_.options, work_.job, work_.inputs, input_, nullptr};
+  if (!work_.options.trace.empty())
+    terms.onStage = [this](const StageTime &time) {
+      result_.trace.push_back(
+          {time.stage, repeat_, time.beginNs, time.endNs - time.beginNs, int(time.resource), time.slice, time.peer});
+    };
+  const uint64_t begin = now();
+  auto made = work_.options.planOnDevice ? plannedShuffle(work_.communicator, terms)
+                                         : sessionShuffle(work_.communicator, terms);
+  if (!made)
+    return made.status();
+  if (work_.options.planOnDevice) // which has all its memory from the beginning
+    result_.reserveNs = now() - begin;
+  shuffle_ = std::move(*made);
+  return Status::ok();
+}
+
 Status RankRun::moveToDevice() {
   auto device = DeviceRows::open(work_.options.cudaDevice);
   if (!device)
@@ -150,21 +158,16 @@ Status RankRun::once(uint32_t repeat) {
   repeat_ = repeat;
   ProgressSlot &progress = work_.progress;
   progress.enter(Phase::Preparing, repeat);
-  FARO_RETURN_IF_ERROR(timed("prepare", repeat, result_.prepareNs, [&]() -> Status {
-    auto plan = session_->prepare(*work_.job.dispatch, {input_.routing.topkIdx.data(), int64_t(input_.tokens())});
-    if (plan)
-      plan_ = std::move(*plan);
-    return plan.status();
-  }));
+  FARO_RETURN_IF_ERROR(timed("prepare", repeat, result_.prepareNs, [&] { return shuffle_->prepare(); }));
   if (repeat == 0) { // new memory is paid for once, and not by the first dispatch
     std::vector<uint64_t> reserveNs;
-    FARO_RETURN_IF_ERROR(timedAlone("reserve", repeat, &reserveNs, [&] { return session_->reserve(plan_); }));
-    result_.reserveNs = reserveNs.front();
+    FARO_RETURN_IF_ERROR(timedAlone("reserve", repeat, &reserveNs, [&] { return shuffle_->reserve(); }));
+    result_.reserveNs += reserveNs.front();
   }
-  const SessionStatistics beforeDispatch = session_->statistics();
+  const SessionStatistics beforeDispatch = shuffle_->statistics();
   progress.enter(Phase::Dispatching);
   FARO_RETURN_IF_ERROR(timed("dispatch", repeat, result_.dispatchNs, [&]() -> Status {
-    auto received = session_->dispatch(plan_, tokens_);
+    auto received = shuffle_->dispatch(tokens_);
     if (received)
       received_ = *received;
     return received.status();
@@ -177,7 +180,7 @@ Status RankRun::once(uint32_t repeat) {
     received_.rows = *rows;
   }
   result_.dispatchWire = wireSince(beforeDispatch);
-  result_.movedRows = session_->statistics().movedRows - beforeDispatch.movedRows;
+  result_.movedRows = shuffle_->statistics().movedRows - beforeDispatch.movedRows;
   if (verifier_) {
     progress.enter(Phase::Verifying);
     verifier_->checkReceived(received_, result_.findings);
@@ -192,11 +195,10 @@ Status RankRun::once(uint32_t repeat) {
     if (device_)
       FARO_RETURN_IF_ERROR(device_->putCombined(combined_));
   }
-  const SessionStatistics beforeCombine = session_->statistics();
+  const SessionStatistics beforeCombine = shuffle_->statistics();
   progress.enter(Phase::Combining);
-  FARO_RETURN_IF_ERROR(timed("combine", repeat, result_.combineNs, [&] {
-    return session_->combine(*work_.job.combine, plan_, y_, input_.weights.data(), combinedThere_);
-  }));
+  FARO_RETURN_IF_ERROR(
+      timed("combine", repeat, result_.combineNs, [&] { return shuffle_->combine(y_, combinedThere_); }));
   if (device_)
     FARO_RETURN_IF_ERROR(device_->getCombined(combined_));
   result_.combineWire = wireSince(beforeCombine);
@@ -214,7 +216,7 @@ Status RankRun::playExperts(uint32_t repeat) {
   }
   if (repeat == 0)
     FARO_RETURN_IF_ERROR(findExpertOfRows());
-  Expected<Rows> outputs = session_->expertRows(plan_);
+  Expected<Rows> outputs = shuffle_->expertRows();
   if (!outputs)
     return outputs.status();
   y_ = {outputs->data, outputs->rows, outputs->stride};
@@ -246,9 +248,11 @@ Status RankRun::findExpertOfRows() {
     return Status::ok();
   }
   // Other layouts do not say where an expert's rows are: ask where each row came from, and look its choice up.
-  Expected<std::vector<Source>> sources = session_->sources(plan_);
-  if (!sources)
-    return sources.status();
+  Expected<std::optional<std::vector<Source>>> found = shuffle_->sources();
+  if (!found)
+    return found.status();
+  const std::vector<Source> sources =
+      std::move(*found).value_or(std::vector<Source>()); // expert-first where it does not know
   std::vector<reference::Routing> routings;
   for (uint32_t source = 0; source < work_.job.ranks(); ++source) {
     Expected<RankInput> input = work_.inputs.read(source, /*withRows=*/false);
@@ -256,8 +260,8 @@ Status RankRun::findExpertOfRows() {
       return input.status();
     routings.push_back(std::move(input->routing));
   }
-  for (size_t row = 0; row < std::min(sources->size(), expertOfRow_.size()); ++row)
-    if (const Source &source = (*sources)[row]; source.rank >= 0)
+  for (size_t row = 0; row < std::min(sources.size(), expertOfRow_.size()); ++row)
+    if (const Source &source = sources[row]; source.rank >= 0)
       expertOfRow_[row] = routings.at(size_t(source.rank))
                               .topkIdx.at(size_t(source.token * int64_t(work_.job.reference.topk) + source.choice));
   return Status::ok();
@@ -267,12 +271,12 @@ Status RankRun::finish() {
   result_.rows = received_.rows.rows;
   result_.items = std::accumulate(received_.expertCounts.begin(), received_.expertCounts.end(), int64_t(0));
   if (verifier_ || work_.outputFd >= 0) {
-    Expected<std::vector<Source>> sources = session_->sources(plan_);
+    Expected<std::optional<std::vector<Source>>> sources = shuffle_->sources();
     if (!sources)
       return sources.status();
-    if (verifier_) {
+    if (verifier_ && *sources) {
       work_.progress.enter(Phase::Verifying);
-      verifier_->checkSources(*sources, result_.findings);
+      verifier_->checkSources(**sources, result_.findings);
     }
     if (work_.outputFd >= 0) {
       work_.progress.enter(Phase::Writing);
@@ -280,7 +284,7 @@ Status RankRun::finish() {
       FARO_RETURN_IF_ERROR(writeOutput(work_.outputFd, work_.outputPath, work_.job, received_, *sources, combined));
     }
   }
-  const SessionStatistics &statistics = session_->statistics();
+  const SessionStatistics statistics = shuffle_->statistics();
   result_.windowBytes = statistics.windowBytes;
   result_.stagedBytes = statistics.stagedBytes;
   result_.windowGrowths = statistics.windowGrowths;

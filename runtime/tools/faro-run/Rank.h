@@ -1,6 +1,6 @@
 // What one rank does, in a process of its own or in a thread:
 //
-//   read input ─► session ─► repeat { prepare ─► dispatch ─► experts ─► combine } ─► write output
+//   read input ─► shuffle ─► repeat { prepare ─► dispatch ─► experts ─► combine } ─► write output
 //                                       └────────── verify ───────────┘
 #pragma once
 

@@ -142,10 +142,11 @@ std::string formatTable(const RunFacts &facts, const Figures &figures) {
   const Job &job = facts.job;
   std::string text;
   text += fmt::format("{}: {}\n", options.program, job.describe());
-  text += fmt::format(
-      "{} {} over {}; {}{}\n", count(job.ranks(), "rank"), nodesText(job.topology), facts.transport, facts.input,
-      job.combine ? options.expertsFn == ExpertsFn::Scale ? "; experts scale their rows" : "; experts change nothing"
-                  : "");
+  text += fmt::format("{} {} over {}{}; {}{}\n", count(job.ranks(), "rank"), nodesText(job.topology), facts.transport,
+                      options.planOnDevice ? ", planned on the device" : "", facts.input,
+                      job.combine ? options.expertsFn == ExpertsFn::Scale ? "; experts scale their rows"
+                                                                          : "; experts change nothing"
+                                  : "");
   text += fmt::format("module: {}\n\n", job.describeModule());
 
   text += fmt::format("{:<10}{:>12}{:>12}{:>14}{:>14}\n", "phase", "fastest", "median", "bytes moved", "rate");

@@ -1,4 +1,5 @@
 // faro-run: runs a program's dispatch and combine on local ranks, checks and times them. See docs/faro-run.md.
+#include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
@@ -68,6 +69,8 @@ int run(int argc, char **argv) {
   if (const int *status = std::get_if<int>(&parsed))
     return *status;
   const Options &options = std::get<Options>(parsed);
+  if (options.planOnDevice)
+    cuda::letStreamsRunSideBySide();
   // A file that may not grow further is an error to report, not a signal to die of.
   ::signal(SIGXFSZ, SIG_IGN);
   if (!options.child.empty())

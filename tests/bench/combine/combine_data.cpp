@@ -6,9 +6,9 @@
 
 namespace faro::bench {
 
-CombineData::CombineData(const Problem &p)
+CombineData::CombineData(const Problem &p, bool identity)
     : ShuffleData(p), result(p.tokens() * bytes), exact(p.tokens() * bytes), byNode(p.tokens() * bytes) {
-  makeReferences();
+  makeReferences(identity);
 }
 
 void CombineData::fillExpertRows(char *data, size_t stride) const {
@@ -22,7 +22,7 @@ void CombineData::fillExpertRows(char *data, size_t stride) const {
 }
 
 /// One column after the other, from the pattern itself.
-void CombineData::makeReferences() {
+void CombineData::makeReferences(bool identity) {
   const Element element = problem.options.element;
   const size_t k = problem.topkSize(), columns = size_t(problem.options.hidden), width = elementSize(element);
   const std::vector<int> owner = problem.placement.owners();
@@ -38,7 +38,7 @@ void CombineData::makeReferences() {
     std::fill(share.begin(), share.end(), 0.0f);
     std::fill(taken.begin(), taken.end(), false);
     for (size_t j = 0; j < k; ++j) {
-      const RowPattern pattern(element, problem.rank, int(t), int(j));
+      const RowPattern pattern(element, problem.rank, int(t), identity ? 0 : int(j));
       const size_t node = size_t(problem.nodeOf(owner[size_t(problem.topk[t * k + j])]));
       taken[node] = true;
       for (size_t c = 0; c < columns; ++c) {

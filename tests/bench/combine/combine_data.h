@@ -9,7 +9,8 @@ namespace faro::bench {
 
 class CombineData : public ShuffleData {
 public:
-  explicit CombineData(const Problem &problem);
+  /// `identity`: experts change nothing, and their rows are the tokens' (DispatchData); else each has its own.
+  explicit CombineData(const Problem &problem, bool identity = false);
 
   Buffer result; ///< tokens [T, H]
 
@@ -35,7 +36,7 @@ public:
   void flush() override { result.flush(); }
 
 private:
-  void makeReferences();
+  void makeReferences(bool identity);
   Check compare(Buffer &expected);
   Check compareNear(double absolute, double relative);
   Buffer exact, byNode;

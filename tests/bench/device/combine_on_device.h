@@ -35,6 +35,7 @@ template <typename PlaceFn> Steps DeviceCombine::sums(const PlaceFn &place) cons
 std::unique_ptr<Method> permuteCopySum(DeviceCombine &bench);
 std::unique_ptr<Method> faroPulls(DeviceCombine &bench);
 std::unique_ptr<Method> faroCombineCall(DeviceCombine &bench);
+void addPlannedCombine(DeviceCombine &bench, Methods &methods);
 void addCombineLimits(DeviceCombine &bench, Methods &methods);
 
 } // namespace faro::bench

@@ -7,13 +7,19 @@
 //   combine_on_device    the same for combine                                    combine_peers
 //   faro_kernels         this project's kernels by themselves, as its sessions launch them
 //   faro_calls           this project through its public API, on session_ranks: threads, each with a session
+//   faro_planned         the same planned on the device, on planned_ranks: threads, each with a shuffle and a stream;
+//   and
+//                        as graphs                                                planning, round_trip
 //   torch_methods        PyTorch, which is asked through torch_peer: a process of its own, torch_peer.py
 //   limits               the device's own bounds
 //
-// All methods but the calls and torch's put the work of all ranks into one stream, one after the other, between two
-// events: a time is the device's, and holds no launches, no waits for each other, and no planning.
+// All methods but the calls, those planned on the device and torch's put the work of all ranks into one stream, one
+// after the other, between two events: a time is the device's, and holds no launches, no waits for each other, and no
+// planning. With warm caches the same work is done right before the first of the two, so that its data is where it has
+// left it.
 #pragma once
 
+#include "faro/session.h"
 #include "tests/bench/device/gpu.h"
 #include "tests/bench/device/places.h"
 #include "tests/bench/harness.h"
@@ -57,6 +63,10 @@ public:
   /// Staging: what leaves the tokens' ranks (or comes back to them), and what is at the experts' ranks.
   const RankRows wire, arrived;
 
+  /// Rows of a rank that lie packed.
+  Rows packed(const RankRows &rows, size_t rank) const;
+  ConstRows userRows(size_t rank) const;
+
   // Things to do. Lists are [0, a, a + b, ...], and the addresses (and weights) of each of the rows.
   Step push(Pointer source, size_t sourceStride, const std::vector<uint32_t> &offsets,
             const std::vector<uint64_t> &destinations) const;
@@ -72,8 +82,8 @@ public:
   // At once; they end the job when they fail.
   void put(Pointer to, const void *from, size_t bytes) const;
   void get(void *to, Pointer from, size_t bytes) const;
-  /// In the stream, behind what is there.
-  void fill(Pointer to, size_t bytes, int value) const;
+  /// In the stream (or another), behind what is there.
+  void fill(Pointer to, size_t bytes, int value) const { fillIn(*gpu.stream, to, bytes, value); }
   /// Until all that is in the stream is done.
   void settle() const;
 
@@ -83,8 +93,10 @@ public:
 
   void wipe() override;  ///< staging
   void flush() override; ///< the device's cache
+  void flushIn(cuda::Stream &stream) const;
 
 private:
+  void fillIn(cuda::Stream &stream, Pointer to, size_t bytes, int value) const;
   template <typename T> std::shared_ptr<cuda::Memory> upload(const std::vector<T> &values) const;
   cuda::Memory scratch; ///< twice the cache
   std::unique_ptr<cuda::Event> begin, end;

@@ -15,6 +15,11 @@ PEERS = {"dispatch": ["permute, copy, permute", "permute, copy, permute; first r
 # The pull kernel takes packed tokens only where rows are whole strides.
 PULLS = ["permute, copy, permute; first in one launch", "permute in one pass; in one launch"]
 FARO = ["Faro, its kernel", "Faro, the call"]
+PLANNED = ["Faro, planned on the device", "Faro, planned on the device, as a graph"]
+# Planned on the device or on the host, with nothing else.
+PLANS = {"plan": "Faro's sessions, on the host", "round-trip": "Faro's sessions, planned on the host"}
+BOUNDS = {"dispatch": ["device copy, as many bytes read and written"], "combine": ["device copy, as many bytes read and written"],
+          "plan": [], "round-trip": ["two device copies, as many bytes read and written"]}
 
 
 class DeviceBench(RunTest):
@@ -41,27 +46,33 @@ class DeviceBench(RunTest):
         self.assertEqual(result.status, 0, result)
         self.assertEqual(result.err, "")
         runs = json.loads(figures.read_text())["runs"]
-        self.assertEqual([run["op"] for run in runs], ["dispatch", "combine"])
+        self.assertEqual([run["op"] for run in runs], ["dispatch", "combine", "plan", "round-trip"])
         tables = result.out.strip().split("\n\n")
-        self.assertEqual(len(tables), 2, result)
+        self.assertEqual(len(tables), 4, result)
         for run, table in zip(runs, tables):
             self.assertIn("%s on Fake GPU (sm_90, CUDA device 0): %d ranks x %d tokens" % (run["op"], ranks, tokens),
                           table.splitlines()[0])
             self.assertEqual(run["device"], {"name": "Fake GPU", "number": 0, "architecture": "sm_90"})
             self.assertEqual((run["ranks"], run["tokens"], run["budgets"]), (ranks, tokens, []))
             row = spec.columns * (4 if spec.element == "f32" else 2)
-            self.assertEqual(run["payload_bytes"], ranks * tokens * (spec.topk + 1) * row)
+            shuffled = ranks * tokens * (spec.topk + 1) * row
+            self.assertEqual(run["payload_bytes"], {"plan": ranks * tokens * spec.topk * 8, "round-trip": 2 * shuffled}
+                             .get(run["op"], shuffled))
             checked = [m["name"] for m in run["methods"] if m["checked"]]
-            expected = PEERS[run["op"]] + FARO + (PULLS if pulls and run["op"] == "dispatch" else [])
+            if run["op"] in PLANS:
+                expected = [PLANS[run["op"]]] + PLANNED
+            else:
+                expected = PEERS[run["op"]] + FARO + PLANNED + (PULLS if pulls and run["op"] == "dispatch" else [])
             self.assertEqual(sorted(checked), sorted(expected))
             self.assertEqual([m["wrong_rows"] for m in run["methods"]], [0] * len(run["methods"]), table)
             self.assertEqual(table.count("ok, exact"), len(expected), table)
-            self.assertEqual([m["name"] for m in run["methods"] if m["kind"] == "bound"],
-                             ["device copy, as many bytes read and written"])
-            self.assertEqual([m["name"] for m in run["methods"] if "plan_ms_median" in m], ["Faro, the call"])
+            self.assertEqual([m["name"] for m in run["methods"] if m["kind"] == "bound"], BOUNDS[run["op"]])
+            self.assertEqual([m["name"] for m in run["methods"] if "plan_ms_median" in m],
+                             [] if run["op"] in PLANS else ["Faro, the call"])
             for method in run["methods"]:
                 self.assertGreater(method["run_ms_min"], 0, method)
-                self.assertGreater(method["share"], 0, method)
+                self.assertEqual("share" in method, run["op"] != "plan")
+                self.assertGreater(method.get("share", 1), 0, method)
                 self.assertGreater(method["ratio"], 0, method)
         names = [m["name"] for m in runs[0]["methods"]]
         self.assertEqual("part: zeroing the padding" in names, spec.align > 1)
@@ -81,6 +92,45 @@ class DeviceBench(RunTest):
         self.assertEqual(result.status, 1, result)
         wrong = [line for line in result.out.splitlines() if "WRONG" in line]
         self.assertEqual([line[:14] for line in wrong], ["Faro, the call"] * 2, result)
+        # Nor are they planned on a device.
+        self.assertIn("not planned on the device: ", result.out)
+        self.assertNotIn("round-trip", result.out)
+        for op in ("plan", "round-trip"):
+            self.check_refused(self.bench(spec, self.folder / "moe.so", "--op", op), "--op " + op,
+                               "has no kernels that plan on a device: expected a dispatch of rows in the order", status=2)
+
+    def test_a_device_that_is_late(self):
+        self.environment["FAKE_CUDA_LAG"] = "3"
+        self.check_runs(Spec("bf16", 64, 2, 8, align=2), 1, 20, pulls=True)
+
+    def test_a_rank_planned_wrong_is_noticed(self):
+        # A kernel that does nothing leaves the lists empty: rows stay wiped, and no methods' but those planned there.
+        spec = Spec("bf16", 64, 2, 4)
+        for op in ("dispatch", "plan", "round-trip"):
+            result = self.bench(spec, self.compile_for_devices(spec), "--tokens", 9, "--op", op, "--routing", "zipf:1.2",
+                                environment={"FAKE_CUDA_WRONG": "dispatch_plan_place"})
+            self.assertEqual(result.status, 1, result)
+            wrong = [line.split("  ")[0] for line in result.out.splitlines() if "WRONG" in line]
+            self.assertEqual(wrong, PLANNED, result)
+
+    def budgets(self, spec, *more):
+        figures = self.folder / "figures.json"
+        result = self.bench(spec, self.compile_for_devices(spec), "--json", figures, *more)
+        self.assertEqual(result.status, 0, result)
+        return {b["what"]: b for run in json.loads(figures.read_text())["runs"] for b in run["budgets"]}
+
+    def test_planning_and_a_decode_have_budgets(self):
+        found = self.budgets(Spec("bf16", 8, 8, 256), "--op", "plan", "--tokens", 4096)
+        self.assertEqual(list(found), ["planning on the device, 4096 tokens, top-8 of 256"])
+        decode = Spec("bf16", 7168, 8, 256)
+        for caches in ("cold", "warm"):
+            found.update(self.budgets(decode, "--op", "round-trip", "--tokens", 128, "--caches", caches))
+        self.assertEqual(list(found)[1:], ["dispatch + combine of 128 tokens, one graph, %s cache" % caches for caches in ("cold", "warm")])
+        for budget in found.values():
+            self.assertEqual((budget["target"], budget["at_least"], budget["met"]), (30, False, budget["measured"] <= 30))
+            self.assertGreater(budget["least"], 0)
+        # They are about one rank.
+        self.assertEqual(self.budgets(decode, "--op", "round-trip", "--tokens", 128, "--ranks", 2), {})
 
     def test_parts_and_devices_are_chosen(self):
         spec = Spec("bf16", 64, 2, 4)
@@ -121,8 +171,9 @@ class DeviceBench(RunTest):
             self.check_refused(self.bench(spec, module, device=device),
                                "--device %s: expected cpu, cuda or cuda:N" % device, status=2)
         self.check_refused(self.bench(spec, module, "--nodes"), "one node", status=2)
-        for op in ("plan", "jit"):
-            self.check_refused(self.bench(spec, module, "--op", op), "expected --op dispatch, combine or all", status=2)
+        self.check_refused(self.bench(spec, module, "--op", "jit"), "expected --op dispatch, combine, plan, round-trip or all",
+                           status=2)
+        self.check_refused(self.run_faro("--device", "cpu", "--op", "round-trip"), "--op round-trip is for --device cuda", status=2)
         self.check_refused(self.bench(spec, module, "--ranks", 2, device="cpu"), "--ranks is for --device cuda", status=2)
         self.check_refused(self.bench(spec, module, "--ranks", 3, "--routing", "single-node"), "does not divide the 3 ranks",
                            status=2)

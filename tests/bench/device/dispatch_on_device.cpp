@@ -1,5 +1,6 @@
 #include "tests/bench/device/dispatch_on_device.h"
 
+#include "tests/bench/device/planned_ranks.h"
 #include "tests/bench/require.h"
 
 namespace faro::bench {
@@ -26,6 +27,16 @@ Check DeviceDispatch::checkRows(size_t rank, Pointer rows, size_t count, size_t 
   std::vector<char> host(count * between);
   get(host.data(), rows, host.size());
   return data[rank]->check(host.data(), count, between);
+}
+
+Check DeviceDispatch::checkReceived(const PlannedRanks &planned) const {
+  Check found;
+  for (size_t rank = 0; rank < ranks; ++rank) {
+    const Rows rows = planned.received(rank);
+    const auto first = reinterpret_cast<uintptr_t>(rows.data);
+    found.wrongRows += checkRows(rank, first, size_t(rows.rows), size_t(rows.stride)).wrongRows;
+  }
+  return found;
 }
 
 Check DeviceDispatch::check() {

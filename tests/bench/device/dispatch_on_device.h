@@ -6,6 +6,8 @@
 
 namespace faro::bench {
 
+class PlannedRanks;
+
 class DeviceDispatch : public DeviceBench {
 public:
   DeviceDispatch(const Gpu &gpu, const std::vector<Problem> &problems);
@@ -13,6 +15,8 @@ public:
   Check check() override;
   /// Compares rows of one rank, which lie somewhere on the device, with the definition.
   Check checkRows(size_t rank, Pointer rows, size_t count, size_t between) const;
+  /// The same of all ranks of shuffles that were planned on the device.
+  Check checkReceived(const PlannedRanks &ranks) const;
   /// The tokens of a rank, on the host, and the definition of its rows.
   DispatchData &of(size_t rank) { return *data[rank]; }
   void restore() const override; ///< padding is nobody's time here: see faroPadding
@@ -28,6 +32,10 @@ void addDispatchPeers(DeviceDispatch &bench, Methods &methods);
 std::unique_ptr<Method> faroPushes(DeviceDispatch &bench);
 std::unique_ptr<Method> faroPadding(DeviceDispatch &bench); ///< null where there is none
 std::unique_ptr<Method> faroDispatchCall(DeviceDispatch &bench);
+void addPlannedDispatch(DeviceDispatch &bench, Methods &methods);
+/// Planning by itself: on the host, by torch's functions, on the device.
+std::unique_ptr<Method> planningOnHost(DeviceDispatch &bench);
+void addPlanningOnDevice(DeviceDispatch &bench, Methods &methods);
 void addDispatchLimits(DeviceDispatch &bench, Methods &methods);
 
 } // namespace faro::bench

@@ -10,7 +10,6 @@
 namespace faro::bench {
 namespace {
 
-void *pointer(Pointer address) { return reinterpret_cast<void *>(uintptr_t(address)); }
 Pointer address(const void *data) { return reinterpret_cast<uintptr_t>(data); }
 
 class DispatchCall : public Method {
@@ -22,10 +21,10 @@ public:
 
   void run() override {
     bench.settle(); // the cache is flushed
-    ownRunMs = sessions.run([this](size_t rank, Session &session) {
-      const ConstRows tokens{pointer(bench.user.row(rank, 0)), int64_t(bench.tokens), int64_t(bench.bytes)};
-      received[rank] = require(session.dispatch(sessions.plan(rank), tokens), "dispatch").rows;
-    });
+    const auto call = [this](size_t rank, Session &session) {
+      received[rank] = require(session.dispatch(sessions.plan(rank), bench.userRows(rank)), "dispatch").rows;
+    };
+    ownRunMs = timedCall(bench.problems, [&] { return sessions.run(call); });
   }
 
   Check check() override {
@@ -74,13 +73,13 @@ public:
 
   void run() override {
     bench.settle();
-    ownRunMs = sessions.run([this](size_t rank, Session &session) {
+    const auto call = [this](size_t rank, Session &session) {
       const Rows &y = rows[rank];
       require(session.combine(*bench.gpu.combine, sessions.plan(rank), {y.data, y.rows, y.stride},
-                              bench.problems[rank].weights.data(),
-                              {pointer(bench.user.row(rank, 0)), int64_t(bench.tokens), int64_t(bench.bytes)}),
+                              bench.problems[rank].weights.data(), bench.packed(bench.user, rank)),
               "combine");
-    });
+    };
+    ownRunMs = timedCall(bench.problems, [&] { return sessions.run(call); });
   }
 
   Check check() override { return bench.check(); }

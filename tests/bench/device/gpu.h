@@ -19,6 +19,8 @@ struct Gpu {
   std::unique_ptr<cuda::Stream> stream;
   size_t cacheBytes = 0; ///< of its L2
 
+  /// Whether the module plans on a device.
+  bool plans() const { return dispatch->plan; }
   cuda::Grid gridFor(int64_t rows, uint64_t bytes) const {
     return cuda::Grid::of(uint64_t(rows), bytes, multiprocessors, device->multiprocessors());
   }

@@ -3,11 +3,8 @@
 
 #include "faro/session.h"
 #include "tests/bench/device/gpu.h"
+#include "tests/bench/device/rank_threads.h"
 #include "tests/bench/problem.h"
-
-#include <barrier>
-#include <functional>
-#include <thread>
 
 namespace faro::bench {
 
@@ -20,24 +17,30 @@ public:
   SessionRanks &operator=(const SessionRanks &) = delete;
 
   using Work = std::function<void(size_t rank, Session &)>;
-  /// All ranks at once. Milliseconds of the slowest, by the host's clock, from when all were there.
+  /// As of RankThreads.
   double run(const Work &work);
 
   /// Session::prepare with each rank's routing; the time as of run.
   double prepare();
   const std::shared_ptr<const Plan> &plan(size_t rank) const { return plans[rank]; }
+  /// The same by one rank, as part of its work: of a topk_idx in host memory.
+  const std::shared_ptr<const Plan> &prepare(size_t rank, Session &session, const int64_t *topkIdx);
 
 private:
-  void beRankThread(size_t rank, std::shared_ptr<Communicator> communicator);
-
   const Gpu &gpu;
   const std::vector<Problem> &problems;
   std::vector<std::vector<int64_t>> topk; ///< topk_idx, by rank
   std::vector<std::shared_ptr<const Plan>> plans;
-  std::vector<double> took;       ///< milliseconds, by rank
-  const Work *work = nullptr;     ///< none: the end
-  std::barrier<> turn, threadsIn; ///< of the threads with their owner, and among themselves
-  std::vector<std::thread> threads;
+  std::vector<std::shared_ptr<Communicator>> communicators;
+  std::vector<std::unique_ptr<Session>> sessions;
+  RankThreads threads;
 };
+
+/// The time of `call`; with warm caches of its second run.
+inline double timedCall(const std::vector<Problem> &problems, const std::function<double()> &call) {
+  if (!problems.front().options.coldCaches)
+    call();
+  return call();
+}
 
 } // namespace faro::bench

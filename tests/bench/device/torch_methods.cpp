@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <fmt/format.h>
+#include <numeric>
 
 namespace faro::bench {
 namespace {
@@ -149,6 +150,44 @@ private:
   DeviceDispatch &dispatch;
 };
 
+/// The tokens of the rows of the experts, packed, and where each expert's begin: what an index_select and grouped
+/// products of matrices need.
+class TorchPlanning final : public TorchShuffle {
+public:
+  TorchPlanning(DeviceDispatch &b, TorchPeer &p) : TorchShuffle(b, p) {
+    reserve("topk_idx", items() * sizeof(int64_t));
+    const size_t experts = size_t(b.problems.front().options.experts);
+    map((items() + experts + 1) * sizeof(int64_t));
+    std::vector<int64_t> choices;
+    std::vector<int64_t> begins(experts + 1);
+    for (const Problem &problem : b.problems)
+      for (const int32_t expert : problem.topk) {
+        choices.push_back(expert);
+        ++begins[size_t(expert) + 1];
+      }
+    std::partial_sum(begins.begin(), begins.end(), begins.begin());
+    for (const Problem &problem : b.problems) // experts are in blocks over the ranks
+      for (const Item &item : problem.received)
+        if (item.source >= 0)
+          expected.push_back(int64_t(item.source) * int64_t(b.tokens) + item.token);
+    expected.insert(expected.end(), begins.begin(), begins.end());
+    put("topk_idx", choices);
+    setUp("plan", {{"experts", experts}});
+  }
+
+  Check checkOutput() override {
+    Check found;
+    std::vector<int64_t> given(expected.size());
+    std::memcpy(given.data(), at(output), outputBytes);
+    for (size_t i = 0; i < expected.size(); ++i)
+      found.wrongRows += given[i] != expected[i];
+    return found;
+  }
+
+private:
+  std::vector<int64_t> expected;
+};
+
 class TorchCombine final : public TorchShuffle {
 public:
   TorchCombine(DeviceCombine &b, TorchPeer &p) : TorchShuffle(b, p), combine(b) {
@@ -212,6 +251,13 @@ void addTorchDispatch(DeviceDispatch &bench, TorchPeer &peer, Methods &methods) 
         {{"torch: index_select, copy, index_select; as int64", "steps, words"},
          {"torch: one index_select; as int64", "once, words"}});
   add(methods, shuffle, {{"torch.compile: fused permute", "compiled"}});
+}
+
+void addTorchPlanning(DeviceDispatch &bench, TorchPeer &peer, Methods &methods) {
+  const auto shuffle = std::make_shared<TorchPlanning>(bench, peer);
+  add(methods, shuffle, {{"torch: argsort, bincount, cumsum", "steps"}});
+  if (bench.problems.front().options.experts < INT16_MAX)
+    add(methods, shuffle, {{"torch: sort of int16, searchsorted", "short"}});
 }
 
 void addTorchCombine(DeviceCombine &bench, TorchPeer &peer, Methods &methods) {

@@ -9,6 +9,8 @@ namespace faro::bench {
 
 /// The methods use `peer` and its memory: those of one operation at a time.
 void addTorchDispatch(DeviceDispatch &bench, TorchPeer &peer, Methods &methods);
+/// From topk_idx to the tokens of the experts' rows and where each expert's begin; of all ranks as one.
+void addTorchPlanning(DeviceDispatch &bench, TorchPeer &peer, Methods &methods);
 void addTorchCombine(DeviceCombine &bench, TorchPeer &peer, Methods &methods);
 
 } // namespace faro::bench

@@ -3,7 +3,8 @@
 A command is a line of JSON on standard input, its answer a line of JSON on what was standard output (torch_peer.h):
 
   {"do": "begin", "device": "cuda:0", "memory": FD}           {"did": "begin", "torch": VERSION, "device": NAME}
-  {"do": "dispatch", "at": {SECTION: OFFSET}, ...}            {"did": "dispatch"}: compiled, and run once each
+  {"do": "dispatch", "at": {SECTION: OFFSET}, ...}            {"did": "dispatch"}: compiled, and run once each; so are
+                                                              "combine" and "plan"
   {"do": "wipe"}                                              {"did": "wipe"}
   {"do": "run", "way": NAME, "flush": true}                   {"did": "run", "ms": MILLISECONDS}
   {"do": "give"}                                              {"did": "give"}: the last run's rows are in the shared memory
@@ -17,7 +18,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # not there with -I or PYTHONSAFEPATH
-from torch_ways import Combine, Dispatch
+from torch_ways import Combine, Dispatch, Plan
 
 
 class Refused(Exception):
@@ -40,8 +41,7 @@ class OnCuda:
         self.begin, self.end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
 
     def timed(self, work, scratch):
-        if scratch is not None:
-            scratch.zero_()
+        scratch.zero_() if scratch is not None else work()
         self.torch.cuda._sleep(self.CYCLES)
         self.begin.record()
         work()
@@ -60,8 +60,7 @@ class OnCpu:
         self.device, self.name = torch.device(name), "cpu"
 
     def timed(self, work, scratch):
-        if scratch is not None:
-            scratch.zero_()
+        scratch.zero_() if scratch is not None else work()
         start = time.perf_counter()
         work()
         return (time.perf_counter() - start) * 1e3
@@ -98,8 +97,8 @@ class Peer:
         if what == "begin":
             return self.begin(command)
         with self.torch.no_grad():
-            if what in ("dispatch", "combine"):
-                self.set_up({"dispatch": Dispatch, "combine": Combine}[what], command)
+            if what in ("dispatch", "combine", "plan"):
+                self.set_up({"dispatch": Dispatch, "combine": Combine, "plan": Plan}[what], command)
             elif what == "wipe":
                 self.shuffle.wipe()
             elif what == "run":

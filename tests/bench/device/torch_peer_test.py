@@ -20,7 +20,8 @@ STEPS, ONCE = "torch: index_select, copy, index_select", "torch: one index_selec
 WORDS = [STEPS + "; as int64", ONCE + "; as int64"]  # where rows are whole words
 WAYS = {"dispatch": [STEPS, ONCE, "torch.compile: fused permute"],
         "combine": ["torch: index_select, copy, weighted sum", "torch: index_select, copy, weighted sum; in order",
-                    "torch.compile: fused weighted sum"]}
+                    "torch.compile: fused weighted sum"],
+        "plan": ["torch: argsort, bincount, cumsum", "torch: sort of int16, searchsorted"], "round-trip": []}
 
 
 def python_with_torch():
@@ -58,7 +59,7 @@ class TorchTest(DeviceTest):
         result = self.bench(spec, torch, "--json", figures, *more, environment=environment, limit=limit, **shape)
         self.assertEqual((result.status, result.err), (0, ""), result)
         runs = json.loads(figures.read_text())["runs"]
-        self.assertEqual([run["op"] for run in runs], ["dispatch", "combine"])
+        self.assertEqual([run["op"] for run in runs], list(WAYS))
         for run in runs:
             words = WORDS if run["op"] == "dispatch" and spec.columns * (4 if spec.element == "f32" else 2) % 8 == 0 else []
             ours = [m for m in run["methods"] if m["name"].startswith("torch")]
@@ -67,8 +68,9 @@ class TorchTest(DeviceTest):
                 self.assertEqual((method["kind"], method["checked"], method["wrong_rows"]), ("peer", True, 0), result)
                 self.assertGreater(method["run_ms_min"], 0)
                 self.assertNotIn("plan_ms_median", method)
-            self.assertEqual(run["torch"]["device"], "cpu")
-        self.assertEqual(result.out.count("its times are the host's and say nothing beside the others"), 2, result)
+            self.assertEqual("torch" in run, bool(WAYS[run["op"]]))
+            self.assertEqual(run.get("torch", {}).get("device", "cpu"), "cpu")
+        self.assertEqual(result.out.count("its times are the host's and say nothing beside the others"), 3, result)
         return runs
 
 
@@ -87,7 +89,7 @@ class WithTorch(TorchTest):
         return self.check_runs(spec, self.torch, *more, environment=compiled, limit=400, **shape)
 
     def test_several_ranks_with_padding(self):
-        for run in self.check_with_torch(Spec("bf16", 288, 3, 7, align=8), "--routing", "zipf:1.2", ranks=3, tokens=50):
+        for run in self.check_with_torch(Spec("bf16", 288, 3, 7, align=8), "--routing", "zipf:1.2", ranks=3, tokens=50)[:2]:
             self.assertNotIn("max_error", next(m for m in run["methods"] if m["name"].endswith("; in order") or
                                                m["name"] == "torch.compile: fused permute"))
 
@@ -132,6 +134,7 @@ class WithoutTorch(TorchTest):
         result = self.faulty("gives nothing")
         self.assertEqual((result.status, result.out.count("WRONG, 54 rows")), (1, 5), result)
         self.assertEqual(result.out.count("WRONG, 18 rows"), 3, result)
+        self.assertEqual(result.out.count("WRONG, 66 rows"), 2, result)  # and where experts begin
 
     def test_the_order_of_a_sum_may_be_another_and_its_error_is_told(self):
         result = self.faulty("adds backwards")
@@ -203,7 +206,7 @@ class WithoutTorch(TorchTest):
     def test_without_it_the_table_says_how(self):
         result = self.bench(self.SPEC, None)
         self.assertEqual(result.status, 0, result)
-        self.assertEqual(result.out.count("torch: not measured; --torch PYTHON"), 2, result)
+        self.assertEqual(result.out.count("torch: not measured; --torch PYTHON"), 3, result)
 
     def test_what_does_not_go_together_is_said(self):
         self.check_refused(self.bench(self.SPEC, STAND_IN, "--methods", "faro,limits"), "--torch names a peer", status=2)

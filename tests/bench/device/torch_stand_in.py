@@ -74,6 +74,15 @@ def dispatch(shared, items, topk):
         shared.put(row, shared.get("tokens", token))
 
 
+def plan(shared, items, topk):
+    choices, experts = shared.list("topk_idx", items), shared.command["experts"]
+    shared.row = 8
+    order = sorted(range(items), key=lambda item: (choices[item], item))
+    begins = [sum(choice < expert for choice in choices) for expert in range(experts + 1)]
+    for row, value in enumerate([item // topk for item in order] + begins):
+        shared.put(row, struct.pack("<q", value))
+
+
 def combine(shared, items, topk):
     """Of f32. Python's sums and products of two f32 are rounded once when they are packed."""
     columns = "<%df" % (shared.row // 4)
@@ -98,8 +107,8 @@ def main():
         what, answer = command["do"], {}
         if what == "begin":
             fd, answer = command["memory"], {"torch": "stand-in", "device": os.environ.get("STAND_IN_DEVICE", "cpu")}
-        elif what in ("dispatch", "combine"):
-            shared, move = Shared(fd, command), {"dispatch": dispatch, "combine": combine}[what]
+        elif what in ("dispatch", "combine", "plan"):
+            shared, move = Shared(fd, command), {"dispatch": dispatch, "combine": combine, "plan": plan}[what]
             items = command["tokens"] * command["topk"]
         elif what == "run":
             misbehave()

@@ -94,6 +94,39 @@ class Dispatch(Shuffle):
             self.ways["once, words"] = lambda: once(wide[0], wide[3])
 
 
+class Plan(Shuffle):
+    """Rows sorted by expert, then token and choice: the token of each, and where each expert's begin."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        torch, items, experts, device = self.torch, self.items, self.command["experts"], self.place.device
+        choices = self.load("topk_idx", (items,))
+        self.out = torch.empty(items + experts + 1, dtype=torch.int64, device=device)
+        tokens, begins = self.out[:items], self.out[items:]
+        order = torch.empty(items, dtype=torch.int64, device=device)
+        # An expert's number in two bytes: a radix sort takes fewer passes over them.
+        keys, sorted_keys = (torch.empty(items, dtype=torch.int16, device=device) for _ in range(2))
+        every = torch.arange(experts + 1, dtype=torch.int16, device=device)
+        self.written = [self.out]
+
+        def steps():
+            torch.floor_divide(torch.argsort(choices, stable=True), self.topk, out=tokens)
+            begins[:1].zero_()
+            torch.cumsum(torch.bincount(choices, minlength=experts), 0, out=begins[1:])
+
+        def short():  # nothing here waits for the device, as bincount does
+            keys.copy_(choices)
+            torch.sort(keys, stable=True, out=(sorted_keys, order))
+            torch.floor_divide(order, self.topk, out=tokens)
+            torch.searchsorted(sorted_keys, every, out=begins)
+
+        self.ways = {"steps": steps, "short": short}
+
+    def give(self):
+        self.shared("out", tuple(self.out.shape), self.torch.int64).copy_(self.out)
+        self.place.settle()
+
+
 class Combine(Shuffle):
     def __init__(self, *arguments):
         super().__init__(*arguments)

@@ -80,6 +80,43 @@ xfer.program @program combine(!experts, !routes) path(direct)
 
 // -----
 
+!experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert, source]>>
+!routes = !faro.routes<topk = 8, experts = 16>
+
+// In each kilobyte, one line of each of the next token's rows.
+// CHECK-LABEL: func.func @pages(
+// CHECK: scf.forall (%[[AT:.*]]) = (0) to (13312) step (128)
+// CHECK: %[[WITHIN:.*]] = arith.andi %{{.*}}, %c1023
+// CHECK: %[[FIRST:.*]] = arith.cmpi ult, %[[WITHIN]], %c128
+// CHECK: scf.if %[[FIRST]] {
+// CHECK-COUNT-8: xfer.prefetch
+// CHECK-NOT: xfer.prefetch
+// CHECK: }
+// CHECK: arith.addi %{{.*}}, %c1024_i64
+xfer.program @program combine(!experts, !routes) path(direct)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %pull = xfer.pull %plan on(core) kernel(@pages)
+}
+
+// -----
+
+!experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert, source]>>
+!routes = !faro.routes<topk = 9, experts = 16>
+
+// More rows than that hide each other's pages.
+// CHECK-LABEL: func.func @many(
+// CHECK: scf.forall (%{{.*}}) = (0) to (13312) step (128)
+// CHECK-NOT: arith.cmpi ult
+// CHECK: xfer.prefetch
+xfer.program @program combine(!experts, !routes) path(direct)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %pull = xfer.pull %plan on(core) kernel(@many)
+}
+
+// -----
+
 !experts = !faro.tokens<256xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 2, experts = 4>
 

@@ -21,7 +21,7 @@ namespace {
 struct Kernel {
   bool isPush;
   void (*entry)();
-  bool isPlan = false;
+  bool isPlan = false, isWrong = false;
 };
 
 faro::test::FakeCuda fake;
@@ -60,7 +60,8 @@ void findTwins(const void *image) {
   for (uint32_t k = 0; k < set.kernel_count; ++k) {
     const std::string name = set.kernels[k].name;
     const bool isPush = name.find("_push") != std::string::npos || name.find("_land") != std::string::npos;
-    kernels[name] = {isPush, set.kernels[k].entry, name.find("_plan_") != std::string::npos};
+    const char *wrong = std::getenv("FAKE_CUDA_WRONG");
+    kernels[name] = {isPush, set.kernels[k].entry, name.find("_plan_") != std::string::npos, wrong && name == wrong};
   }
 }
 
@@ -284,6 +285,11 @@ api::Result cuEventQuery(api::Event event) {
   FakeEvent &of = eventOf(event);
   return resultOf(of.stream ? of.stream->query(of.place, of.asked) : 0);
 }
+api::Result cuStreamWaitEvent(api::Stream stream, api::Event event, unsigned) {
+  if (const FakeEvent of = eventOf(event); of.stream)
+    streamOf(stream).put([of] { return of.stream->waitFromOutside(of.place); });
+  return 0;
+}
 api::Result cuEventSynchronize(api::Event event) {
   FakeEvent &of = eventOf(event);
   return resultOf(of.stream ? of.stream->wait(of.place) : 0);
@@ -307,6 +313,8 @@ api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned grid
   if (fake.launchResult)
     return fake.launchResult;
   const Kernel &kernel = *reinterpret_cast<const Kernel *>(function);
+  if (kernel.isWrong)
+    return 0;
   const auto pointer = [p](int index) { return argument<api::Pointer>(p, index); };
   const auto number = [p](int index) { return argument<int64_t>(p, index); };
   if (kernel.isPlan)

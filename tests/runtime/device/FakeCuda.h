@@ -3,6 +3,7 @@
 // given memory which a device could not reach fails.
 //
 //   FAKE_CUDA_LAG=N        work is done late: FakeStream.h
+//   FAKE_CUDA_WRONG=NAME   the kernel of this name does nothing
 //   FAKE_CUDA_STRICT=1     addresses of the device are none of the host's
 #pragma once
 

@@ -11,7 +11,9 @@ static FakeStream &streamOf(api::Stream stream) { return *reinterpret_cast<FakeS
 extern "C" {
 
 api::Result cuFuncLoad(api::Function) { return 0; }
-api::Result cuStreamBeginCapture_v2(api::Stream stream, int) { return streamOf(stream).beginCapture(new FakeGraph()); }
+api::Result cuStreamBeginCapture_v2(api::Stream stream, int mode) {
+  return streamOf(stream).beginCapture(new FakeGraph(), mode == api::CaptureThreadLocal);
+}
 api::Result cuStreamEndCapture(api::Stream stream, api::Graph *graph) {
   FakeGraph *made = nullptr;
   const api::Result result = streamOf(stream).endCapture(&made);

@@ -59,11 +59,12 @@ bool faro::test::isKnown(api::Pointer address) {
 extern "C" {
 
 api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
-  const std::lock_guard lock(mutex);
   if (bytes == 0)
     return InvalidValue;
-  if (faro::test::capturing())
+  if (faro::test::capturing() || faro::test::capturingForAll)
     return faro::test::CaptureUnsupported;
+  faro::test::Running::waitForNone(); // they may need the lock
+  const std::lock_guard lock(mutex);
   if (fake.allocated + bytes > fake.memory)
     return OutOfMemory;
   const int file = memfd_create("fake device memory", MFD_CLOEXEC);
@@ -78,6 +79,7 @@ api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
   return 0;
 }
 api::Result cuMemFree_v2(api::Pointer memory) {
+  faro::test::Running::waitForNone();
   const std::lock_guard lock(mutex);
   const auto found = allocations.find(host(memory));
   if (found == allocations.end() || found->second.file == NoFile)

@@ -2,6 +2,7 @@
 // somebody has waited, or asked N times in vain: what a program does too early is then seen.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -24,11 +25,29 @@ constexpr int NotReady = 600; // CUDA_ERROR_NOT_READY
 constexpr int CaptureUnsupported = 900, CaptureInvalidated = 901;
 
 using FakeGraph = std::vector<std::function<int()>>;
-/// Of this thread: as long as there are any, it may not allocate.
+/// Streams that this thread captures, and those that any does for all: as long as there are any, it may not allocate.
 inline int &capturing() {
   static thread_local int streams = 0;
   return streams;
 }
+inline std::atomic<int> capturingForAll = 0;
+
+/// Streams of this process that run kernels now. On a device, an allocation may wait until none does.
+class Running {
+public:
+  Running() { ++streams; }
+  ~Running() {
+    if (--streams == 0)
+      streams.notify_all();
+  }
+  static void waitForNone() {
+    for (int now = streams; now != 0; now = streams)
+      streams.wait(now);
+  }
+
+private:
+  static inline std::atomic<int> streams = 0;
+};
 
 class FakeStream {
 public:
@@ -59,6 +78,8 @@ public:
     asked = 0;
     return run(place);
   }
+  /// The same by another stream, which must not be held up by what this one runs behind it.
+  int waitFromOutside(uint64_t place) { return done >= place ? 0 : wait(place); }
   int wait(uint64_t place) {
     const std::lock_guard lock(mutex);
     if (captured)
@@ -67,13 +88,15 @@ public:
   }
 
   /// What is put into it goes into `to` instead. Only launches may: a graph of other work would not be what is tested.
-  int beginCapture(FakeGraph *to) {
+  int beginCapture(FakeGraph *to, bool threadLocal) {
     const std::lock_guard lock(mutex);
     if (captured)
       return CaptureUnsupported;
     captured = to;
     spoiled = false;
+    isForAll = !threadLocal;
     ++capturing();
+    capturingForAll += isForAll;
     return 0;
   }
   int endCapture(FakeGraph **made) {
@@ -82,6 +105,7 @@ public:
       return CaptureInvalidated;
     *made = std::exchange(captured, nullptr);
     --capturing();
+    capturingForAll -= isForAll;
     return spoiled ? CaptureInvalidated : 0;
   }
 
@@ -91,6 +115,7 @@ private:
     return CaptureUnsupported;
   }
   int run(uint64_t to) {
+    const Running now;
     for (; done < to; ++done) {
       if (failure == 0)
         failure = left.front()();
@@ -101,8 +126,9 @@ private:
   std::mutex mutex;
   std::deque<std::function<int()>> left;
   FakeGraph *captured = nullptr;
-  bool spoiled = false;
-  uint64_t done = 0, end = 0;
+  bool spoiled = false, isForAll = false;
+  std::atomic<uint64_t> done = 0;
+  uint64_t end = 0;
   int failure = 0;
 };
 

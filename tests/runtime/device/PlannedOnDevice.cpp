@@ -3,6 +3,7 @@
 // device 0.
 #include "tests/runtime/device/PlannedRanks.h"
 
+#include <barrier>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -28,7 +29,7 @@ TEST_P(PlannedOnDevice, BatchAfterBatchIsTheReferences) {
         const bool byWord = b % 2;
         const int64_t rows = byWord ? Most : int64_t(batch.routing[r].tokens);
         rank.give(batch);
-        rank.dispatch(rows, byWord);
+        b % 3 == 1 ? rank.planAndPush(rows, byWord) : rank.dispatch(rows, byWord);
         rank.add(rank.shuffle->status(rank.handle()));
         rank.checkReceived(batch);
         rank.compute();
@@ -52,7 +53,7 @@ TEST_P(PlannedOnDevice, WhatWasCapturedOnceShufflesWhatItsInputsHoldAtEachReplay
     cuda::api::Graph graph = nullptr;
     cuda::api::GraphExec replay = nullptr;
     const auto must = [&](cuda::api::Result result, const char *what) { rank.add(driver.check(result, what)); };
-    must(driver.streamBeginCapture(rank.stream->handle(), /*global=*/0), "cuStreamBeginCapture");
+    must(driver.streamBeginCapture(rank.stream->handle(), cuda::api::CaptureThreadLocal), "cuStreamBeginCapture");
     rank.dispatch(Most, /*byWord=*/true);
     rank.combine(Most);
     must(driver.streamEndCapture(rank.stream->handle(), &graph), "cuStreamEndCapture");
@@ -152,13 +153,87 @@ TEST(PlannedFaults, AStreamThatIsCapturedIsNotWaitedFor) {
   const faro_abi_program &abi = *module->find("dispatch");
   asRanks(1, module, sized(abi, 1, 20), 60s, [&](Rank &rank, uint32_t) {
     const cuda::Driver &driver = rank.device->driver();
-    rank.add(driver.check(driver.streamBeginCapture(rank.stream->handle(), 0), "cuStreamBeginCapture"));
+    rank.add(driver.check(driver.streamBeginCapture(rank.stream->handle(), cuda::api::CaptureThreadLocal),
+                          "cuStreamBeginCapture"));
     rank.dispatch(20, false);
     expectError(rank, rank.shuffle->status(rank.handle()), FARO_INTERNAL, {"900"});
     cuda::api::Graph graph = nullptr;
     if (driver.streamEndCapture(rank.stream->handle(), &graph) != 901)
       rank.add({FARO_INTERNAL, "the capture is valid"});
   });
+}
+
+TEST(PlannedFaults, HalvesOfADispatchOutOfOrderAreSaid) {
+  const auto module = load("aligned");
+  const faro_abi_program &abi = *module->find("dispatch");
+  const Batch batch = makeBatch(reference::fromAbi(abi), 2, 20, 3);
+  asRanks(2, module, sized(abi, 2, 20), 60s, [&](Rank &rank, uint32_t) {
+    rank.give(batch);
+    const auto *idx = Rank::in<int64_t>(rank.idx);
+    const ConstRows x{Rank::in<void>(rank.x), 20, rank.rowBytes()};
+    const auto refused = [&](const Status &status, const char *words) {
+      expectError(rank, status, FARO_INVALID_ARGUMENT, {words});
+    };
+    refused(rank.shuffle->enqueuePush(rank.handle(), x), "expected a plan before it (enqueuePlan)");
+    rank.add(rank.shuffle->enqueuePlan(rank.handle(), idx, 20));
+    refused(rank.shuffle->enqueuePlan(rank.handle(), idx, 20), "expected the push of the one before");
+    refused(rank.shuffle->enqueueDispatch(rank.handle(), idx, x), "expected the push of the one before");
+    refused(rank.shuffle->enqueueCombine(rank.handle(), Rank::in<float>(rank.weights),
+                                         {Rank::in<void>(rank.out), 20, rank.rowBytes()}),
+            "planned and not pushed");
+    refused(rank.shuffle->enqueuePush(rank.handle(), {x.data, 19, x.stride}), "the 20 of the plan before");
+    rank.add(rank.shuffle->enqueuePush(rank.handle(), x));
+    rank.add(rank.shuffle->status(rank.handle()));
+    rank.checkReceived(batch);
+  });
+}
+
+TEST(PlannedFaults, RanksOfAProcessDoNotShareTheLegacyStream) {
+  const auto module = load("aligned");
+  const faro_abi_program &abi = *module->find("dispatch");
+  asRanks(2, module, sized(abi, 2, 20), 60s, [&](Rank &rank, uint32_t) {
+    for (void *stream : {static_cast<void *>(nullptr), reinterpret_cast<void *>(1)})
+      expectError(rank,
+                  rank.shuffle->enqueueDispatch(stream, Rank::in<int64_t>(rank.idx),
+                                                {Rank::in<void>(rank.x), 20, rank.rowBytes()}),
+                  FARO_INVALID_ARGUMENT, {"legacy default stream", "a stream of its own"});
+  });
+  // One rank may.
+  const Batch batch = makeBatch(reference::fromAbi(abi), 1, 20, 3);
+  asRanks(1, module, sized(abi, 1, 20), 60s, [&](Rank &rank, uint32_t) {
+    rank.give(batch);
+    rank.add(rank.stream->wait());
+    rank.add(rank.shuffle->enqueueDispatch(nullptr, Rank::in<int64_t>(rank.idx),
+                                           {Rank::in<void>(rank.x), 20, rank.rowBytes()}));
+    rank.add(rank.shuffle->status(nullptr));
+    rank.checkReceived(batch);
+  });
+}
+
+TEST(PlannedFaults, NobodysKernelsWaitForARankThatStillAllocates) {
+  const auto module = load("aligned");
+  const faro_abi_program &abi = *module->find("dispatch");
+  // The second rank is long about its memory, and an allocation waits until no kernel runs.
+  const int64_t tokens[] = {0, 1 << 20};
+  auto all = *Communicator::createLocal(2, 5s);
+  std::barrier over(2);
+  std::vector<std::thread> threads;
+  for (uint32_t r = 0; r < 2; ++r)
+    threads.emplace_back([&, r] {
+      DeviceShuffleOptions options = sized(abi, 2, 20);
+      options.dispatch = &abi;
+      options.mostTokens = tokens[r];
+      auto made = DeviceShuffle::create(all[r], module, options);
+      ASSERT_TRUE(made) << made.status().message();
+      const auto stream = std::move(*cuda::Stream::create(*cuda::Device::open(0)));
+      Status status = (*made)->enqueueDispatch(stream->handle(), nullptr, {});
+      EXPECT_TRUE(status) << status.message();
+      status = (*made)->status(stream->handle());
+      EXPECT_TRUE(status) << status.message();
+      over.arrive_and_wait();
+    });
+  for (std::thread &thread : threads)
+    thread.join();
 }
 
 TEST(PlannedFaults, WhatCannotBePlannedIsSaid) {

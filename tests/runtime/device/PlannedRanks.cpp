@@ -13,6 +13,7 @@ namespace faro::test {
 std::shared_ptr<const Module> load(const std::string &name) {
   if (!std::getenv("FARO_TEST_GPU"))
     ::setenv("FARO_CUDA_DRIVER", FAKE_CUDA, /*overwrite=*/1);
+  cuda::letStreamsRunSideBySide();
   auto module = Module::load(std::string(PLANNED_MODULES) + "/" + name + ".so");
   EXPECT_TRUE(module) << module.status().message();
   return *module;
@@ -91,6 +92,11 @@ void Rank::dispatch(int64_t rows, bool byWord) {
                                byWord ? in<int64_t>(word) : nullptr));
 }
 
+void Rank::planAndPush(int64_t rows, bool byWord) {
+  add(shuffle->enqueuePlan(handle(), in<int64_t>(idx), rows, byWord ? in<int64_t>(word) : nullptr));
+  add(shuffle->enqueuePush(handle(), {in<void>(x), rows, rowBytes()}));
+}
+
 void Rank::combine(int64_t rows) {
   add(shuffle->enqueueCombine(handle(), in<float>(weights), {in<void>(out), rows, rowBytes()}));
 }
@@ -148,11 +154,12 @@ void asRanks(uint32_t ranks, const std::shared_ptr<const Module> &module, const 
   auto all = Communicator::createLocal(ranks, timeout);
   ASSERT_TRUE(all) << all.status().message();
   std::vector<std::string> wrong(ranks);
-  std::barrier over(ranks);
+  std::barrier made(ranks), over(ranks);
   std::vector<std::thread> threads;
   for (uint32_t r = 0; r < ranks; ++r)
     threads.emplace_back([&, r] {
       Rank rank((*all)[r], module, options);
+      made.arrive_and_wait(); // nobody allocates while kernels wait for it
       if (rank.wrong.empty())
         body(rank, r);
       wrong[r] = rank.wrong;

@@ -56,6 +56,8 @@ public:
   }
   /// `rows`: of the launch; with fewer tokens among them, as the word says.
   void dispatch(int64_t rows, bool byWord);
+  /// The same in two calls.
+  void planAndPush(int64_t rows, bool byWord);
   void combine(int64_t rows);
   /// The experts: three times what was received.
   void compute();
@@ -75,7 +77,7 @@ public:
   std::string wrong; ///< the first thing
 };
 
-/// `body` as each rank, which leaves when all are over.
+/// `body` as each rank, when all are made; none leaves before all are over.
 void asRanks(uint32_t ranks, const std::shared_ptr<const Module> &module, const DeviceShuffleOptions &options,
              Nanoseconds timeout, const std::function<void(Rank &, uint32_t)> &body);
 
