@@ -24,6 +24,13 @@ inline faro_status checkRegion(size_t size) {
   return size ? FARO_OK : fail(FARO_INVALID_ARGUMENT, "a region of 0 bytes was asked for; it must have at least one");
 }
 
+/// What each `attach` has to look at first.
+inline faro_status checkDeviceMemory(const faro_device_memory *memory) {
+  return memory && memory->address && memory->size && memory->copy
+             ? FARO_OK
+             : fail(FARO_INVALID_ARGUMENT, "attach needs an address, a size that is not 0, and a way to copy");
+}
+
 /// Of null there are none, whatever the size says.
 inline std::span<const std::byte> bytesOf(const void *data, size_t size) {
   return {static_cast<const std::byte *>(data), data ? size : 0};
@@ -52,6 +59,9 @@ template <typename Entries> constexpr faro_transport makeTable(const char *name,
       .flush = Entries::flush,
       .send = Entries::send,
       .deliver = Entries::deliver,
+      .device_reach = Entries::device_reach,
+      .attach = Entries::attach,
+      .detach = Entries::detach,
       .progress = Entries::progress,
       .sleep = Entries::sleep,
       .wake = Entries::wake,

@@ -112,19 +112,26 @@ void Job::leave(uint32_t rank) {
     peer->inbox.wake();
 }
 
-bool Job::gather(const Slice &slice, std::byte *to) {
+Expected<bool> Job::gather(const Slice &slice, const faro_place &place, const faro_device_memory *rowsAt) {
   Rank &sender = *ranks_[slice.rank];
+  faro_status copied = FARO_OK;
   {
     std::lock_guard lock(sender.reading);
     if (!sender.readable)
       return false;
+    auto *to = static_cast<std::byte *>(place.data);
     for (const faro_iov &piece : slice.pieces) {
       if (piece.size)
         std::memcpy(to, piece.data, piece.size);
       to += piece.size;
     }
+    if (slice.rows.size)
+      copied = rowsAt->copy(rowsAt->user, place.rows, slice.rows.data, slice.rows.size);
   }
   acknowledge(slice);
+  if (copied)
+    return Status(copied, fmt::format("{} bytes of rows from rank {} could not be copied to a device", slice.rows.size,
+                                      slice.rank));
   return true;
 }
 

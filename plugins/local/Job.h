@@ -32,6 +32,7 @@ struct Slice {
   uint64_t tag = 0;
   uint64_t token = 0;
   std::vector<faro_iov> pieces;
+  faro_iov rows{}; ///< in the memory of its sender's device
 };
 
 /// Tells a slice's sender that nobody reads its pieces any more.
@@ -91,8 +92,9 @@ public:
   /// OK while the rank is here or still to come.
   Status state(uint32_t rank);
   void leave(uint32_t rank);
-  /// Copies the slice to `to` and tells its sender. False: the sender has left, and its memory with it.
-  bool gather(const Slice &slice, std::byte *to);
+  /// Copies the slice to its place, rows by `rowsAt`'s way, and tells its sender. OK and false: the sender has left,
+  /// and its memory with it.
+  Expected<bool> gather(const Slice &slice, const faro_place &to, const faro_device_memory *rowsAt);
   /// Tells the slice's sender that it is done with.
   void acknowledge(const Slice &slice);
 

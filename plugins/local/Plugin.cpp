@@ -1,7 +1,7 @@
 // The transport `local`: ranks are threads of one process. Memory is ordinary memory, a put is a memcpy, a message is a
-// vector handed over under a lock, a slice is copied by its receiver from where its sender has it. Ranks may play to be
-// on several nodes: then `pointer` gives nothing across these. It makes everything above the transport testable under
-// the thread sanitizer.
+// vector handed over under a lock, a slice is copied by its receiver from where its sender has it (rows on a device: in
+// the way that the memory's owner gave). Ranks may play to be on several nodes: then `pointer` gives nothing across
+// these. It makes everything above the transport testable under the thread sanitizer.
 //
 // Here is the C table in front of faro::local::Transport.
 #include "plugins/Table.h"
@@ -97,9 +97,18 @@ struct Local {
   }
 
   static faro_status deliver(faro_transport_context *context, uint32_t rank, uint64_t tag, const faro_iov *pieces,
-                             size_t count, uint64_t token) {
-    return report(context->transport->deliver(rank, tag, {pieces, count}, token));
+                             size_t count, const faro_iov *rows, uint64_t token) {
+    return report(context->transport->deliver(rank, tag, {pieces, count}, rows, token));
   }
+
+  static faro_device_reach device_reach(faro_transport_context *) { return FARO_DEVICE_DIRECT; }
+
+  static faro_status attach(faro_transport_context *context, const faro_device_memory *memory) {
+    const faro_status bad = faro::plugin::checkDeviceMemory(memory);
+    return bad ? bad : report(context->transport->attach(*memory));
+  }
+
+  static void detach(faro_transport_context *context, void *address) { context->transport->detach(address); }
 
   static uint32_t progress(faro_transport_context *context) { return context->transport->progress(); }
 
@@ -117,7 +126,8 @@ struct Local {
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const faro_transport *faro_transport_entry(void) {
-  static const faro_transport table = faro::plugin::makeTable<Local>(
-      "local", FARO_CAN_MAP | FARO_CAN_PUT | FARO_CAN_MESSAGE | FARO_CAN_SLEEP | FARO_CAN_DETECT | FARO_CAN_DELIVER);
+  static const faro_transport table =
+      faro::plugin::makeTable<Local>("local", FARO_CAN_MAP | FARO_CAN_PUT | FARO_CAN_MESSAGE | FARO_CAN_SLEEP |
+                                                  FARO_CAN_DETECT | FARO_CAN_DELIVER | FARO_CAN_DEVICE);
   return &table;
 }

@@ -31,9 +31,8 @@ Status Transport::checkPeer(uint32_t rank) const {
 }
 
 Status Transport::stateOf(uint32_t rank) const {
-  if (refused_.contains(rank))
-    return {FARO_PEER_FAILED, fmt::format("rank {} sent a slice for which rank {} has no place", rank, config_.rank)};
-  return job_->state(rank);
+  const auto refused = refused_.find(rank);
+  return refused == refused_.end() ? job_->state(rank) : refused->second;
 }
 
 Status Transport::peerState(uint32_t rank) const {
@@ -87,9 +86,19 @@ Status Transport::send(uint32_t rank, uint32_t tag, std::span<const std::byte> b
   return push(rank, Message{config_.rank, tag, std::vector<std::byte>(bytes.begin(), bytes.end())});
 }
 
-Status Transport::deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token) {
+Status Transport::attach(const faro_device_memory &memory) {
+  if (attached_.add(memory, memory))
+    return Status::ok();
+  return {FARO_INVALID_ARGUMENT, fmt::format("rank {} attaches memory that it has attached already", config_.rank)};
+}
+
+Status Transport::deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, const faro_iov *rows,
+                          uint64_t token) {
   FARO_RETURN_IF_ERROR(checkConnected(rank));
-  return push(rank, Slice{config_.rank, tag, token, std::vector<faro_iov>(pieces.begin(), pieces.end())});
+  if (rows && !attached_.find(rows->data, rows->size))
+    return plugin::notAttached(*rows);
+  return push(rank, Slice{config_.rank, tag, token, std::vector<faro_iov>(pieces.begin(), pieces.end()),
+                          rows ? *rows : faro_iov{}});
 }
 
 //===--------------------------------------------------------------- in ---===//
@@ -103,16 +112,22 @@ void Transport::receive(const Slice &slice) {
   size_t size = 0;
   for (const faro_iov &piece : slice.pieces)
     size += piece.size;
-  void *to = config_.on_place ? config_.on_place(config_.user, slice.rank, slice.tag, size) : nullptr;
-  if (!to) {
-    refused_.insert(slice.rank);
+  const faro_place to =
+      config_.on_place ? config_.on_place(config_.user, slice.rank, slice.tag, size, slice.rows.size) : faro_place{};
+  const faro_device_memory *rowsAt = slice.rows.size ? attached_.find(to.rows, slice.rows.size) : nullptr;
+  if (!to.data || (slice.rows.size && !rowsAt)) {
+    refuse(slice.rank, fmt::format("rank {} sent a slice for which rank {} has no place", slice.rank, config_.rank));
     job_->acknowledge(slice);
     return;
   }
-  const bool whole = job_->gather(slice, static_cast<std::byte *>(to));
-  if (const auto handler = whole ? config_.on_arrived : config_.on_lost)
-    handler(config_.user, slice.rank, slice.tag, size);
+  const auto whole = job_->gather(slice, to, rowsAt);
+  if (!whole)
+    refuse(slice.rank, whole.status().message());
+  if (const auto handler = whole && *whole ? config_.on_arrived : config_.on_lost)
+    handler(config_.user, slice.rank, slice.tag, size + slice.rows.size);
 }
+
+void Transport::refuse(uint32_t rank, std::string why) { refused_.try_emplace(rank, FARO_PEER_FAILED, std::move(why)); }
 
 void Transport::receive(const Receipt &receipt) {
   if (config_.on_sent)

@@ -4,9 +4,10 @@
 //    ▲        └─────alloc─► Region          regions hold the job themselves, and may outlive the transport
 #pragma once
 
+#include "plugins/Attached.h"
 #include "plugins/local/Region.h"
 
-#include <set>
+#include <map>
 
 namespace faro::local {
 
@@ -23,7 +24,9 @@ public:
   Expected<std::unique_ptr<Region>> alloc(size_t size) { return Region::create(job_, config_.rank, size); }
   Expected<std::unique_ptr<RemoteRegion>> map(uint32_t rank, std::span<const std::byte> key);
   Status send(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes);
-  Status deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token);
+  Status attach(const faro_device_memory &memory);
+  void detach(const void *address) { attached_.remove(address); }
+  Status deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, const faro_iov *rows, uint64_t token);
   uint32_t progress();
   void sleep(std::chrono::nanoseconds timeout);
   void wake(); ///< any thread
@@ -36,6 +39,8 @@ private:
   /// OK, or how the peer has failed.
   Status stateOf(uint32_t rank) const;
   Status push(uint32_t rank, Item &&item);
+  /// From now on the peer is a failed one.
+  void refuse(uint32_t rank, std::string why);
 
   void receive(const Message &message);
   void receive(const Slice &slice);
@@ -46,7 +51,8 @@ private:
   const Address address_;
   std::vector<uint32_t> nodeOf_; // by rank
   std::vector<bool> connected_;
-  std::set<uint32_t> refused_; // peers whose slices had no place
+  std::map<uint32_t, Status> refused_; // peers whose slices had no place, or could not be brought there
+  plugin::Attached<faro_device_memory> attached_;
 };
 
 } // namespace faro::local

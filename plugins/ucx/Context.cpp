@@ -1,7 +1,9 @@
 #include "plugins/ucx/Context.h"
 
+#include "plugins/ucx/DeviceMemory.h"
 #include "plugins/ucx/SettingName.h"
 #include "plugins/ucx/UcsStatus.h"
+#include "plugins/ucx/Version.h"
 #include "plugins/ucx/WireTransports.h"
 
 #include <cstdlib>
@@ -72,7 +74,7 @@ static Status configureNode(ucp_config_t *config) {
   return apply(config, Allocators);
 }
 
-static Status configureWire(ucp_config_t *config, bool loopbackOnly, uint64_t &partBytes) {
+Status Context::configureWire(ucp_config_t *config, bool loopbackOnly, Wire &wire) {
   const char *chosen = std::getenv("UCX_TLS");
   const auto transports = wireTransports(chosen);
   if (!transports)
@@ -82,25 +84,27 @@ static Status configureWire(ucp_config_t *config, bool loopbackOnly, uint64_t &p
   // Even where the user has set it: this is the user's own list, less what must not be in it.
   if (ucs_status_t status = ucp_config_modify(config, "TLS", transports->c_str()); status != UCS_OK)
     return toStatus(status, fmt::format("setting UCX's TLS to {}", *transports));
-  if (!isOnlyTcp(*transports, loopbackOnly))
+  wire.onlyTcp = isOnlyTcp(*transports, loopbackOnly);
+  if (!wire.onlyTcp)
     return Status::ok();
   FARO_RETURN_IF_ERROR(apply(config, TcpCopies));
   for (const Setting &setting : TcpWire)
     FARO_RETURN_IF_ERROR(apply(config, setting));
   // With the user's own threshold parts would be so many rendezvous.
   if (!isSetByUser(TcpWire[0]))
-    partBytes = TcpPart;
+    wire.partBytes = TcpPart;
   return Status::ok();
 }
 
 Expected<std::shared_ptr<Context>> Context::create(Reach reach, uint32_t worldSize, bool loopbackOnly) {
+  FARO_RETURN_IF_ERROR(checkVersion());
   ucp_config_t *raw = nullptr;
   if (ucs_status_t status = ucp_config_read(nullptr, nullptr, &raw); status != UCS_OK)
     return toStatus(status, "reading UCX's configuration (the UCX_* variables)");
   const std::unique_ptr<ucp_config_t, ConfigRelease> config(raw);
-  uint64_t partBytes = 0;
+  Wire wire;
   FARO_RETURN_IF_ERROR(reach == Reach::Node ? configureNode(config.get())
-                                            : configureWire(config.get(), loopbackOnly, partBytes));
+                                            : configureWire(config.get(), loopbackOnly, wire));
   if (loopbackOnly)
     FARO_RETURN_IF_ERROR(apply(config.get(), {"NET_DEVICES", "lo"}));
 
@@ -112,7 +116,9 @@ Expected<std::shared_ptr<Context>> Context::create(Reach reach, uint32_t worldSi
   ucp_context_h handle = nullptr;
   if (ucs_status_t status = ucp_init(&params, config.get(), &handle); status != UCS_OK)
     return toStatus(status, "opening UCX (is UCX_TLS or UCX_NET_DEVICES set to something this machine does not have?)");
-  return std::shared_ptr<Context>(new Context(handle, isSetByUser(Allocators), partBytes));
+  // Within a node slices have no business with devices: its transports leave these out.
+  const auto deviceReach = reach == Reach::Node ? FARO_DEVICE_NEVER : deviceReachOf(handle, wire.onlyTcp);
+  return std::shared_ptr<Context>(new Context(handle, isSetByUser(Allocators), wire, deviceReach));
 }
 
 Context::~Context() { ucp_cleanup(handle_); }

@@ -25,14 +25,23 @@ public:
   bool mustZero() const { return mustZero_; }
 
   /// The most bytes that one send should have, or 0: any.
-  uint64_t partBytes() const { return partBytes_; }
+  uint64_t partBytes() const { return wire_.partBytes; }
+  /// How its sends get at the memory of devices.
+  faro_device_reach deviceReach() const { return deviceReach_; }
 
 private:
-  Context(ucp_context_h handle, bool mustZero, uint64_t partBytes)
-      : handle_(handle), mustZero_(mustZero), partBytes_(partBytes) {}
+  /// What is known of a wire before UCX is opened.
+  struct Wire {
+    uint64_t partBytes = 0;
+    bool onlyTcp = false;
+  };
+  static Status configureWire(ucp_config_t *config, bool loopbackOnly, Wire &wire);
+  Context(ucp_context_h handle, bool mustZero, Wire wire, faro_device_reach deviceReach)
+      : handle_(handle), mustZero_(mustZero), wire_(wire), deviceReach_(deviceReach) {}
   ucp_context_h handle_;
   bool mustZero_;
-  uint64_t partBytes_;
+  Wire wire_;
+  faro_device_reach deviceReach_;
 };
 
 } // namespace faro::ucx

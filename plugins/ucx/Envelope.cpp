@@ -7,7 +7,8 @@ namespace faro::ucx {
 namespace {
 struct Header {
   Content content;
-  uint32_t rank;
+  uint32_t version;
+  uint64_t rank;
   uint64_t size;
   uint64_t hash;
 };
@@ -21,7 +22,7 @@ uint64_t fingerprint(std::span<const std::byte> bytes) {
 }
 
 std::vector<std::byte> seal(Content content, uint32_t rank, std::span<const std::byte> payload) {
-  const Header header{content, rank, payload.size(), fingerprint(payload)};
+  const Header header{content, ProtocolVersion, rank, payload.size(), fingerprint(payload)};
   std::vector<std::byte> sealed(sizeof header + payload.size());
   std::memcpy(sealed.data(), &header, sizeof header);
   std::memcpy(sealed.data() + sizeof header, payload.data(), payload.size());
@@ -34,8 +35,8 @@ std::optional<std::span<const std::byte>> open(Content content, uint32_t rank, s
     return std::nullopt;
   std::memcpy(&header, sealed.data(), sizeof header);
   const auto payload = sealed.subspan(sizeof header);
-  if (header.content != content || header.rank != rank || header.size != payload.size() ||
-      header.hash != fingerprint(payload))
+  if (header.content != content || header.version != ProtocolVersion || header.rank != rank ||
+      header.size != payload.size() || header.hash != fingerprint(payload))
     return std::nullopt;
   return payload;
 }

@@ -70,7 +70,8 @@ Status Peers::connect(uint32_t rank, std::span<const std::byte> address) {
     std::memcpy(&sizes, payload->data(), sizeof sizes);
   if (!payload || payload->size() != sizeof sizes + sizes.node + sizes.wire || !sizes.node)
     return Status(FARO_INVALID_ARGUMENT,
-                  fmt::format("these {} bytes are not the address of rank {}", address.size(), rank));
+                  fmt::format("these {} bytes are not the address of rank {}, or it runs another version of Faro",
+                              address.size(), rank));
   if (peer.isConnected())
     return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has been connected before", rank));
   const auto node = payload->subspan(sizeof sizes, sizes.node);

@@ -130,10 +130,24 @@ struct Ucx {
   }
 
   static faro_status deliver(faro_transport_context *context, uint32_t rank, uint64_t tag, const faro_iov *pieces,
-                             size_t count, uint64_t token) {
+                             size_t count, const faro_iov *rows, uint64_t token) {
     const LogCapture capture;
 
-    return report(context->transport->deliver(rank, tag, {pieces, count}, token));
+    return report(context->transport->deliver(rank, tag, {pieces, count}, rows, token));
+  }
+
+  static faro_device_reach device_reach(faro_transport_context *context) { return context->transport->deviceReach(); }
+
+  static faro_status attach(faro_transport_context *context, const faro_device_memory *memory) {
+    const LogCapture capture;
+
+    const faro_status bad = faro::plugin::checkDeviceMemory(memory);
+    return bad ? bad : report(context->transport->attach(*memory));
+  }
+
+  static void detach(faro_transport_context *context, void *address) {
+    const LogCapture capture;
+    context->transport->detach(address);
   }
 
   static uint32_t progress(faro_transport_context *context) {
@@ -156,7 +170,8 @@ struct Ucx {
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const faro_transport *faro_transport_entry(void) {
-  static const faro_transport table = faro::plugin::makeTable<Ucx>(
-      "ucx", FARO_CAN_MAP | FARO_CAN_PUT | FARO_CAN_MESSAGE | FARO_CAN_SLEEP | FARO_CAN_DETECT | FARO_CAN_DELIVER);
+  static const faro_transport table =
+      faro::plugin::makeTable<Ucx>("ucx", FARO_CAN_MAP | FARO_CAN_PUT | FARO_CAN_MESSAGE | FARO_CAN_SLEEP |
+                                              FARO_CAN_DETECT | FARO_CAN_DELIVER | FARO_CAN_DEVICE);
   return &table;
 }

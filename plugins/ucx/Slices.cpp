@@ -28,12 +28,24 @@ static void cut(std::span<const faro_iov> pieces, uint64_t partBytes,
   }
 }
 
+/// Said, not left to be found out: UCX's cache of memory that it has seen being allocated may not know it.
+static ucs_memory_type_t memoryOf(bool isRows) { return isRows ? UCS_MEMORY_TYPE_CUDA : UCS_MEMORY_TYPE_HOST; }
+
+Status Slices::listen(Worker &worker) {
+  FARO_RETURN_IF_ERROR(worker.receive(Id, onPart, this));
+  // Persistent: so that UCX can be told to copy what came eagerly, which we could not do to a device.
+  return worker.receive(RowsId, onRows, this, UCP_AM_FLAG_PERSISTENT_DATA);
+}
+
 ucs_status_t Slices::post(Part &part) {
   ucp_request_param_t params{};
   params.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_MEMORY_TYPE;
   params.cb.send = onLeft;
   params.user_data = &part;
-  params.memory_type = UCS_MEMORY_TYPE_HOST;
+  params.memory_type = memoryOf(part.isRows);
+  // UCX sends what is short at once, before it looks at the kind of memory; not what must not complete at once.
+  if (part.isRows)
+    params.op_attr_mask |= UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
   const void *data = part.pieces.empty() ? nullptr : part.pieces[0].buffer;
   size_t count = part.pieces.empty() ? 0 : part.pieces[0].length;
   if (part.pieces.size() > 1) {
@@ -45,30 +57,48 @@ ucs_status_t Slices::post(Part &part) {
     params.op_attr_mask |= UCP_OP_ATTR_FIELD_FLAGS;
     params.flags = UCP_AM_SEND_FLAG_EAGER; // UCX 1.13 loses a rendezvous about nothing
   }
-  const ucs_status_ptr_t request =
-      ucp_am_send_nbx(part.slice->peer->endpoint->handle(), Id, &part.header, sizeof part.header, data, count, &params);
+  const ucs_status_ptr_t request = ucp_am_send_nbx(part.slice->peer->endpoint->handle(), part.isRows ? RowsId : Id,
+                                                   &part.header, sizeof part.header, data, count, &params);
   return UCS_PTR_IS_PTR(request) ? UCS_INPROGRESS : UCS_PTR_STATUS(request);
 }
 
-Status Slices::deliver(Peer &peer, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token) {
-  Header header{job_, tag, peer.slices++, 0, 0, rank_, 0};
+Status Slices::deliver(Peer &peer, uint64_t tag, std::span<const faro_iov> pieces, const faro_iov *rows,
+                       uint64_t token) {
+  if (rows && !attached_.find(rows->data, rows->size))
+    return plugin::notAttached(*rows);
+  if (rows && peer.sameNode)
+    return Status(FARO_UNAVAILABLE, fmt::format("rank {} is on the node of rank {}: slices with rows on a device go "
+                                                "between nodes",
+                                                peer.rank, rank_));
+  Header header{job_, tag, peer.slices++, 0, rows ? rows->size : 0, 0, rank_, 0};
   for (const faro_iov &piece : pieces)
     header.size += piece.size;
+  const uint64_t rowsAt = header.size;
+  header.size += header.rowBytes;
   Outgoing &slice = outgoing_.emplace_front(Outgoing{this, &peer, token, {}, false, {}});
   slice.self = outgoing_.begin();
-  cut(pieces, peers_.workerOf(peer).context()->partBytes(), [&](uint64_t offset) -> std::vector<ucp_dt_iov_t> & {
-    slice.parts.push_back({&slice, header, {}});
-    slice.parts.back().header.offset = offset;
-    return slice.parts.back().pieces;
-  });
+  const uint64_t partBytes = peers_.workerOf(peer).context()->partBytes();
+  const auto addParts = [&](std::span<const faro_iov> of, uint64_t from, bool isRows) {
+    cut(of, partBytes, [&](uint64_t offset) -> std::vector<ucp_dt_iov_t> & {
+      slice.parts.push_back({&slice, header, isRows, {}});
+      slice.parts.back().header.offset = from + offset;
+      return slice.parts.back().pieces;
+    });
+  };
+  if (rowsAt || !header.rowBytes) // a part of nothing only where there is nothing else: it could come last
+    addParts(pieces, 0, /*isRows=*/false);
+  if (header.rowBytes)
+    addParts({rows, 1}, rowsAt, /*isRows=*/true);
 
   bool started = false;
-  for (auto part = slice.parts.begin(); part != slice.parts.end();) {
+  for (auto next = slice.parts.begin(); next != slice.parts.end();) {
+    const auto part = next++; // onLeft may come, and take it out, before post returns
     const ucs_status_t status = peer.state() ? post(*part) : UCS_ERR_CANCELED;
     if (UCS_STATUS_IS_ERR(status))
       peer.markFailed(status, "a slice could not be sent");
     started |= !UCS_STATUS_IS_ERR(status);
-    part = status == UCS_INPROGRESS ? std::next(part) : slice.parts.erase(part);
+    if (status != UCS_INPROGRESS)
+      slice.parts.erase(part);
   }
   if (!started) {
     outgoing_.pop_front();
@@ -117,16 +147,25 @@ void Slices::report() {
 Slices::Incoming *Slices::place(Peer &peer, const Header &header) {
   const Key key{peer.rank, header.number};
   if (const auto known = incoming_.find(key); known != incoming_.end())
-    return known->second.tag == header.tag && known->second.size == header.size ? &known->second : nullptr;
+    return known->second.tag == header.tag && known->second.size == header.size &&
+                   known->second.rowBytes == header.rowBytes
+               ? &known->second
+               : nullptr;
   ++handled_;
-  void *to = onPlace_ ? onPlace_(user_, peer.rank, header.tag, header.size) : nullptr;
-  if (!to) {
+  const faro_place to =
+      onPlace_ ? onPlace_(user_, peer.rank, header.tag, header.size - header.rowBytes, header.rowBytes) : faro_place{};
+  if (!to.data || (header.rowBytes && !attached_.find(to.rows, header.rowBytes))) {
     peer.refusal = Status(FARO_PEER_FAILED,
                           fmt::format("rank {} sent a slice of {} bytes with tag {:#x}, for which rank {} has no place",
                                       peer.rank, header.size, header.tag, rank_));
     return nullptr;
   }
-  Incoming slice{header.tag, header.size, header.size, static_cast<std::byte *>(to)};
+  Incoming slice{header.tag,
+                 header.size,
+                 header.rowBytes,
+                 header.size,
+                 static_cast<std::byte *>(to.data),
+                 static_cast<std::byte *>(to.rows)};
   return &incoming_.emplace(key, slice).first->second;
 }
 
@@ -151,33 +190,50 @@ void Slices::lose(std::map<Key, Incoming>::iterator slice) {
     onLost_(user_, rank, lost.tag, lost.size);
 }
 
+Slices::Incoming *Slices::accept(const void *headerData, size_t headerSize, size_t size, bool isRows, Header &header) {
+  if (headerSize != sizeof header)
+    return nullptr;
+  std::memcpy(&header, headerData, sizeof header);
+  Peer *peer = header.job == job_ ? peers_.hear(header.rank) : nullptr;
+  if (!peer || !peer->state() || header.rowBytes > header.size)
+    return nullptr;
+  const uint64_t rowsAt = header.size - header.rowBytes;
+  const uint64_t begin = isRows ? rowsAt : 0, end = isRows ? header.size : rowsAt;
+  return header.offset < begin || header.offset > end || size > end - header.offset ? nullptr : place(*peer, header);
+}
+
 ucs_status_t Slices::onPart(void *user, const void *headerData, size_t headerSize, void *data, size_t size,
                             const ucp_am_recv_param_t *param) {
   auto *self = static_cast<Slices *>(user);
   Header header;
-  if (headerSize != sizeof header)
-    return UCS_OK;
-  std::memcpy(&header, headerData, sizeof header);
-  Peer *peer = header.job == self->job_ ? self->peers_.hear(header.rank) : nullptr;
-  // For a rendezvous this answer tells UCX that nobody wants it.
-  if (!peer || !peer->state() || header.offset > header.size || size > header.size - header.offset)
-    return UCS_OK;
-  Incoming *slice = self->place(*peer, header);
+  Incoming *slice = self->accept(headerData, headerSize, size, /*isRows=*/false, header);
   if (!slice)
-    return UCS_OK;
-  const Key key{header.rank, header.number};
+    return UCS_OK; // for a rendezvous this answer tells UCX that nobody wants it
   std::byte *to = slice->to + header.offset;
   if (!(param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV)) {
     if (size)
       std::memcpy(to, data, size);
-    self->landed(self->incoming_.find(key), size);
+    self->landed(self->incoming_.find({header.rank, header.number}), size);
     return UCS_OK;
   }
-  self->fetch(key, data, to, size, self->peers_.workerOf(*peer).handle());
+  self->fetch(header, data, to, size, /*isRows=*/false);
   return UCS_INPROGRESS; // the descriptor is UCX's again
 }
 
-void Slices::fetch(const Key &key, void *data, std::byte *to, uint64_t bytes, ucp_worker_h worker) {
+ucs_status_t Slices::onRows(void *user, const void *headerData, size_t headerSize, void *data, size_t size,
+                            const ucp_am_recv_param_t *) {
+  auto *self = static_cast<Slices *>(user);
+  Header header;
+  Incoming *slice = self->accept(headerData, headerSize, size, /*isRows=*/true, header);
+  if (!slice)
+    return UCS_OK;
+  self->fetch(header, data, slice->rows + (header.offset - (header.size - header.rowBytes)), size, /*isRows=*/true);
+  return UCS_INPROGRESS;
+}
+
+void Slices::fetch(const Header &header, void *data, std::byte *to, uint64_t bytes, bool isRows) {
+  const Key key{header.rank, header.number};
+  Peer &peer = peers_[header.rank];
   Fetch &fetch = fetches_.emplace_front(Fetch{this, key, bytes, {}});
   fetch.self = fetches_.begin();
   Incoming &slice = incoming_.at(key);
@@ -187,14 +243,14 @@ void Slices::fetch(const Key &key, void *data, std::byte *to, uint64_t bytes, uc
                         UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
   params.cb.recv_am = onFetched;
   params.user_data = &fetch;
-  params.memory_type = UCS_MEMORY_TYPE_HOST;
-  const ucs_status_ptr_t request = ucp_am_recv_data_nbx(worker, data, to, bytes, &params);
+  params.memory_type = memoryOf(isRows);
+  const ucs_status_ptr_t request = ucp_am_recv_data_nbx(peers_.workerOf(peer).handle(), data, to, bytes, &params);
   if (!UCS_PTR_IS_ERR(request))
     return;
   fetches_.pop_front();
   --slice.fetching;
   slice.failed = true; // `report` tells
-  peers_[key.first].markFailed(UCS_PTR_STATUS(request), "a slice could not be fetched");
+  peer.markFailed(UCS_PTR_STATUS(request), "a slice could not be fetched");
 }
 
 void Slices::onFetched(void *request, ucs_status_t status, size_t, void *user) {

@@ -17,7 +17,7 @@ namespace faro::ucx {
 Transport::Transport(const faro_transport_config &config, Workers workers)
     : rank_(config.rank), job_(fingerprint(std::as_bytes(std::span(config.job, std::strlen(config.job))))),
       peers_(config, workers.front(), workers.size() > 1 ? workers.back() : nullptr), messages_(config, job_, peers_),
-      slices_(config, job_, peers_), workers_(std::move(workers)) {}
+      slices_(config, job_, peers_, attached_), workers_(std::move(workers)) {}
 
 static bool hasOtherNodes(const faro_transport_config &config) {
   for (uint32_t rank = 0; config.node_of && rank < config.world_size; ++rank)
@@ -172,12 +172,26 @@ Status Transport::send(uint32_t rank, uint32_t tag, std::span<const std::byte> b
   return messages_.send(**peer, tag, bytes);
 }
 
-Status Transport::deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token) {
+Status Transport::attach(const faro_device_memory &memory) {
+  if (deviceReach() == FARO_DEVICE_NEVER)
+    return Status(FARO_UNAVAILABLE,
+                  "this UCX cannot reach the memory of CUDA devices: it was built without, UCX_TLS leaves "
+                  "out cuda_copy, or all ranks are on one node");
+  auto registered = DeviceMemory::create(workers_.back()->context(), memory.address, memory.size);
+  if (!registered)
+    return registered.status();
+  if (!attached_.add(memory, std::move(*registered)))
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} attaches memory that it has attached already", rank_));
+  return Status::ok();
+}
+
+Status Transport::deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, const faro_iov *rows,
+                          uint64_t token) {
   const auto peer = peers_.reach(rank);
   if (!peer)
     return peer.status();
   dirty_ = true;
-  return slices_.deliver(**peer, tag, pieces, token);
+  return slices_.deliver(**peer, tag, pieces, rows, token);
 }
 
 uint32_t Transport::progress() {

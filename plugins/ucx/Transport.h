@@ -2,7 +2,7 @@
 //
 //   Context ◄─ Worker ◄─ Endpoint ◄─ RemoteKey      a child holds its parent
 //      ▲                    ▲
-//      └─ MemoryHandle    Peers ◄─ Messages, Slices
+//      └─ MemoryHandle    Peers ◄─ Messages, Slices ─► DeviceMemory
 //
 // There is a context and a worker for this node and, when there are other nodes, a second pair for these.
 #pragma once
@@ -38,7 +38,11 @@ public:
   Status put(RemoteKey &remote, uint64_t offset, std::span<const faro_iov> pieces);
   Status flush(Clock::time_point deadline);
   Status send(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes);
-  Status deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token);
+  Status deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, const faro_iov *rows, uint64_t token);
+  /// Of the wire.
+  faro_device_reach deviceReach() const { return workers_.back()->context()->deviceReach(); }
+  Status attach(const faro_device_memory &memory);
+  void detach(const void *address) { attached_.remove(address); }
   uint32_t progress();
   Status sleep(Clock::time_point deadline);
   void wake(); ///< any thread
@@ -58,6 +62,7 @@ private:
   std::vector<std::byte> address_;
   Peers peers_;
   Messages messages_;
+  AttachedMemory attached_;
   Slices slices_;
   bool dirty_ = false; // something was started since the last flush, be it a connection
   Workers workers_;    // last, so gone first: no callback comes after it

@@ -10,14 +10,21 @@
 
 namespace faro::ucx {
 
-/// What needs memory or a kernel in common, and UCX's names for several of these.
-constexpr std::string_view SharedMemory[] = {"posix", "sysv", "cma", "knem", "xpmem"};
+/// What needs memory or a kernel in common, and UCX's names for several of these. cuda_ipc: a device's memory, by the
+/// driver's handles.
+constexpr std::string_view SharedMemory[] = {"posix", "sysv", "cma", "knem", "xpmem", "cuda_ipc"};
 constexpr std::string_view SharedMemoryGroups[] = {"sm", "shm", "mm"};
+/// These carry nothing anywhere: with them UCX reaches a device's memory. And its name for all that has to do with one.
+constexpr std::string_view DeviceCopies[] = {"cuda_copy", "gdr_copy"};
+constexpr std::string_view DeviceGroup = "cuda";
 
-static bool isSharedMemory(const std::string &name) {
-  return std::ranges::find(SharedMemory, name) != std::end(SharedMemory) ||
-         std::ranges::find(SharedMemoryGroups, name) != std::end(SharedMemoryGroups);
+template <size_t N> static bool isOneOf(const std::string_view (&names)[N], const std::string &name) {
+  return std::ranges::find(names, name) != std::end(names);
 }
+static bool isSharedMemory(const std::string &name) {
+  return isOneOf(SharedMemory, name) || isOneOf(SharedMemoryGroups, name);
+}
+static bool isDeviceCopy(const std::string &name) { return isOneOf(DeviceCopies, name); }
 
 static std::vector<std::string> split(const std::string &list) {
   std::vector<std::string> names;
@@ -42,7 +49,9 @@ std::optional<std::string> wireTransports(const char *chosen) {
   std::vector<std::string> names = split(excludes ? list.substr(1) : list);
   if (!excludes && std::ranges::find(names, "all") == names.end()) {
     std::erase_if(names, isSharedMemory);
-    return names.empty() ? std::nullopt : std::optional(join(names));
+    if (std::erase(names, DeviceGroup))
+      names.insert(names.end(), std::begin(DeviceCopies), std::end(DeviceCopies));
+    return std::ranges::all_of(names, isDeviceCopy) ? std::nullopt : std::optional(join(names));
   }
   if (!excludes)
     names.clear();
@@ -55,10 +64,9 @@ std::optional<std::string> wireTransports(const char *chosen) {
 bool isOnlyTcp(const std::string &transports, bool loopbackOnly) {
   if (loopbackOnly)
     return true;
-  if (!transports.starts_with('^'))
-    if (const auto names = split(transports);
-        std::ranges::all_of(names, [](const std::string &name) { return name == "tcp" || name == "self"; }))
-      return true;
+  const auto addsNothing = [](const auto &name) { return name == "tcp" || name == "self" || isDeviceCopy(name); };
+  if (const auto names = split(transports); !transports.starts_with('^') && std::ranges::all_of(names, addsNothing))
+    return true;
   std::error_code error;
   const std::filesystem::directory_iterator devices("/sys/class/infiniband", error);
   return error || devices == std::filesystem::directory_iterator();

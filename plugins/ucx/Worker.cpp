@@ -28,10 +28,12 @@ Expected<std::shared_ptr<Worker>> Worker::create(std::shared_ptr<Context> contex
 
 Worker::~Worker() { ucp_worker_destroy(handle_); }
 
-Status Worker::receive(unsigned id, ucp_am_recv_callback_t callback, void *user) {
+Status Worker::receive(unsigned id, ucp_am_recv_callback_t callback, void *user, uint32_t flags) {
   ucp_am_handler_param_t params{};
-  params.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_CB | UCP_AM_HANDLER_PARAM_FIELD_ARG;
+  params.field_mask = UCP_AM_HANDLER_PARAM_FIELD_ID | UCP_AM_HANDLER_PARAM_FIELD_FLAGS | UCP_AM_HANDLER_PARAM_FIELD_CB |
+                      UCP_AM_HANDLER_PARAM_FIELD_ARG;
   params.id = id;
+  params.flags = flags;
   params.cb = callback;
   params.arg = user;
   const ucs_status_t status = ucp_worker_set_am_recv_handler(handle_, &params);

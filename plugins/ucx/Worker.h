@@ -25,8 +25,8 @@ public:
   ucp_worker_h handle() const { return handle_; }
   const std::shared_ptr<Context> &context() const { return context_; }
 
-  /// Messages with this id go to `callback`, with `user` as its first argument.
-  Status receive(unsigned id, ucp_am_recv_callback_t callback, void *user);
+  /// Messages with this id go to `callback`, with `user` as its first argument. `flags`: of ucp_am_cb_flags.
+  Status receive(unsigned id, ucp_am_recv_callback_t callback, void *user, uint32_t flags = 0);
   Expected<std::vector<std::byte>> address() const;
 
   unsigned progress() { return ucp_worker_progress(handle_); }

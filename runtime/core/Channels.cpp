@@ -87,16 +87,17 @@ uint32_t Channels::deliverEarly() {
   return delivered;
 }
 
-std::byte *Channels::place(uint32_t rank, uint64_t tag, size_t size) {
+faro_place Channels::place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) {
   deliverEarly(); // what was said before may be about this slice
   const auto channel = uint16_t(tag >> SliceTagBits);
   const auto found = open_.find(channel);
-  std::byte *to = found == open_.end() ? nullptr : found->second.receiver->place(rank, tag & SliceTagMask, size);
-  if (to)
+  const faro_place to =
+      found == open_.end() ? faro_place{} : found->second.receiver->place(rank, tag & SliceTagMask, size, rowBytes);
+  if (to.data)
     ++found->second.arriving;
   else
     fail(fmt::format("rank {} sent a slice of {} bytes with tag {} on channel {}, for which rank {} has no place{}",
-                     rank, size, tag & SliceTagMask, channel, rank_,
+                     rank, size + rowBytes, tag & SliceTagMask, channel, rank_,
                      found == open_.end() ? ": the channel is not open" : ""));
   return to;
 }

@@ -32,7 +32,7 @@ public:
   void notSent(uint16_t channel);
 
   void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes);
-  std::byte *place(uint32_t rank, uint64_t tag, size_t size);
+  faro_place place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes);
   void arrived(uint32_t rank, uint64_t tag, size_t size);
   void lost(uint32_t rank, uint64_t tag, size_t size);
   void sent(uint64_t token);

@@ -36,8 +36,8 @@ static void listen(faro_transport_config &config, Channels &channels) {
   config.on_message = [](void *user, uint32_t rank, uint32_t tag, const void *data, size_t size) {
     static_cast<Channels *>(user)->message(rank, tag, {static_cast<const std::byte *>(data), size});
   };
-  config.on_place = [](void *user, uint32_t rank, uint64_t tag, size_t size) -> void * {
-    return static_cast<Channels *>(user)->place(rank, tag, size);
+  config.on_place = [](void *user, uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) {
+    return static_cast<Channels *>(user)->place(rank, tag, size, rowBytes);
   };
   config.on_arrived = [](void *user, uint32_t rank, uint64_t tag, size_t size) {
     static_cast<Channels *>(user)->arrived(rank, tag, size);
@@ -180,7 +180,7 @@ Status CommunicatorImpl::send(uint16_t channel, uint32_t to, uint32_t tag, std::
 }
 
 Status CommunicatorImpl::deliver(uint16_t channel, uint32_t to, uint64_t tag, std::span<const faro_iov> pieces,
-                                 uint64_t token) {
+                                 uint64_t token, const faro_iov *rows) {
   FARO_RETURN_IF_ERROR(checkSend(channel));
   if (!(transport_->capabilities & FARO_CAN_DELIVER))
     return Status(FARO_UNAVAILABLE, fmt::format("the transport '{}' cannot deliver slices", transport_->name));
@@ -191,7 +191,7 @@ Status CommunicatorImpl::deliver(uint16_t channel, uint32_t to, uint64_t tag, st
   if (!wireToken)
     return wireToken.status();
   channels_.sending(channel); // first: `sent` may come before deliver returns
-  if (faro_status code = transport_->deliver(context_, to, *wireTag, pieces.data(), pieces.size(), *wireToken)) {
+  if (faro_status code = transport_->deliver(context_, to, *wireTag, pieces.data(), pieces.size(), rows, *wireToken)) {
     channels_.notSent(channel);
     return sendError(code, to, "a slice");
   }

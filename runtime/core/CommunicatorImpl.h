@@ -48,8 +48,8 @@ public:
   Expected<uint16_t> open(Receiver &receiver) override { return channels_.open(receiver); }
   void close(uint16_t channel) override;
   Status send(uint16_t channel, uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) override;
-  Status deliver(uint16_t channel, uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces,
-                 uint64_t token) override;
+  Status deliver(uint16_t channel, uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces, uint64_t token,
+                 const faro_iov *rows) override;
   uint32_t progress() override;
   Status sleep(Nanoseconds limit) override;
   const faro_transport &transport() const override { return *transport_; }

@@ -28,7 +28,8 @@ static Status checkTable(const faro_transport *table, const std::string &path) {
       (!(can & FARO_CAN_MAP) || (table->map && table->pointer && table->unmap)) &&
       (!(can & FARO_CAN_PUT) || (table->map && table->unmap && table->put && table->flush)) &&
       (!(can & FARO_CAN_MESSAGE) || table->send) && (!(can & FARO_CAN_SLEEP) || (table->sleep && table->wake)) &&
-      (!(can & FARO_CAN_DETECT) || table->peer_state) && (!(can & FARO_CAN_DELIVER) || table->deliver);
+      (!(can & FARO_CAN_DETECT) || table->peer_state) && (!(can & FARO_CAN_DELIVER) || table->deliver) &&
+      (!(can & FARO_CAN_DEVICE) || (table->deliver && table->device_reach && table->attach && table->detach));
   if (!always || !announced)
     return Status(FARO_INTERNAL,
                   fmt::format("{}: the transport '{}' announces capabilities {:#x} but leaves entries for them "

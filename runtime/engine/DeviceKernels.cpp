@@ -77,6 +77,11 @@ public:
     return device.stream->zero(onDevice(to), bytes);
   }
 
+  Status seeArrived() override {
+    FARO_RETURN_IF_ERROR(device.device->makeCurrent());
+    return device.device->flushRemoteWrites();
+  }
+
   Expected<std::byte *> scratchRows(uint64_t bytes) override {
     FARO_RETURN_IF_ERROR(start());
     auto room = device.room(SessionDevice::ScratchRows, bytes);

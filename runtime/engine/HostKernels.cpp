@@ -46,6 +46,8 @@ public:
     return Status::ok();
   }
 
+  Status seeArrived() override { return Status::ok(); }
+
   Expected<std::byte *> scratchRows(uint64_t bytes) override {
     std::vector<RunScratch::Line> &rows = run.parts.scratch->rows;
     rows.resize((bytes + sizeof(RunScratch::Line) - 1) / sizeof(RunScratch::Line));

@@ -41,6 +41,8 @@ public:
   virtual Status pull(uint32_t kernel, void *out, int64_t stride, std::span<const uint32_t> offsets,
                       std::span<const uint64_t> rows, std::span<const float> weights) = 0;
   virtual Status zero(void *to, uint64_t bytes) = 0;
+  /// What the wire has put into memory of the device is what kernels see that are launched from now on.
+  virtual Status seeArrived() = 0;
   /// Room for rows that one launch leaves for the next, aligned to 64. Valid until asked for again.
   virtual Expected<std::byte *> scratchRows(uint64_t bytes) = 0;
   /// Output of one step of a stage: enough to be worth a launch, little enough that the wire does not run dry

@@ -1,6 +1,6 @@
 // What all ranks must agree on before there is a session.
-#include "runtime/device/cuda/PinnedSlots.h"
 #include "runtime/engine/SessionImpl.h"
+#include "runtime/engine/SlotChoice.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,13 +11,14 @@ namespace faro {
 
 /// All ranks must run the same module: a rank with another one would read other meanings into the same flags. And what
 /// is decided alike without talking must be decided in the same way.
-static Status agree(Communicator &communicator, const Module &module, bool onDevice) {
+static Status agree(Communicator &communicator, const Module &module, bool onDevice, const std::string &slots) {
   const char *name = std::getenv("FARO_BALANCER");
   constexpr size_t HashBytes = sizeof module.abi().spec_sha256;
   Bytes mine(HashBytes);
   std::memcpy(mine.data(), module.abi().spec_sha256, HashBytes);
-  const std::string settings = fmt::format("FARO_BALANCER={}, FARO_CHECK={}, rows on {}", name ? name : "",
-                                           checksPlans() ? 1 : 0, onDevice ? "a CUDA device" : "the host");
+  const std::string settings =
+      fmt::format("FARO_BALANCER={}, FARO_CHECK={}, FARO_SLOTS={}, rows on {}", name ? name : "", checksPlans() ? 1 : 0,
+                  slots, onDevice ? "a CUDA device" : "the host");
   const auto words = std::as_bytes(std::span(settings));
   mine.insert(mine.end(), words.begin(), words.end());
   auto all = communicator.allgather(mine, "spec of the module");
@@ -38,6 +39,16 @@ static Status agree(Communicator &communicator, const Module &module, bool onDev
   return Status::ok();
 }
 
+static Status checkKernels(const Communicator &communicator, const Module &module, bool onDevice) {
+  if (onDevice || module.kernels().level != FARO_ABI_CPU_NONE)
+    return Status::ok();
+  return Status(FARO_UNAVAILABLE,
+                fmt::format("rank {}: {} holds kernels for CUDA devices only, and this session's rows are in host "
+                            "memory; give its device (cudaDevice), or compile for the host, too "
+                            "(CompileTargets::host, faro_compile_targets.host)",
+                            communicator.rank(), module.name()));
+}
+
 Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<Communicator> communicator,
                                                    std::shared_ptr<const Module> module,
                                                    const SessionOptions &options) {
@@ -48,14 +59,10 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
                                                        std::shared_ptr<const Module> module,
                                                        const SessionOptions &options) {
   const bool onDevice = options.cudaDevice >= 0;
-  FARO_RETURN_IF_ERROR(agree(*communicator, *module, onDevice));
-  if (!onDevice && module->kernels().level == FARO_ABI_CPU_NONE) {
-    const Status status(FARO_UNAVAILABLE,
-                        fmt::format("rank {}: {} holds kernels for CUDA devices only, and this session's rows are in "
-                                    "host memory; give its device (cudaDevice), or compile for the host, too "
-                                    "(CompileTargets::host, faro_compile_targets.host)",
-                                    communicator->rank(), module->name()));
-    communicator->abort(status);
+  const auto slots = slotsFromEnvironment();
+  FARO_RETURN_IF_ERROR(agree(*communicator, *module, onDevice, slots ? *slots : "?"));
+  if (const Status status = checkKernels(*communicator, *module, onDevice); !status) {
+    communicator->abort(status); // others may have been compiled for more
     return status;
   }
   // From here every rank finds the same, so nobody needs to be told.
@@ -63,6 +70,8 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   auto balancer = balancerFromEnvironment();
   if (!balancer)
     return balancer.status();
+  if (!slots)
+    return slots.status();
   ExpertMaps experts;
   uint32_t mostExperts = 0;
   for (uint32_t p = 0; p < module->abi().program_count; ++p) {
@@ -85,8 +94,12 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
     }
     device = std::move(*made);
   }
-  auto exchanges = SessionExchanges::create(communicator, module, mostExperts,
-                                            device ? cuda::pinSlotsFor(device->device) : SlotPinner());
+  Expected<SlotMaker> maker = SlotMaker();
+  if (device && pathOn(communicator->topology()) == FARO_ABI_HIERARCHICAL)
+    maker = chooseSlots(communicator, device->device, *slots);
+  if (!maker)
+    return maker.status(); // of all ranks
+  auto exchanges = SessionExchanges::create(communicator, module, mostExperts, *maker);
   if (!exchanges) {
     communicator->abort(exchanges.status());
     return exchanges.status();

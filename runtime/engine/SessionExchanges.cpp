@@ -10,9 +10,9 @@ enum MessageTag : uint32_t { CountsMessage = 1, OriginsMessage = 2 };
 
 Expected<std::unique_ptr<SessionExchanges>> SessionExchanges::create(std::shared_ptr<Communicator> communicator,
                                                                      std::shared_ptr<const Module> module,
-                                                                     uint32_t experts, const SlotPinner &pin) {
+                                                                     uint32_t experts, const SlotMaker &slots) {
   std::unique_ptr<SessionExchanges> exchanges(new SessionExchanges(std::move(communicator)));
-  FARO_RETURN_IF_ERROR(exchanges->connect(std::move(module), experts, pin));
+  FARO_RETURN_IF_ERROR(exchanges->connect(std::move(module), experts, slots));
   return exchanges;
 }
 
@@ -21,7 +21,7 @@ SessionExchanges::~SessionExchanges() {
     communicator->close(*channel);
 }
 
-Status SessionExchanges::connect(std::shared_ptr<const Module> module, uint32_t experts, const SlotPinner &pin) {
+Status SessionExchanges::connect(std::shared_ptr<const Module> module, uint32_t experts, const SlotMaker &slots) {
   // All channels are open before the first collective call below, so whoever sends finds them open.
   const bool acrossNodes = pathOn(communicator->topology()) == FARO_ABI_HIERARCHICAL;
   if (acrossNodes) {
@@ -29,7 +29,7 @@ Status SessionExchanges::connect(std::shared_ptr<const Module> module, uint32_t 
     if (!opened)
       return opened.status();
     channel = *opened;
-    auto made = SliceExchange::create(communicator, std::move(module), pin);
+    auto made = SliceExchange::create(communicator, std::move(module), slots);
     if (!made)
       return made.status();
     slices_ = std::move(*made);

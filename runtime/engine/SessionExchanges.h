@@ -16,10 +16,10 @@ namespace faro {
 
 class SessionExchanges final : private Receiver {
 public:
-  /// Collective. For counts of up to `experts` experts. `pin`: as of SliceExchange.
+  /// Collective. For counts of up to `experts` experts. `slots`: as of SliceExchange.
   static Expected<std::unique_ptr<SessionExchanges>> create(std::shared_ptr<Communicator> communicator,
                                                             std::shared_ptr<const Module> module, uint32_t experts,
-                                                            const SlotPinner &pin);
+                                                            const SlotMaker &slots);
   ~SessionExchanges() override;
 
   SignalBoard &board() { return *board_; }
@@ -35,12 +35,12 @@ public:
 
 private:
   explicit SessionExchanges(std::shared_ptr<Communicator> c) : communicator(std::move(c)) {}
-  Status connect(std::shared_ptr<const Module> module, uint32_t experts, const SlotPinner &pin);
+  Status connect(std::shared_ptr<const Module> module, uint32_t experts, const SlotMaker &slots);
   Status greet(uint32_t experts);
 
   // Slices have a channel of their own.
   void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) override;
-  std::byte *place(uint32_t, uint64_t, size_t) override { return nullptr; }
+  faro_place place(uint32_t, uint64_t, size_t, size_t) override { return {}; }
   void arrived(uint32_t, uint64_t, size_t) override {}
   void sent(uint64_t) override {}
 

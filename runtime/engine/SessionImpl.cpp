@@ -56,6 +56,9 @@ template <typename T> const Status &statusOf(const Expected<T> &value) { return 
 template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work work) -> decltype(work()) {
   if (!broken.isOk())
     return broken;
+  // A transport may copy rows of slots on a device, in this thread and its context.
+  if (device)
+    FARO_RETURN_IF_ERROR(device->device->makeCurrent());
   const auto start = std::chrono::steady_clock::now();
   auto result = work();
   if (nanoseconds)

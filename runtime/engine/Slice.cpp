@@ -33,7 +33,8 @@ std::byte *SliceWriter::finish(uint16_t activity, uint64_t call, uint64_t sequen
   return slot + headBytes();
 }
 
-Expected<SliceReader> SliceReader::open(std::span<const std::byte> bytes, const SliceExpectation &expected) {
+Expected<SliceReader> SliceReader::open(std::span<const std::byte> bytes, const SliceExpectation &expected,
+                                        uint64_t rowBytes) {
   SliceReader reader;
   reader.expected = expected;
   reader.header = reinterpret_cast<const SliceHeader *>(bytes.data());
@@ -65,12 +66,13 @@ Expected<SliceReader> SliceReader::open(std::span<const std::byte> bytes, const 
     return differs("the bytes of a row are", header.stride, expected.minStride);
   if (header.runs > uint64_t(header.rows) * expected.mostPlaces)
     return differs("its places are", header.runs, uint64_t(header.rows) * expected.mostPlaces);
-  const uint64_t head = sliceHeadBytes(header.rows, header.runs);
-  if (bytes.size() != head + uint64_t(header.rows) * header.stride)
-    return differs("its bytes are", bytes.size(), head + uint64_t(header.rows) * header.stride);
+  const uint64_t head = sliceHeadBytes(header.rows, header.runs), ofRows = uint64_t(header.rows) * header.stride;
+  if (bytes.size() != head + (expected.apart ? 0 : ofRows))
+    return differs("its bytes are", bytes.size(), head + (expected.apart ? 0 : ofRows));
+  if (rowBytes != (expected.apart ? ofRows : 0))
+    return differs("its bytes for a device are", rowBytes, expected.apart ? ofRows : 0);
   reader.runEnds = reinterpret_cast<const uint32_t *>(bytes.data() + sizeof(SliceHeader));
   reader.runs = reinterpret_cast<const SliceRun *>(reader.runEnds + header.rows);
-  reader.rowBytes = bytes.data() + head;
   return reader;
 }
 

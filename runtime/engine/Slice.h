@@ -2,6 +2,8 @@
 //
 //   SliceHeader | runEnd[rows] | SliceRun[runs] | up to 64 bytes of nothing | row 0 | row 1 | ...  (`stride` apart)
 //
+// The rows follow the head, or lie apart from it, in the memory of a device; heads are always in host memory.
+//
 // Row i goes to runs [runEnd[i - 1], runEnd[i]). A run is adjacent rows of one rank's window, so a token whose items
 // lie together there has one descriptor. Whoever forwards needs nothing else: no second exchange, no table.
 //
@@ -75,17 +77,20 @@ struct SliceExpectation {
   uint32_t mostPlaces;                  ///< of one row
   std::span<const uint64_t> windowRows; ///< of the ranks of this node, by local index
   uint64_t plan = 0;                    ///< its hash: ranks that use plans of different batches are found out
+  bool apart = false;                   ///< rows lie elsewhere than the head
 };
 
 /// A slice as it arrived.
 class SliceReader {
 public:
-  /// DATA_LOSS when the bytes are no slice, or not the expected one; the message says what was found.
-  static Expected<SliceReader> open(std::span<const std::byte> bytes, const SliceExpectation &expected);
+  /// DATA_LOSS when the bytes are no slice, or not the expected one; the message says what was found. `rowBytes`: how
+  /// many bytes of rows came apart; those are not looked at.
+  static Expected<SliceReader> open(std::span<const std::byte> bytes, const SliceExpectation &expected,
+                                    uint64_t rowBytes = 0);
 
   uint32_t rows() const { return header->rows; }
   uint32_t stride() const { return header->stride; }
-  const std::byte *firstRow() const { return rowBytes; }
+  uint64_t headBytes() const { return sliceHeadBytes(header->rows, header->runs); }
 
   /// Calls place(local index, row) for the places of all rows, one after the other; it says whether the place counts.
   /// Those of row i that do are number offsets[i] .. offsets[i + 1]. DATA_LOSS for a place outside of its window.
@@ -98,7 +103,6 @@ private:
   const SliceHeader *header = nullptr;
   const uint32_t *runEnds = nullptr;
   const SliceRun *runs = nullptr;
-  const std::byte *rowBytes = nullptr;
   SliceExpectation expected;
 };
 

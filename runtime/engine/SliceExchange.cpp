@@ -26,7 +26,7 @@ constexpr uint32_t MostRanksOfANode = 1u << 16; // SliceRun::local
 
 Expected<std::unique_ptr<SliceExchange>> SliceExchange::create(std::shared_ptr<Communicator> communicator,
                                                                std::shared_ptr<const Module> module,
-                                                               const SlotPinner &pin) {
+                                                               const SlotMaker &slots) {
   const faro_abi_module &abi = module->abi();
   const Topology &topology = communicator->topology();
   if (abi.program_count > MostPrograms)
@@ -43,10 +43,10 @@ Expected<std::unique_ptr<SliceExchange>> SliceExchange::create(std::shared_ptr<C
     const faro_abi_schedule *schedule = scheduleOf(abi.programs[p], FARO_ABI_HIERARCHICAL);
     if (!schedule)
       continue;
-    auto shape = SliceShape::of(abi.programs[p], *schedule, /*copies=*/pin != nullptr);
+    auto shape = SliceShape::of(abi.programs[p], *schedule, /*copies=*/slots.forDevice());
     if (!shape)
       return Status(shape.status().code(), fmt::format("{}: {}", module->name(), shape.status().message()));
-    exchange->programs.back() = std::make_unique<SliceRings>(*schedule, p, *shape, pin);
+    exchange->programs.back() = std::make_unique<SliceRings>(*schedule, p, *shape, slots);
   }
   auto channel = communicator->open(*exchange);
   if (!channel)
@@ -74,7 +74,7 @@ SliceRings *SliceExchange::ringsOf(const faro_abi_schedule &schedule) {
 
 //===------------------------------------------------------------- out ---===//
 
-Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, std::span<const faro_iov> pieces) {
+Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, const SlotContent &content) {
   if (freeTokens.empty()) {
     freeTokens.push_back(uint32_t(sending.size()));
     sending.emplace_back();
@@ -83,7 +83,8 @@ Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequenc
   freeTokens.pop_back();
   sending[token] = {&flow, sequence};
   const uint64_t tag = uint64_t(rings.programIndex) << SequenceBits | (sequence & SequenceMask);
-  const Status status = communicator->deliver(*channel, flow.peer, tag, pieces, token);
+  const Status status = communicator->deliver(*channel, flow.peer, tag, content.pieces, token,
+                                              content.rows.size ? &content.rows : nullptr);
   if (!status) // there will be no `sent`
     freeTokens.push_back(token);
   return status;
@@ -92,6 +93,9 @@ Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequenc
 Status SliceExchange::grant(SliceRings &rings, InFlow &flow) {
   if (std::exchange(flow.granted, true))
     return Status::ok();
+  // Here rather than when the first slice comes: a transport's handler must not attach memory to it.
+  if (auto memory = rings.arrivalMemory(flow, 0); !memory)
+    return memory.status();
   const CreditMessage message{rings.schedule.stages[rings.shape.wire].into, 0};
   return communicator->send(*channel, flow.peer, Credits << 8 | rings.programIndex,
                             std::as_bytes(std::span(&message, 1)));
@@ -198,28 +202,37 @@ void SliceExchange::creditsFrom(uint32_t rank, SliceRings &rings, std::span<cons
   rings.giveBack(flow->tokens, uint32_t(credits.ring), credits.givenBack - flow->tokens.returned[credits.ring]);
 }
 
-std::byte *SliceExchange::place(uint32_t rank, uint64_t tag, size_t size) {
+faro_place SliceExchange::place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) {
   SliceRings *rings = ringsFor(rank, tag >> SequenceBits);
   if (!rings)
-    return nullptr;
+    return {};
   InFlow &flow = rings->in(rank);
   const uint64_t sequence = tag & SequenceMask, slots = flow.bytes.size();
   const RingShape &ring = rings->shape.rings[rings->schedule.stages[rings->shape.wire].into];
-  if (size < sizeof(SliceHeader) || size > ring.slotBytes || sequence < flow.consumed ||
+  const uint64_t mostHere = rings->apart() ? ring.headBytes : ring.slotBytes;
+  const uint64_t mostApart = rings->apart() ? ring.rowBytes : 0;
+  if (size < sizeof(SliceHeader) || size > mostHere || rowBytes > mostApart || sequence < flow.consumed ||
       sequence >= flow.consumed + slots || flow.bytes[sequence % slots] != 0) {
-    fail(fmt::format("{}: rank {} sent slice {} of {} bytes into slot {} of ring {}, which has {} slots of {} bytes; "
-                     "slices {} to {} have a slot there, each once",
-                     rings->schedule.name, rank, sequence, size, sequence % slots, ring.name, slots, ring.slotBytes,
-                     flow.consumed, flow.consumed + slots - 1));
-    return nullptr;
+    fail(fmt::format(
+        "{}: rank {} sent slice {} of {} bytes ({} more for a device) into slot {} of ring {}, which has {} "
+        "slots of {} bytes ({} for a device); slices {} to {} have a slot there, each once",
+        rings->schedule.name, rank, sequence, size, rowBytes, sequence % slots, ring.name, slots, mostHere, mostApart,
+        flow.consumed, flow.consumed + slots - 1));
+    return {};
+  }
+  if (!flow.granted) {
+    fail(fmt::format("{}: rank {} sent slice {} before it was told of slots for it", rings->schedule.name, rank,
+                     sequence));
+    return {};
   }
   auto memory = rings->arrivalMemory(flow, sequence);
   if (!memory) {
     fail(memory.status().message());
-    return nullptr;
+    return {};
   }
   flow.bytes[sequence % slots] = InFlow::Underway;
-  return memory->bytes;
+  flow.rowsApart[sequence % slots] = rowBytes;
+  return {memory->bytes, memory->apart ? reinterpret_cast<void *>(memory->forKernels) : nullptr};
 }
 
 void SliceExchange::arrived(uint32_t rank, uint64_t tag, size_t size) {

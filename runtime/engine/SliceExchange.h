@@ -20,17 +20,17 @@ class SliceExchange final : public Receiver {
 public:
   /// Collective. The rings of all hierarchical schedules of the module; their memory is made when first used. Errors:
   /// INVALID_ARGUMENT for a schedule that cannot run (SliceShape::of), the same on all ranks.
-  /// `pin`: given where rows are on devices, and kernels reach into slots.
+  /// `slots`: the same kind on all ranks.
   static Expected<std::unique_ptr<SliceExchange>>
-  create(std::shared_ptr<Communicator> communicator, std::shared_ptr<const Module> module, const SlotPinner &pin = {});
+  create(std::shared_ptr<Communicator> communicator, std::shared_ptr<const Module> module, const SlotMaker &slots = {});
   ~SliceExchange() override;
 
   SliceRings *ringsOf(const faro_abi_schedule &schedule);
 
   /// Sends slice `sequence` of the flow, which must stay as it is until flow.sent is greater.
-  Status deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, std::span<const faro_iov> pieces);
-  /// Tells the sender of a flow, once, that there are slots for it here. So the connection on which these are given
-  /// back stands before anything depends on it.
+  Status deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, const SlotContent &content);
+  /// Makes slots for a flow and tells its sender, once. So the connection on which these are given back stands before
+  /// anything depends on it.
   Status grant(SliceRings &rings, InFlow &flow);
   /// Slots of a flow that arrives here are free again. Tells the sender where it holds the tokens: not each time, but
   /// at the latest when a quarter of the slots is free, or at once when this slice is the `last` of a call.
@@ -54,7 +54,7 @@ public:
   void stop();
 
   void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) override;
-  std::byte *place(uint32_t rank, uint64_t tag, size_t size) override;
+  faro_place place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) override;
   void arrived(uint32_t rank, uint64_t tag, size_t size) override;
   void sent(uint64_t token) override;
 

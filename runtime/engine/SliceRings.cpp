@@ -3,13 +3,13 @@
 namespace faro {
 
 SliceRings::SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape,
-                       SlotPinner pin)
-    : schedule(schedule), programIndex(programIndex), shape(shape), pin(std::move(pin)) {
+                       SlotMaker maker)
+    : schedule(schedule), programIndex(programIndex), shape(shape), maker(std::move(maker)) {
   for (uint32_t r = 0; r < shape.ringCount; ++r)
     if (!shape.rings[r].perFlow)
       for (uint32_t slot = shape.rings[r].slots; slot-- > 0;)
         free[r].push_back(slot);
-  piecesOfSlot.resize(shape.rings[schedule.stages[shape.wire].from].slots);
+  contents.resize(shape.rings[schedule.stages[shape.wire].from].slots);
 }
 
 OutFlow &SliceRings::out(uint32_t peer) {
@@ -35,6 +35,7 @@ InFlow &SliceRings::in(uint32_t peer) {
     flow = std::make_unique<InFlow>();
     flow->peer = peer;
     flow->bytes.resize(shape.rings[schedule.stages[shape.wire].into].slots);
+    flow->rowsApart.resize(flow->bytes.size());
   }
   return *flow;
 }
@@ -72,7 +73,7 @@ void SliceRings::giveBack(FlowTokens &tokens, uint32_t ring, uint64_t count) {
 
 Expected<Slot> SliceRings::sharedMemory(uint32_t ring, uint32_t slot) {
   if (!memory[ring]) {
-    auto made = SlotMemory::create(shape.rings[ring], pin);
+    auto made = SlotMemory::create(shape.rings[ring], maker);
     if (!made)
       return made.status();
     memory[ring] = std::move(*made);
@@ -80,9 +81,16 @@ Expected<Slot> SliceRings::sharedMemory(uint32_t ring, uint32_t slot) {
   return memory[ring]->slot(slot);
 }
 
+void SliceRings::fill(uint32_t slot, const Slot &memory, uint64_t headBytes, uint64_t rowBytes) {
+  SlotContent &content = contents[slot];
+  content.pieces.assign(1, {memory.bytes, headBytes + (memory.apart ? 0 : rowBytes)});
+  if (memory.apart)
+    content.rows = {reinterpret_cast<const void *>(memory.forKernels), rowBytes};
+}
+
 Expected<Slot> SliceRings::arrivalMemory(InFlow &flow, uint64_t sequence) {
   if (!flow.memory) {
-    auto made = SlotMemory::create(shape.rings[schedule.stages[shape.wire].into], pin);
+    auto made = SlotMemory::create(shape.rings[schedule.stages[shape.wire].into], maker);
     if (!made)
       return made.status();
     flow.memory = std::move(*made);

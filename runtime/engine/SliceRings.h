@@ -5,7 +5,7 @@
 //
 // Slices of a flow are numbered from the session's first on, in every call alike at both ends. Slice n lies in slot
 // n mod slots of the ring that it arrives in, so the sender chooses the place, and a slice of a call that the receiver
-// has not begun yet waits there. Memory is made when the first slice needs it and kept.
+// has not begun yet waits there. Memory is made when the first slice needs it, or may come, and kept.
 #pragma once
 
 #include "faro/transport.h"
@@ -40,16 +40,22 @@ struct InFlow {
   uint64_t consumed = 0; ///< and before this one were read; their slots may be overwritten
   static constexpr uint64_t Underway = 1;
   std::vector<uint64_t> bytes; ///< of the slice in each slot; 0: none; Underway: it has a place and is not there yet
+  std::vector<uint64_t> rowsApart; ///< how many of these are rows apart, of slices that have a place
   std::unique_ptr<SlotMemory> memory;
   /// Slots of each ring that were given back at this end, and how many of these the other end, which took them, was
   /// told of.
   std::array<uint64_t, FARO_ABI_MAX_RINGS> givenBack{}, reported{};
 };
 
+/// What is to be sent of a slot.
+struct SlotContent {
+  std::vector<faro_iov> pieces;
+  faro_iov rows{}; ///< apart, in a device's memory; none: of no bytes
+};
+
 class SliceRings {
 public:
-  /// `pin`: for slots that kernels on a device reach; else none.
-  SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape, SlotPinner pin);
+  SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape, SlotMaker maker);
 
   const faro_abi_schedule &schedule;
   const uint32_t programIndex;
@@ -74,17 +80,21 @@ public:
   }
   Expected<Slot> sharedMemory(uint32_t ring, uint32_t slot);
   /// What is to be sent of a slot of the ring that the wire sends from.
-  std::vector<faro_iov> &pieces(uint32_t slot) { return piecesOfSlot[slot]; }
+  SlotContent &content(uint32_t slot) { return contents[slot]; }
+  /// It is a head and rows in the slot.
+  void fill(uint32_t slot, const Slot &memory, uint64_t headBytes, uint64_t rowBytes);
+  /// Whether rows are apart from heads.
+  bool apart() const { return bool(maker.rows); }
   /// Where slice `sequence` of the flow arrives.
   Expected<Slot> arrivalMemory(InFlow &flow, uint64_t sequence);
 
 private:
-  const SlotPinner pin;
+  const SlotMaker maker;
   std::map<uint32_t, std::unique_ptr<OutFlow>> outs;
   std::map<uint32_t, std::unique_ptr<InFlow>> ins;
   std::array<std::unique_ptr<SlotMemory>, FARO_ABI_MAX_RINGS> memory; ///< of shared rings
   std::array<std::vector<uint32_t>, FARO_ABI_MAX_RINGS> free;         ///< slots of shared rings
-  std::vector<std::vector<faro_iov>> piecesOfSlot;
+  std::vector<SlotContent> contents;
 };
 
 } // namespace faro

@@ -67,6 +67,10 @@ Expected<SliceShape> SliceShape::of(const faro_abi_program &program, const faro_
       return rows.status();
     shape.rowsPerSlice = uint32_t(std::min<uint64_t>(shape.rowsPerSlice, *rows));
   }
+  for (uint32_t r = 0; r < schedule.ring_count; ++r) {
+    shape.rings[r].headBytes = sliceHeadBytes(shape.rowsPerSlice, uint64_t(shape.rowsPerSlice) * shape.mostPlaces);
+    shape.rings[r].rowBytes = shape.rowsPerSlice * shape.rowStride;
+  }
   // A slice with its rows fits where it arrives, so as many bytes hold it where it leaves.
   if (copies && byReference)
     shape.rings[wire.from].slotBytes = std::max(shape.rings[wire.from].slotBytes, shape.rings[wire.into].slotBytes);

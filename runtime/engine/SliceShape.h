@@ -23,6 +23,7 @@ FlowEnd endOf(const faro_abi_stage &stage);
 struct RingShape {
   const char *name = nullptr;
   uint64_t slotBytes = 0;
+  uint64_t headBytes = 0, rowBytes = 0; ///< the most that a slice has of either
   uint32_t slots = 0;
   bool perFlow = false; ///< once for each flow that arrives; else once a rank
   FlowEnd givenBackAt = FlowEnd::Sender;

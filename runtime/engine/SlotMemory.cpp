@@ -5,9 +5,15 @@
 
 namespace faro {
 
-Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring, const SlotPinner &pin) {
-  const uint64_t bytes = ring.slotBytes * ring.slots;
-  void *base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring, const SlotMaker &maker) {
+  constexpr uint64_t RowsAlignment = 256;
+  std::unique_ptr<SlotMemory> memory(new SlotMemory());
+  memory->apart = bool(maker.rows);
+  memory->hostBytes = memory->apart ? ring.headBytes : ring.slotBytes;
+  memory->kernelBytes =
+      memory->apart ? (ring.rowBytes + RowsAlignment - 1) / RowsAlignment * RowsAlignment : ring.slotBytes;
+  memory->bytes = memory->hostBytes * ring.slots;
+  void *base = mmap(nullptr, memory->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const auto fail = [&](const std::string &why) {
     return Status(FARO_OUT_OF_MEMORY,
                   fmt::format("{} slots of {} bytes for ring {} cannot be had{}; use fewer or smaller slots",
@@ -15,20 +21,22 @@ Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring, 
   };
   if (base == MAP_FAILED)
     return fail("");
-  std::unique_ptr<SlotMemory> memory(new SlotMemory(static_cast<std::byte *>(base), ring.slotBytes, bytes));
-  if (pin) {
-    auto pinned = pin(memory->base, bytes);
-    if (!pinned)
-      return fail(fmt::format(" ({})", pinned.status().message()));
-    memory->pinned = std::move(*pinned);
-    memory->forKernels = memory->pinned->address;
-  }
+  memory->base = static_cast<std::byte *>(base);
+  memory->forKernels = reinterpret_cast<uintptr_t>(base);
+  if (!maker.forDevice())
+    return memory;
+  auto backing = memory->apart ? maker.rows(memory->kernelBytes * ring.slots) : maker.pin(memory->base, memory->bytes);
+  if (!backing)
+    return fail(fmt::format(" ({})", backing.status().message()));
+  memory->backing = std::move(*backing);
+  memory->forKernels = memory->backing->address;
   return memory;
 }
 
 SlotMemory::~SlotMemory() {
-  pinned.reset(); // the driver must not have pages that are gone
-  munmap(base, bytes);
+  backing.reset(); // the driver must not have pages that are gone
+  if (base)
+    munmap(base, bytes);
 }
 
 } // namespace faro

@@ -1,5 +1,8 @@
-// Memory of a ring's slots: host memory, which the wire reads and writes. Where rows are on a device, its kernels do
-// too.
+// Memory of a ring's slots, which the wire reads and writes. Where rows are on a device, its kernels do too:
+//
+//   together   head | rows ...     host memory; kernels on a device reach it over the bus
+//   apart      head                host memory
+//              rows ...            the device's memory; the wire reaches it
 #pragma once
 
 #include "runtime/engine/SliceShape.h"
@@ -10,40 +13,52 @@
 
 namespace faro {
 
-/// Host memory that a device can reach, until this goes away.
-class SlotPin {
+/// Memory that kernels on a device reach, until this goes away.
+class SlotBacking {
 public:
-  virtual ~SlotPin() = default;
+  virtual ~SlotBacking() = default;
   const uint64_t address; ///< of its first byte, for kernels
 
 protected:
-  explicit SlotPin(uint64_t address) : address(address) {}
+  explicit SlotBacking(uint64_t address) : address(address) {}
 };
-using SlotPinner = std::function<Expected<std::unique_ptr<SlotPin>>(std::byte *memory, uint64_t bytes)>;
 
-/// A place in a slot.
+/// What makes slots that kernels on a device reach: one of the two. Neither: kernels run on the host.
+struct SlotMaker {
+  using Backing = Expected<std::unique_ptr<SlotBacking>>;
+  std::function<Backing(std::byte *memory, uint64_t bytes)> pin; ///< host memory that a slot has
+  std::function<Backing(uint64_t bytes)> rows;                   ///< memory for rows apart, aligned to 256
+
+  bool forDevice() const { return pin || rows; }
+};
+
+/// A slot: a slice's head, and where its rows are.
 struct Slot {
   std::byte *bytes;
-  uint64_t forKernels; ///< the address of the same place
-  uint64_t forKernelsAt(const std::byte *place) const { return forKernels + uint64_t(place - bytes); }
+  uint64_t forKernels; ///< of the slot, as kernels see it; rows apart: of these
+  bool apart;          ///< rows
+
+  /// Of row 0, as kernels see it, behind a head of so many bytes.
+  uint64_t rowsAt(uint64_t headBytes) const { return apart ? forKernels : forKernels + headBytes; }
 };
 
-/// Slots, aligned to pages, zero at first.
+/// Slots; heads are aligned to 64 bytes and zero at first.
 class SlotMemory {
 public:
-  /// `pin`: none where kernels run on the host.
-  static Expected<std::unique_ptr<SlotMemory>> create(const RingShape &ring, const SlotPinner &pin);
+  static Expected<std::unique_ptr<SlotMemory>> create(const RingShape &ring, const SlotMaker &maker);
   ~SlotMemory();
   SlotMemory(const SlotMemory &) = delete;
   SlotMemory &operator=(const SlotMemory &) = delete;
-  Slot slot(uint32_t index) const { return {base + index * slotBytes, forKernels + index * slotBytes}; }
+  Slot slot(uint32_t index) const { return {base + index * hostBytes, forKernels + index * kernelBytes, apart}; }
 
 private:
-  SlotMemory(std::byte *base, uint64_t slotBytes, uint64_t bytes)
-      : base(base), slotBytes(slotBytes), bytes(bytes), forKernels(reinterpret_cast<uintptr_t>(base)) {}
-  std::byte *base;
-  uint64_t slotBytes, bytes, forKernels;
-  std::unique_ptr<SlotPin> pinned;
+  SlotMemory() = default;
+  std::byte *base = nullptr;
+  uint64_t bytes = 0;                      ///< at base
+  uint64_t hostBytes = 0, kernelBytes = 0; ///< from slot to slot
+  uint64_t forKernels = 0;
+  bool apart = false;
+  std::unique_ptr<SlotBacking> backing;
 };
 
 } // namespace faro

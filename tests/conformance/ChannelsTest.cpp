@@ -32,11 +32,11 @@ public:
   void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) override {
     messages.push_back({rank, tag, std::string(reinterpret_cast<const char *>(bytes.data()), bytes.size())});
   }
-  std::byte *place(uint32_t rank, uint64_t tag, size_t size) override {
+  faro_place place(uint32_t rank, uint64_t tag, size_t size, size_t) override {
     if (refuses)
-      return nullptr;
+      return {};
     slices.push_back({rank, tag, std::string(size, '?')});
-    return reinterpret_cast<std::byte *>(slices.back().bytes.data());
+    return {slices.back().bytes.data(), nullptr};
   }
   void arrived(uint32_t rank, uint64_t tag, size_t size) override {
     for (Slice &slice : slices)

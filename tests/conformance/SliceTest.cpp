@@ -41,7 +41,7 @@ size_t piecesOf(uint32_t n) { return n % 3 == 0 ? 1 : 1 + n * 37 % 200; }
 
 faro_status deliver(Rank &rank, uint32_t to, uint64_t tag, const Pieces &pieces, uint64_t token) {
   std::vector<faro_iov> array = pieces.iov; // gone when this returns
-  return rank->deliver(rank.context, to, tag, array.data(), array.size(), token);
+  return rank->deliver(rank.context, to, tag, array.data(), array.size(), nullptr, token);
 }
 
 size_t arrivedOn(const Rank &rank) {

@@ -19,6 +19,14 @@ const std::vector<Candidate> &candidates() {
       {"ucx_nodes", "ucx", RankKind::Processes, false, {}, true},
       // What a network with RDMA does with long slices, as far as tcp can.
       {"ucx_nodes_rendezvous", "ucx", RankKind::Processes, false, {{"UCX_RNDV_THRESH", "0"}}, true},
+      // A UCX that says it knows CUDA, over the host's memory: FakeUcxDevice.cpp.
+      {"ucx_nodes_device", "ucx", RankKind::Processes, false, {{"FAKE_UCX_DEVICE", "1"}}, true},
+      {"ucx_nodes_device_rendezvous",
+       "ucx",
+       RankKind::Processes,
+       false,
+       {{"FAKE_UCX_DEVICE", "1"}, {"UCX_RNDV_THRESH", "0"}},
+       true},
       // The user's own list of transports; the wire takes what is no shared memory of it.
       {"ucx_nodes_listed", "ucx", RankKind::Processes, false, {{"UCX_TLS", "sm,tcp,self"}}, true},
       // Memory that cannot be mapped.
@@ -67,18 +75,18 @@ void Rank::onMessage(void *user, uint32_t rank, uint32_t tag, const void *data, 
   self(user).inbox.push_back({rank, tag, std::string(static_cast<const char *>(data), bytes)});
 }
 
-void *Rank::onPlace(void *user, uint32_t rank, uint64_t tag, size_t bytes) {
+faro_place Rank::onPlace(void *user, uint32_t rank, uint64_t tag, size_t bytes, size_t rowBytes) {
   Rank &me = self(user);
   if (me.refuses)
-    return nullptr;
-  me.landings.push_back({rank, tag, std::string(bytes, '?')});
-  return me.landings.back().bytes.data();
+    return {};
+  me.landings.push_back({rank, tag, std::string(bytes, '?'), rowBytes});
+  return {me.landings.back().bytes.data(), rowBytes ? me.placeRows(rowBytes) : nullptr};
 }
 
 Landing &Rank::landing(uint32_t from, uint64_t tag, size_t bytes) {
   for (Landing &landing : landings)
     if (landing.rank == from && landing.tag == tag && landing.state == Landing::Placed) {
-      EXPECT_EQ(landing.bytes.size(), bytes) << "a slice changed its size";
+      EXPECT_EQ(landing.bytes.size() + landing.rowBytes, bytes) << "a slice changed its size";
       return landing;
     }
   ADD_FAILURE() << "the slice " << tag << " of rank " << from << " has no place on rank " << rank;

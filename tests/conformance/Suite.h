@@ -41,6 +41,7 @@ struct Landing {
   uint32_t rank;
   uint64_t tag;
   std::string bytes;
+  size_t rowBytes = 0; ///< more, in memory of a device
   enum { Placed, Arrived, Lost } state = Placed;
 };
 
@@ -71,14 +72,16 @@ public:
   std::vector<Received> inbox;
   std::deque<Landing> landings; ///< in the order in which places were asked for
   bool refuses = false;         ///< slices
-  std::vector<uint64_t> sent;   ///< tokens
+  /// Where rows of a slice land; in attached memory.
+  std::function<void *(size_t rowBytes)> placeRows = [](size_t) { return nullptr; };
+  std::vector<uint64_t> sent; ///< tokens
 
 private:
   /// Handlers run on the rank's own thread.
   static Rank &self(void *user);
   Landing &landing(uint32_t from, uint64_t tag, size_t bytes);
   static void onMessage(void *self, uint32_t rank, uint32_t tag, const void *data, size_t bytes);
-  static void *onPlace(void *self, uint32_t rank, uint64_t tag, size_t bytes);
+  static faro_place onPlace(void *self, uint32_t rank, uint64_t tag, size_t bytes, size_t rowBytes);
 
   const std::thread::id thread_ = std::this_thread::get_id();
 };
@@ -110,6 +113,9 @@ class Nodes : public Conformance {
 };
 class Slices : public Conformance {
   uint32_t needs() const override { return FARO_CAN_DELIVER; }
+};
+class DeviceRows : public Conformance {
+  uint32_t needs() const override { return FARO_CAN_DELIVER | FARO_CAN_DEVICE; }
 };
 class Sleeping : public Conformance {
   uint32_t needs() const override { return FARO_CAN_SLEEP; }

@@ -22,14 +22,18 @@ Expected<std::shared_ptr<Device>> Device::open(std::shared_ptr<const Driver> dri
   char name[256] = {};
   FARO_RETURN_IF_ERROR(cuda.check(cuda.deviceGetName(name, sizeof name - 1, device->ordinal), "cuDeviceGetName"));
   device->name_ = name;
-  int major = 0, minor = 0, multiprocessors = 0;
+  int major = 0, minor = 0, multiprocessors = 0, ordering = 0, flushes = 0;
   for (const auto &[value, attribute] : {std::pair(&major, int(api::MajorVersion)),
                                          {&minor, int(api::MinorVersion)},
-                                         {&multiprocessors, int(api::MultiprocessorCount)}})
+                                         {&multiprocessors, int(api::MultiprocessorCount)},
+                                         {&ordering, int(api::RemoteWritesOrdering)},
+                                         {&flushes, int(api::RemoteWritesFlushes)}})
     FARO_RETURN_IF_ERROR(
         cuda.check(cuda.deviceGetAttribute(value, attribute, device->ordinal), "cuDeviceGetAttribute"));
   device->architecture_ = uint32_t(10 * major + minor);
   device->multiprocessors_ = uint32_t(multiprocessors);
+  // A device for which the host cannot flush has no network write into it.
+  device->ordersRemoteWrites = ordering >= api::OrderedForOwner || !(flushes & api::FlushedByHost);
   FARO_RETURN_IF_ERROR(cuda.check(cuda.primaryCtxRetain(&device->context, device->ordinal),
                                   fmt::format("cuDevicePrimaryCtxRetain of device {} ({})", number, device->name_)));
   return device;
@@ -48,6 +52,13 @@ Device::~Device() {
 }
 
 Status Device::makeCurrent() const { return driver_->check(driver_->ctxSetCurrent(context), "cuCtxSetCurrent"); }
+
+Status Device::flushRemoteWrites() const {
+  constexpr int CurrentContext = 0; // CUflushGPUDirectRDMAWritesTarget
+  return ordersRemoteWrites ? Status::ok()
+                            : driver_->check(driver_->flushRemoteWrites(CurrentContext, api::OrderedForOwner),
+                                             fmt::format("cuFlushGPUDirectRDMAWrites on {}", name_));
+}
 
 //===------------------------------------------------------------ memory ---===//
 

@@ -30,6 +30,9 @@ public:
 
   /// For the calling thread, until it makes another one current.
   Status makeCurrent() const;
+  /// What other devices (a network's) have written into this one's memory, and said so, is what kernels see that are
+  /// launched from now on. Costs a call of the driver on devices that do not see to it themselves. It must be current.
+  Status flushRemoteWrites() const;
 
 private:
   Device() = default;
@@ -39,6 +42,7 @@ private:
   api::Context context = nullptr;
   std::string name_;
   uint32_t architecture_ = 0, multiprocessors_ = 0;
+  bool ordersRemoteWrites = false;
 };
 
 /// Memory of a device, freed with this. The device must be current when it is made.

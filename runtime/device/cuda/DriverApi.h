@@ -47,6 +47,8 @@ enum : int {
   CacheBytes = 38, // L2
   MajorVersion = 75,
   MinorVersion = 76,
+  RemoteWritesFlushes = 117,  // of GPUDirect RDMA
+  RemoteWritesOrdering = 118, // likewise
   // Of CUjit_option.
   JitErrorLogBuffer = 5,
   JitErrorLogBufferBytes = 6,
@@ -57,6 +59,8 @@ enum : int {
   HostRegisterPortable = 1,  // for all contexts
   HostRegisterDeviceMap = 2, // kernels reach it
   DeviceMemory = 2,          // of CUmemorytype
+  FlushedByHost = 1,         // of CUflushGPUDirectRDMAWritesOptions
+  OrderedForOwner = 100,     // of CUGPUDirectRDMAWritesOrdering, and of the scope of a flush
 };
 
 } // namespace faro::cuda::api
@@ -92,6 +96,7 @@ enum : int {
   X(ipcGetMemHandle, cuIpcGetMemHandle, (api::IpcHandle * handle, api::Pointer memory))                                \
   X(ipcOpenMemHandle, cuIpcOpenMemHandle_v2, (api::Pointer * memory, api::IpcHandle handle, unsigned flags))           \
   X(ipcCloseMemHandle, cuIpcCloseMemHandle, (api::Pointer memory))                                                     \
+  X(flushRemoteWrites, cuFlushGPUDirectRDMAWrites, (int target, int scope))                                            \
   X(streamCreate, cuStreamCreate, (api::Stream * stream, unsigned flags))                                              \
   X(streamDestroy, cuStreamDestroy_v2, (api::Stream stream))                                                           \
   X(streamSynchronize, cuStreamSynchronize, (api::Stream stream))                                                      \

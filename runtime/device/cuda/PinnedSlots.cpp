@@ -6,10 +6,10 @@ namespace faro::cuda {
 
 namespace {
 
-class PinnedMemory final : public SlotPin {
+class PinnedMemory final : public SlotBacking {
 public:
   PinnedMemory(std::shared_ptr<const Device> device, void *memory, api::Pointer there)
-      : SlotPin(there), device(std::move(device)), memory(memory) {}
+      : SlotBacking(there), device(std::move(device)), memory(memory) {}
   ~PinnedMemory() override {
     if (device->makeCurrent())
       (void)device->driver().memHostUnregister(memory);
@@ -22,8 +22,9 @@ private:
 
 } // namespace
 
-SlotPinner pinSlotsFor(std::shared_ptr<const Device> device) {
-  return [device = std::move(device)](std::byte *memory, uint64_t bytes) -> Expected<std::unique_ptr<SlotPin>> {
+SlotMaker pinSlotsFor(std::shared_ptr<const Device> device) {
+  SlotMaker maker;
+  maker.pin = [device = std::move(device)](std::byte *memory, uint64_t bytes) -> SlotMaker::Backing {
     FARO_RETURN_IF_ERROR(device->makeCurrent());
     const Driver &cuda = device->driver();
     // Portable: whoever makes another context current meanwhile (a framework in the same process) may release it.
@@ -37,8 +38,9 @@ SlotPinner pinSlotsFor(std::shared_ptr<const Device> device) {
       (void)cuda.memHostUnregister(memory);
       return mapped;
     }
-    return std::unique_ptr<SlotPin>(std::make_unique<PinnedMemory>(device, memory, there));
+    return std::unique_ptr<SlotBacking>(std::make_unique<PinnedMemory>(device, memory, there));
   };
+  return maker;
 }
 
 } // namespace faro::cuda

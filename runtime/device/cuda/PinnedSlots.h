@@ -7,6 +7,6 @@
 namespace faro::cuda {
 
 /// Registers slots with the driver, page-locked and mapped, for as long as they live.
-SlotPinner pinSlotsFor(std::shared_ptr<const Device> device);
+SlotMaker pinSlotsFor(std::shared_ptr<const Device> device);
 
 } // namespace faro::cuda

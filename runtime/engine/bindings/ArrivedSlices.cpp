@@ -12,16 +12,20 @@ ArrivedSlices::ArrivedSlices(const RunContext &run, const faro_abi_stage &stage)
 
 Expected<ArrivedSlice> ArrivedSlices::open(FlowRun &flow, uint32_t n) const {
   const SliceShape &shape = run.rings->shape;
-  const uint64_t sequence = flow.begun + n, bytes = flow.in->bytes[sequence % flow.in->bytes.size()];
+  const uint64_t sequence = flow.begun + n, slot = sequence % flow.in->bytes.size();
+  const uint64_t bytes = flow.in->bytes[slot], apart = flow.in->rowsApart[slot];
   auto memory = run.rings->arrivalMemory(*flow.in, sequence);
   if (!memory)
     return memory.status();
   const SliceExpectation expected{run.mine.activity, run.call,         sequence,     shape.rowsOfSlice(n, flow.rows),
-                                  shape.rowBytes,    shape.mostPlaces, rowsOfWindow, run.batch->hash};
-  auto reader = SliceReader::open({memory->bytes, bytes}, expected);
+                                  shape.rowBytes,    shape.mostPlaces, rowsOfWindow, run.batch->hash,
+                                  memory->apart};
+  auto reader = SliceReader::open({memory->bytes, bytes - apart}, expected, apart);
   if (!reader)
     return damaged(flow, n, reader.status());
-  return ArrivedSlice{*reader, memory->forKernelsAt(reader->firstRow()), bytes};
+  if (memory->apart)
+    FARO_RETURN_IF_ERROR(run.kernels->seeArrived());
+  return ArrivedSlice{*reader, memory->rowsAt(reader->headBytes()), bytes};
 }
 
 Status ArrivedSlices::damaged(const FlowRun &flow, uint32_t n, const Status &why) const {

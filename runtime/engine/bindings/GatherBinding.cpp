@@ -42,17 +42,17 @@ public:
     }
     const bool byReference = stage.gather == FARO_ABI_BY_REFERENCE && !run.parts.device;
     const uint64_t stride = byReference ? run.program->row.bytes : rings.shape.rowStride;
-    std::byte *to = writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride), run.batch->hash);
-    std::vector<faro_iov> &pieces = rings.pieces(slot);
+    writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride), run.batch->hash);
     if (byReference) {
+      std::vector<faro_iov> &pieces = rings.content(slot).pieces;
       pieces.assign(1, {memory->bytes, writer.headBytes()});
       refer(pieces);
       return Status::ok();
     }
-    pieces.assign(1, {memory->bytes, writer.headBytes() + rows * stride});
+    rings.fill(slot, *memory, writer.headBytes(), rows * stride);
     std::vector<uint64_t> &addresses = run.parts.scratch->addresses;
     addresses.resize(rows);
-    const uint64_t firstRow = memory->forKernelsAt(to);
+    const uint64_t firstRow = memory->rowsAt(writer.headBytes());
     for (uint32_t i = 0; i < rows; ++i)
       addresses[i] = firstRow + i * stride;
     return run.kernels->copy(stage.kernel, sources, addresses);

@@ -73,10 +73,10 @@ public:
     }
     addAddressesToFetch(scratch.addresses);
     const uint64_t stride = rings.shape.rowStride;
-    std::byte *to = writer.finish(run.mine.activity, run.call, sequence, uint32_t(stride), run.batch->hash);
-    rings.pieces(slot).assign(1, {memory->bytes, writer.headBytes() + rows * stride});
-    return run.kernels->pull(stage.kernel, reinterpret_cast<void *>(memory->forKernelsAt(to)), int64_t(stride),
-                             scratch.offsets, scratch.addresses, scratch.weights);
+    writer.finish(run.mine.activity, run.call, sequence, uint32_t(stride), run.batch->hash);
+    rings.fill(slot, *memory, writer.headBytes(), rows * stride);
+    return run.kernels->pull(stage.kernel, reinterpret_cast<void *>(memory->rowsAt(writer.headBytes())),
+                             int64_t(stride), scratch.offsets, scratch.addresses, scratch.weights);
   }
 
 private:

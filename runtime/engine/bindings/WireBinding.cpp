@@ -15,13 +15,15 @@ public:
   Status fire(FlowRun &flow, uint32_t n) override {
     const uint64_t sequence = flow.begun + n;
     SliceRings &rings = *run.rings;
-    const auto &pieces = rings.pieces(rings.sharedSlot(flow.out->tokens, stage.from, sequence));
+    const SlotContent &content = rings.content(rings.sharedSlot(flow.out->tokens, stage.from, sequence));
     SessionStatistics &statistics = *run.parts.statistics;
     ++statistics.slices;
     statistics.wireRows += rings.shape.rowsOfSlice(n, flow.rows);
-    for (const faro_iov &piece : pieces)
+    for (const faro_iov &piece : content.pieces)
       statistics.wireBytes += piece.size;
-    return run.parts.exchange->deliver(rings, *flow.out, sequence, pieces);
+    statistics.wireBytes += content.rows.size;
+    statistics.wireDeviceBytes += content.rows.size;
+    return run.parts.exchange->deliver(rings, *flow.out, sequence, content);
   }
 
 private:

@@ -47,9 +47,11 @@ public:
   virtual ~Receiver() = default;
   /// The bytes are valid during the call only.
   virtual void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) = 0;
-  /// Where a slice is to land; must stay until `arrived` or until the channel is closed. Null refuses it, which is an
-  /// error of the job.
-  virtual std::byte *place(uint32_t rank, uint64_t tag, size_t size) = 0;
+  /// Where a slice is to land, `rowBytes` of it beside the others in memory of a device that is attached to the
+  /// transport; must stay until `arrived` or until the channel is closed. No data refuses it, which is an error of the
+  /// job.
+  virtual faro_place place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) = 0;
+  /// `size`: of all of the slice.
   virtual void arrived(uint32_t rank, uint64_t tag, size_t size) = 0;
   /// The pieces given to `deliver` with this token may change again.
   virtual void sent(uint64_t token) = 0;
@@ -105,8 +107,9 @@ public:
   virtual Status send(uint16_t channel, uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) = 0;
   /// Sends the pieces, one after the other, as one slice; Receiver::sent(token) says when they may change (even when
   /// the peer has failed; perhaps before this returns). Slices arrive in no particular order. tag, token < 2^48.
+  /// `rows`: null, or the slice's rows in memory of a device that is attached to the transport.
   virtual Status deliver(uint16_t channel, uint32_t rank, uint64_t tag, std::span<const faro_iov> pieces,
-                         uint64_t token) = 0;
+                         uint64_t token, const faro_iov *rows = nullptr) = 0;
   /// Makes communication go on without looking after peers. How many things happened.
   virtual uint32_t progress() = 0;
   /// Returns when something may have happened on the wire, or after `limit`. Call progress or check afterwards.

@@ -64,6 +64,7 @@ struct SessionStatistics {
   uint64_t movedRows = 0;                        ///< handed to another rank of the node, whose rail had room
   uint64_t creditWaitNs = 0;                     ///< a slice was ready and waited for a free slot on the other side
   uint64_t settledTokens = 0;                    ///< summed in combines before the last partial row had come
+  uint64_t wireDeviceBytes = 0; ///< of wireBytes: sent from the device's memory; rows else go by pinned host memory
 };
 
 /// When a stage of a schedule did some of its work. The names are the module's.
@@ -98,8 +99,9 @@ struct SessionOptions {
 
 /// One module on one communicator, on one node or several. One thread at a time. Collective calls must be made by all
 /// ranks in the same order. FARO_BALANCER (static, fusco, blend) and FARO_CHECK=1 in the environment must be the same
-/// on all ranks: who carries rows between nodes, and whether each plan is checked against everybody else's (slow). A
-/// call that fails tells the other ranks, whose calls then fail too (ABORTED); the session is unusable afterwards.
+/// on all ranks: who carries rows between nodes, and whether each plan is checked against everybody else's (slow); so
+/// must FARO_SLOTS (device, pinned): where rows wait for the wire. A call that fails tells the other ranks, whose calls
+/// then fail too (ABORTED); the session is unusable afterwards.
 class Session {
 public:
   /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement, or have different

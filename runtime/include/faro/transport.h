@@ -37,30 +37,54 @@ typedef enum faro_status {
   FARO_INTERNAL = 11           /* a defect of Faro, or an error of a library below it */
 } faro_status;
 
-#define FARO_TRANSPORT_VERSION 2u
+#define FARO_TRANSPORT_VERSION 3u
 #define FARO_TRANSPORT_ENTRY "faro_transport_entry"
 
 typedef enum faro_transport_capability {
-  FARO_CAN_MAP = 1,     /* `pointer` gives load/store access to the memory of (some) peers */
-  FARO_CAN_PUT = 2,     /* `put` and `flush` write into a peer's region */
-  FARO_CAN_MESSAGE = 4, /* `send` delivers messages of any size to the peer's handler, in order per sender */
-  FARO_CAN_SLEEP = 8,   /* `sleep` waits without burning a core until something arrives or `wake` is called */
-  FARO_CAN_DETECT = 16, /* `peer_state` notices that a peer has died */
-  FARO_CAN_DELIVER = 32 /* `deliver` sends slices to where the receiver wants them */
+  FARO_CAN_MAP = 1,      /* `pointer` gives load/store access to the memory of (some) peers */
+  FARO_CAN_PUT = 2,      /* `put` and `flush` write into a peer's region */
+  FARO_CAN_MESSAGE = 4,  /* `send` delivers messages of any size to the peer's handler, in order per sender */
+  FARO_CAN_SLEEP = 8,    /* `sleep` waits without burning a core until something arrives or `wake` is called */
+  FARO_CAN_DETECT = 16,  /* `peer_state` notices that a peer has died */
+  FARO_CAN_DELIVER = 32, /* `deliver` sends slices to where the receiver wants them */
+  FARO_CAN_DEVICE = 64   /* `device_reach` says whether slices may end with rows in a device's memory */
 } faro_transport_capability;
+
+/* How slices get from and into the memory of devices. */
+typedef enum faro_device_reach {
+  FARO_DEVICE_NEVER = 0,  /* they do not */
+  FARO_DEVICE_STAGED = 1, /* by copies in host memory, which the transport makes on the way */
+  FARO_DEVICE_DIRECT = 2  /* as from and into host memory */
+} faro_device_reach;
 
 typedef struct faro_transport_context faro_transport_context; /* one rank's transport */
 typedef struct faro_region faro_region;                       /* memory of this rank, reachable by its peers */
 typedef struct faro_remote faro_remote;                       /* a peer's region, as seen from here */
 
+/* Memory of a device: addresses that the host may not be able to read. */
+typedef struct faro_device_memory {
+  void *address;
+  size_t size;
+  /* Copies to this memory from memory of the same process that has been given to a transport, too, of this device or
+   * another; returns when the bytes are there. Any thread. */
+  faro_status (*copy)(void *user, void *to, const void *from, size_t size);
+  void *user;
+} faro_device_memory;
+
+/* Where a slice is to land. */
+typedef struct faro_place {
+  void *data; /* null refuses the slice */
+  void *rows; /* in attached memory; not looked at where the slice has no rows there */
+} faro_place;
+
 /* A message of `size` bytes arrived from `rank`. Called from `progress`, `sleep` or `flush` on the calling thread;
  * `data` is valid during the call only. No handler may call into the transport, except `send` and `deliver`. */
 typedef void (*faro_message_handler)(void *user, uint32_t rank, uint32_t tag, const void *data, size_t size);
 
-/* Where `size` bytes of a slice from `rank` are to land. The memory must stay until on_arrived or on_lost. Null refuses
- * the slice: the peer is treated as failed, with a message that says so. Called like faro_message_handler; so are
- * these: */
-typedef void *(*faro_place_handler)(void *user, uint32_t rank, uint64_t tag, size_t size);
+/* Where a slice from `rank` is to land: `size` bytes, and `row_bytes` more that are for a device. The memory must stay
+ * until on_arrived or on_lost. A slice that is refused makes the peer a failed one, with a message that says so. Called
+ * like faro_message_handler; so are these (`size`: of all of the slice): */
+typedef faro_place (*faro_place_handler)(void *user, uint32_t rank, uint64_t tag, size_t size, size_t row_bytes);
 /* The slice's bytes are all there. */
 typedef void (*faro_arrived_handler)(void *user, uint32_t rank, uint64_t tag, size_t size);
 /* The slice will not arrive, its sender has failed. Its place is the receiver's again. */
@@ -136,9 +160,17 @@ typedef struct faro_transport {
   /* Sends the pieces, one after the other, as one slice to where the peer's on_place says; no copy is made where the
    * wire allows it. Never blocks; on_sent follows, perhaps before this returns. The pieces' bytes must stay unchanged
    * until then; the array itself may go at once. Slices arrive in no particular order, neither among themselves nor
-   * beside messages. */
+   * beside messages. `rows`: null, or what the slice has in attached memory, behind the pieces; it is for a rank of
+   * another node, and lands in attached memory there. */
   faro_status (*deliver)(faro_transport_context *context, uint32_t rank, uint64_t tag, const faro_iov *pieces,
-                         size_t count, uint64_t token);
+                         size_t count, const faro_iov *rows, uint64_t token);
+
+  /* With FARO_CAN_DEVICE. The reach of this context, as far as can be told: the same until it is closed. */
+  faro_device_reach (*device_reach)(faro_transport_context *context);
+  /* Makes memory of a device known, which stays until it is detached. FARO_UNAVAILABLE where there is no reach. */
+  faro_status (*attach)(faro_transport_context *context, const faro_device_memory *memory);
+  /* No slice may be on its way from or into the memory that begins there. Before the context is closed. */
+  void (*detach)(faro_transport_context *context, void *address);
 
   /* Makes communication go on; delivers messages. Returns how many things happened. */
   uint32_t (*progress)(faro_transport_context *context);

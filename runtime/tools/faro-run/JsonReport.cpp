@@ -14,6 +14,7 @@ std::string dump(const Json &json, int indent) {
 Json wireJson(const Wire &wire) {
   return {{"rows", wire.rows},
           {"bytes", wire.bytes},
+          {"device_bytes", wire.deviceBytes},
           {"slices", wire.slices},
           {"rows_received", wire.rowsReceived},
           {"slot_wait_ns", wire.waitNs}};

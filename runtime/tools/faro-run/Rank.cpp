@@ -39,8 +39,12 @@ private:
   Status finish();
   Wire wireSince(const SessionStatistics &before) const {
     const SessionStatistics after = shuffle_->statistics();
-    return {after.wireRows - before.wireRows, after.wireBytes - before.wireBytes, after.slices - before.slices,
-            after.wireRowsReceived - before.wireRowsReceived, after.creditWaitNs - before.creditWaitNs};
+    return {after.wireRows - before.wireRows,
+            after.wireBytes - before.wireBytes,
+            after.slices - before.slices,
+            after.wireRowsReceived - before.wireRowsReceived,
+            after.creditWaitNs - before.creditWaitNs,
+            after.wireDeviceBytes - before.wireDeviceBytes};
   }
 
   /// Runs `part` when all ranks are here, so that its time holds no other rank's lateness, and notes how long it took.

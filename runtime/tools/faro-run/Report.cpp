@@ -38,8 +38,9 @@ std::string nodesText(const Topology &topology) {
 std::string acrossText(const RunFacts &facts, const Figures &figures) {
   const Job &job = facts.job;
   const auto line = [](const PhaseFigures &phase, const std::string &rows) {
-    return fmt::format("between nodes, {}: {} {}, {} in {}\n", phase.name, phase.wire.rows, rows,
-                       bytesText(phase.wire.bytes), count(phase.wire.slices, "slice"));
+    return fmt::format("between nodes, {}: {} {}, {} in {}{}\n", phase.name, phase.wire.rows, rows,
+                       bytesText(phase.wire.bytes), count(phase.wire.slices, "slice"),
+                       phase.wire.deviceBytes ? ", from the device's memory" : "");
   };
   const PhaseFigures &dispatch = figures.phases[1];
   std::string text = line(dispatch, "rows");
@@ -78,6 +79,7 @@ void addWire(PhaseFigures &phase, const Topology &topology, const std::vector<Ra
     phase.wire.rows += wire.rows;
     phase.wire.bytes += wire.bytes;
     phase.wire.slices += wire.slices;
+    phase.wire.deviceBytes += wire.deviceBytes;
     phase.wire.rowsReceived += wire.rowsReceived;
     phase.wire.waitNs += wire.waitNs;
     phase.mostWireRows = std::max({phase.mostWireRows, wire.rows, wire.rowsReceived});

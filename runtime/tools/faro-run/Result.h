@@ -27,7 +27,8 @@ struct Wire {
   uint64_t rows = 0; ///< tokens, or partial sums of tokens
   uint64_t bytes = 0, slices = 0;
   uint64_t rowsReceived = 0;
-  uint64_t waitNs = 0; ///< a slice was ready, and the other side had no slot
+  uint64_t waitNs = 0;      ///< a slice was ready, and the other side had no slot
+  uint64_t deviceBytes = 0; ///< of bytes: sent from the memory of a device
 };
 
 struct RankResult {

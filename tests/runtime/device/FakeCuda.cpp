@@ -142,10 +142,17 @@ api::Result cuDeviceGetName(char *name, int size, api::Ordinal) {
   return 0;
 }
 api::Result cuDeviceGetAttribute(int *value, int attribute, api::Ordinal) {
-  *value = attribute == api::MajorVersion   ? fake.major
-           : attribute == api::MinorVersion ? fake.minor
-           : attribute == api::CacheBytes   ? fake.cacheBytes
-                                            : fake.multiprocessors;
+  *value = attribute == api::MajorVersion           ? fake.major
+           : attribute == api::MinorVersion         ? fake.minor
+           : attribute == api::CacheBytes           ? fake.cacheBytes
+           : attribute == api::RemoteWritesFlushes  ? fake.remoteWritesFlushes
+           : attribute == api::RemoteWritesOrdering ? fake.remoteWritesOrdering
+                                                    : fake.multiprocessors;
+  return 0;
+}
+api::Result cuFlushGPUDirectRDMAWrites(int, int) {
+  const std::lock_guard lock(mutex);
+  ++fake.flushes;
   return 0;
 }
 api::Result cuDevicePrimaryCtxRetain(api::Context *to, api::Ordinal) {

@@ -15,6 +15,7 @@ namespace faro::test {
 struct FakeCuda {
   // What the machine has.
   int version = 12080, devices = 2, major = 9, minor = 0, multiprocessors = 132, cacheBytes = 1 << 20;
+  int remoteWritesFlushes = 1, remoteWritesOrdering = 0; ///< as of DriverApi.h: the host has to flush
   int initResult = 0;
   // What goes wrong.
   size_t memory = size_t(1) << 30; ///< bytes; more is CUDA_ERROR_OUT_OF_MEMORY
@@ -26,7 +27,7 @@ struct FakeCuda {
   void (*pull)(void *, int64_t, const uint32_t *, const uint64_t *, const float *, int64_t, int64_t) = nullptr;
   // What it saw.
   size_t allocated = 0, registered = 0; ///< bytes that are not freed; and of the host's memory
-  int contexts = 0, streams = 0, events = 0, modules = 0;
+  int contexts = 0, streams = 0, events = 0, modules = 0, flushes = 0;
   const void *image = nullptr;
   unsigned blocks = 0, threads = 0;
 };

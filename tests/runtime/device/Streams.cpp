@@ -1,4 +1,5 @@
 // What sessions across nodes ask of a driver: places in a stream, and slots that kernels reach.
+#include "runtime/device/cuda/DeviceSlots.h"
 #include "runtime/device/cuda/PinnedSlots.h"
 #include "runtime/device/cuda/StreamMarks.h"
 #include "tests/runtime/device/FakeCuda.h"
@@ -32,7 +33,7 @@ protected:
   std::shared_ptr<Device> device;
 };
 
-const RingShape Ring{"tx", 4096, 3, false, FlowEnd::Sender};
+const RingShape Ring{"tx", 4096, 128, 3000, 3, false, FlowEnd::Sender};
 
 } // namespace
 
@@ -79,8 +80,7 @@ TEST_F(CudaStreams, KernelsReachTheSlotsThatTheHostReads) {
   ASSERT_TRUE(stream && slots) << slots.status().message();
   EXPECT_EQ(fake->registered, 3 * 4096u);
   const Slot slot = (*slots)->slot(2);
-  EXPECT_EQ(slot.forKernelsAt(slot.bytes + 64), slot.forKernels + 64);
-  ASSERT_TRUE((*stream)->toDevice(slot.forKernelsAt(slot.bytes + 64), "slice", 6));
+  ASSERT_TRUE((*stream)->toDevice(slot.rowsAt(64), "slice", 6));
   ASSERT_TRUE((*stream)->wait());
   EXPECT_STREQ(reinterpret_cast<const char *>(slot.bytes + 64), "slice");
 }
@@ -92,4 +92,50 @@ TEST_F(CudaStreams, SlotsThatCannotBePinnedAreAnErrorThatNamesTheRing) {
   for (const char *words : {"3 slots of 4096 bytes for ring tx", "cuMemHostRegister of 12288 bytes for Fake GPU",
                             "out of memory", "fewer or smaller slots"})
     EXPECT_NE(slots.status().message().find(words), std::string::npos) << slots.status().message();
+}
+
+TEST_F(CudaStreams, SlotsOfADeviceHaveTheirRowsThereAndOnlyHeadsOnTheHost) {
+  const auto ranks = Communicator::createLocal(1, std::chrono::seconds(5));
+  ASSERT_TRUE(ranks);
+  EXPECT_EQ(*reachOf(ranks->front(), device), FARO_DEVICE_DIRECT);
+  const size_t before = fake->allocated;
+  {
+    const auto slots = SlotMemory::create(Ring, slotsOnDevice(ranks->front(), device));
+    ASSERT_TRUE(slots) << slots.status().message();
+    EXPECT_EQ(fake->registered, 0u);
+    EXPECT_EQ(fake->allocated - before, 3 * 3072u) << "rows of a slot, up to a multiple of 256 bytes";
+    const Slot first = (*slots)->slot(0), last = (*slots)->slot(2);
+    EXPECT_EQ(last.bytes - first.bytes, 2 * 128);
+    EXPECT_EQ(last.rowsAt(64) - first.rowsAt(128), 2 * 3072u) << "rows begin at the same place behind any head";
+    // The transport knows where they are: it takes no others.
+    const auto &transport = ranks->front()->transport();
+    const faro_device_memory again{reinterpret_cast<void *>(uintptr_t(last.rowsAt(0))), 1,
+                                   [](void *, void *, const void *, size_t) { return FARO_OK; }, nullptr};
+    EXPECT_EQ(transport.attach(ranks->front()->transportContext(), &again), FARO_INVALID_ARGUMENT);
+  }
+  EXPECT_EQ(fake->allocated, before);
+}
+
+TEST_F(CudaStreams, SlotsThatTheDeviceHasNoRoomForAreAnErrorThatNamesTheRing) {
+  const auto ranks = Communicator::createLocal(1, std::chrono::seconds(5));
+  ASSERT_TRUE(ranks);
+  fake->memory = 0;
+  const auto slots = SlotMemory::create(Ring, slotsOnDevice(ranks->front(), device));
+  EXPECT_EQ(slots.status().code(), FARO_OUT_OF_MEMORY);
+  for (const char *words :
+       {"3 slots of 4096 bytes for ring tx", "cuMemAlloc of 9216 bytes on Fake GPU", "out of memory"})
+    EXPECT_NE(slots.status().message().find(words), std::string::npos) << slots.status().message();
+  EXPECT_EQ(reachOf(ranks->front(), device).status().code(), FARO_OUT_OF_MEMORY);
+}
+
+TEST_F(CudaStreams, WritesOfANetworkAreFlushedWhereTheDeviceDoesNotOrderThem) {
+  EXPECT_TRUE(device->flushRemoteWrites());
+  EXPECT_EQ(fake->flushes, 1);
+  for (const auto &[flushes, ordering] : {std::pair(1, 100), {1, 200}, {0, 0}}) {
+    fake->remoteWritesFlushes = flushes;
+    fake->remoteWritesOrdering = ordering;
+    const auto other = *Device::open(*Driver::load(FAKE_CUDA), 1);
+    EXPECT_TRUE(other->makeCurrent() && other->flushRemoteWrites());
+    EXPECT_EQ(fake->flushes, 1) << flushes << " " << ordering;
+  }
 }

@@ -53,7 +53,7 @@ public:
   }
 
   void message(uint32_t from, uint32_t, std::span<const std::byte> bytes) override { exchange->received(from, bytes); }
-  std::byte *place(uint32_t, uint64_t, size_t) override { return nullptr; }
+  faro_place place(uint32_t, uint64_t, size_t, size_t) override { return {}; }
   void arrived(uint32_t, uint64_t, size_t) override {}
   void sent(uint64_t) override {}
 

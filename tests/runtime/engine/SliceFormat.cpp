@@ -70,8 +70,27 @@ TEST(SliceFormat, whatIsWrittenIsRead) {
   const std::vector<std::pair<uint32_t, uint32_t>> expected = {{0, 5}, {0, 6}, {1, 6}, {1, 0}, {0, 99}};
   EXPECT_EQ(places, expected);
   auto reader = SliceReader::open(slice.bytes, slice.expectation());
-  EXPECT_EQ(reader->firstRow() + Rows * Stride, slice.bytes.data() + slice.bytes.size());
-  EXPECT_EQ((reader->firstRow() - slice.bytes.data()) % 64, 0);
+  EXPECT_EQ(reader->headBytes() + Rows * Stride, slice.bytes.size());
+  EXPECT_EQ(reader->headBytes() % 64, 0u);
+}
+
+TEST(SliceFormat, rowsThatCameApartAreCountedAndNotRead) {
+  const Written slice;
+  const auto head = std::span<const std::byte>(slice.bytes).first(slice.bytes.size() - Rows * Stride);
+  SliceExpectation expected = slice.expectation();
+  expected.apart = true;
+  EXPECT_TRUE(SliceReader::open(head, expected, Rows * Stride));
+  const auto refused = [&](std::span<const std::byte> bytes, uint64_t rowBytes, const std::string &words) {
+    const auto reader = SliceReader::open(bytes, expected, rowBytes);
+    EXPECT_EQ(reader.status().code(), FARO_DATA_LOSS);
+    EXPECT_NE(reader.status().message().find(words), std::string::npos) << reader.status().message();
+  };
+  refused(head, Rows * Stride - 1, "its bytes for a device are");
+  refused(head, 0, "its bytes for a device are");
+  refused(slice.bytes, Rows * Stride, "its bytes are"); // rows twice
+  expected.apart = false;
+  refused(slice.bytes, Rows * Stride, "its bytes for a device are");
+  refused(head, Rows * Stride, "its bytes are");
 }
 
 TEST(SliceFormat, adjacentRowsShareADescriptor) {

@@ -2,6 +2,7 @@
 and the wire take turns at, and kernels that end long after they were launched."""
 
 import itertools
+import json
 import os
 import random
 import re
@@ -10,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from harness import FAROC, PATIENCE, DeviceTest, Spec, some
+from harness import FAROC, PATIENCE, DeviceTest, LaunchedTest, Spec, some
 from model import random_batch
 from processes_test import children
 
@@ -20,6 +21,10 @@ class NodesTest(DeviceTest):
         super().setUp()
         # Work is done when it has been asked for twice in vain, and addresses of the device are none of the host's.
         self.environment.update(FAKE_CUDA_LAG="2", FAKE_CUDA_STRICT="1")
+
+    def schedule(self, spec):
+        return subprocess.run([FAROC, str(self.write_spec(spec)), "--compile-to=xfer"], check=True, text=True,
+                              capture_output=True, timeout=120 * PATIENCE, env=self.environment).stdout
 
     def run_verified(self, program, ranks, nodes, *more, transports=("local", "ucx"), **extra):
         for transport in transports:
@@ -75,12 +80,111 @@ class AcrossNodes(NodesTest):
             self.assertEqual(found[0], found[1])
 
 
+class Slots(NodesTest):
+    """Rows of slots in the memory of devices, or in pinned host memory."""
+
+    def wire(self, module, transport, slots, *more, **environment):
+        """What crossed the nodes, and how much of it left from a device."""
+        figures = self.folder / "figures.json"
+        result = self.run_faro(module, "--device", "cuda", "--ranks", 4, "--nodes", 2, "--transport", transport, "--tokens", 150,
+                               "--repeat", 2, "--experts-fn", "scale", "--verify", "--json", figures, *more,
+                               environment=dict(environment, FARO_SLOTS=slots))
+        self.check_verified(result)
+        phases = json.loads(figures.read_text())["phases"]
+        wires = [phases[name]["wire"] for name in ("dispatch", "combine")]
+        self.assertEqual(", from the device's memory" in result.out, any(wire["device_bytes"] for wire in wires), result.out)
+        return wires
+
+    def check_slots(self, on_device, *arguments, **environment):
+        for wire in self.wire(*arguments, **environment):
+            self.assertGreater(wire["rows"], 0)
+            if on_device:
+                # All of the rows, and none of the heads.
+                self.assertEqual(wire["device_bytes"] % wire["rows"], 0)
+                self.assertGreater(wire["device_bytes"], 0)
+                self.assertGreaterEqual(wire["bytes"], wire["device_bytes"] + 64 * wire["slices"])
+            else:
+                self.assertEqual(wire["device_bytes"], 0)
+
+    def begin_ucx_with_cuda(self):
+        """UCX takes a device's addresses for what they are, so they have to be the host's."""
+        del self.environment["FAKE_CUDA_STRICT"]
+        self.environment.update(LD_PRELOAD=os.environ["FAKE_UCX"], FAKE_UCX_DEVICE="1",
+                                ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+
+    def test_lie_where_the_transport_says_and_where_they_are_told_to(self):
+        module = self.compile_for_devices(Spec("bf16", 200, 4, 16, align=8))
+        for slots, on_device in (("", True), ("device", True), ("pinned", False)):
+            with self.subTest(slots=slots):
+                self.check_slots(on_device, module, "local", slots)
+        for slots in ("", "pinned"):
+            with self.subTest(slots=slots):
+                self.check_slots(False, module, "ucx", slots)
+
+    def test_in_pinned_memory_where_the_transport_could_do_better(self):
+        self.environment["FARO_SLOTS"] = "pinned"
+        module = self.compile_for_devices(Spec("f16", 96, 4, 16, align=8, partial="f32"))
+        for ranks, nodes in ((4, 2), (5, 3)):
+            self.run_verified(module, ranks, nodes, "--tokens", 120, "--repeat", 3, transports=("local",))
+
+    def test_of_a_ucx_that_knows_cuda(self):
+        self.begin_ucx_with_cuda()
+        modules = [self.compile_for_devices(spec, "m%d" % n) for n, spec in enumerate((
+            Spec("bf16", 257, 5, 13, align=3, partial="f32"), Spec("f32", 2880, 4, 16)))]
+        for module in modules:
+            for more in ({}, {"UCX_RNDV_THRESH": "0"}, {"FAKE_CUDA_LAG": "50"}):
+                with self.subTest(module=module.name, **more):
+                    self.check_slots(True, module, "ucx", "device", **more)
+        # Over tcp it would copy through host memory, and do no better than kernels do.
+        self.check_slots(False, modules[0], "ucx", "")
+
+    def test_that_cannot_be_had_are_said(self):
+        module = self.compile_for_devices(Spec("bf16", 64, 2, 8))
+        for transport, slots, words in (("ucx", "device", ("FARO_SLOTS=device", "rank ", "'ucx'", "cuda_copy")),
+                                        ("local", "gpu", ("FARO_SLOTS=gpu", "`device`", "`pinned`"))):
+            with self.subTest(slots=slots):
+                result = self.run_faro(module, "--device", "cuda", "--ranks", 4, "--nodes", 2, "--transport", transport,
+                                       "--tokens", 5, environment={"FARO_SLOTS": slots})
+                self.check_refused(result, *words)
+
+    def test_of_any_kind_hold_slices_of_any_schedule(self):
+        text = self.schedule(Spec("bf16", 1000, 4, 8))
+        one_row, one_slot = (r"bytes\(\d+\)", "bytes(2304)"), (r"slots\(\d+\)", "slots(1)")
+        modules = {}
+        for name, edits in (("reference", ((r"by\(\w+\)", "by(reference)"),)), ("smallest", (one_row, one_slot))):
+            edited = text
+            for pattern, replacement in edits:
+                edited = re.sub(pattern, replacement, edited)
+            modules[name] = self.compile_for_devices(edited, name)
+        for name, slots in itertools.product(modules, ("device", "pinned")):
+            with self.subTest(schedule=name, slots=slots):
+                self.check_slots(slots == "device", modules[name], "local", slots)
+        self.begin_ucx_with_cuda()
+        self.check_slots(True, modules["smallest"], "ucx", "device")
+
+
+class SlotsOfAll(LaunchedTest, DeviceTest):
+    """Ranks that are not alike."""
+
+    def check_refused_on(self, settings, *words):
+        module = self.compile_for_devices(Spec("bf16", 64, 2, 8))
+        results = self.launch([0, 1], module, "--device", "cuda", "--tokens", 5, settings=settings)
+        self.assertEqual([result.status for result in results], [1, 1], results)
+        said = "".join(result.err for result in results)
+        for word in words:
+            self.assertIn(word, said)
+
+    def test_what_one_rank_cannot_receive_no_other_sends(self):
+        knows = {"LD_PRELOAD": os.environ["FAKE_UCX"], "FAKE_UCX_DEVICE": "1", "FARO_SLOTS": "device",
+                 "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        self.check_refused_on({0: knows, 1: {"FARO_SLOTS": "device"}}, "FARO_SLOTS=device, but rank 1's transport 'ucx'")
+
+    def test_all_are_told_the_same(self):
+        self.check_refused_on({0: {"FARO_SLOTS": "device"}, 1: {"FARO_SLOTS": "pinned"}}, "FARO_SLOTS=pinned", "must be the same")
+
+
 class EditedSchedules(NodesTest):
     """Slots of other sizes and numbers than the compiler's."""
-
-    def schedule(self, spec):
-        return subprocess.run([FAROC, str(self.write_spec(spec)), "--compile-to=xfer"], check=True, text=True,
-                              capture_output=True, timeout=120 * PATIENCE, env=self.environment).stdout
 
     def check_edited(self, *edits, columns=1000):
         text = self.schedule(Spec("bf16", columns, 4, 8))

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import struct
 import subprocess
 import tempfile
@@ -162,6 +163,29 @@ class RunTest(unittest.TestCase):
         folder = self.folder / output
         if folder.is_dir():
             self.assertEqual(list(folder.iterdir()), [], "files were left")
+
+
+class LaunchedTest(RunTest):
+    """Ranks that are started by themselves, as other launchers start them."""
+
+    def begin(self, node_of, *arguments, variable="GROUP_RANK", settings={}):
+        """A process for each rank; `settings`: what is in the environment of some of them."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        processes = []
+        for rank, node in enumerate(node_of):
+            place = dict(RANK=rank, WORLD_SIZE=len(node_of), LOCAL_RANK=node_of[:rank].count(node),
+                         LOCAL_WORLD_SIZE=node_of.count(node), MASTER_ADDR="127.0.0.1", MASTER_PORT=port, FARO_JOB_SECRET="test")
+            place[variable] = node
+            place.update(settings.get(rank, {}))
+            processes.append(self.start(*arguments, environment={k: str(v) for k, v in place.items()}))
+            self.addCleanup(lambda process=processes[-1]: process.poll() is None and process.kill())
+        return processes
+
+    def launch(self, *arguments, **more):
+        began = time.monotonic()
+        return [self.finish(process, began) for process in self.begin(*arguments, **more)]
 
 
 class DeviceTest(RunTest):

@@ -7,13 +7,12 @@ import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
 import unittest
 
-from harness import ELEMENT, FARO_RUN, FAROC, PATIENCE, RunTest, Spec, decode, some
+from harness import ELEMENT, FARO_RUN, FAROC, PATIENCE, LaunchedTest, RunTest, Spec, decode, some
 from model import random_batch
 from processes_test import Processes
 
@@ -206,7 +205,7 @@ class Schedules(RunTest):
         for transport in ("local", "ucx"):
             result = self.run_faro(self.edited(text, r"bytes\(\d+\)", "bytes(%d)" % 2**37), "--ranks", 4, "--nodes", 2, "--tokens",
                                    7, "--transport", transport)
-            self.check_refused(result, "ring tx", "slots")
+            self.check_refused(result, "slots of", "for ring ")
 
     def test_schedules_that_do_not_verify_are_refused_at_their_line(self):
         text = self.schedule()
@@ -274,27 +273,8 @@ class Deaths(Processes):
             time.sleep(0.01)
 
 
-class Launched(RunTest):
+class Launched(LaunchedTest):
     """One rank of somebody else's job, on nodes that the launcher names."""
-
-    def begin(self, node_of, *arguments, variable="GROUP_RANK", settings={}):
-        """A process for each rank; `settings`: what is in the environment of some of them."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        processes = []
-        for rank, node in enumerate(node_of):
-            place = dict(RANK=rank, WORLD_SIZE=len(node_of), LOCAL_RANK=node_of[:rank].count(node),
-                         LOCAL_WORLD_SIZE=node_of.count(node), MASTER_ADDR="127.0.0.1", MASTER_PORT=port, FARO_JOB_SECRET="test")
-            place[variable] = node
-            place.update(settings.get(rank, {}))
-            processes.append(self.start(*arguments, environment={k: str(v) for k, v in place.items()}))
-            self.addCleanup(lambda process=processes[-1]: process.poll() is None and process.kill())
-        return processes
-
-    def launch(self, *arguments, **more):
-        began = time.monotonic()
-        return [self.finish(process, began) for process in self.begin(*arguments, **more)]
 
     def test_any_topology(self):
         spec = Spec("bf16", 24, 3, 10)
