@@ -29,6 +29,11 @@ if(FARO_SANITIZE)
   endif()
   if(FARO_SANITIZE MATCHES "undefined")
     add_compile_options(-fno-sanitize-recover=undefined)
+    # Clang looks for a function's type in the bytes before it. Kernels have none, and one at the start of a page may have
+    # no memory before it either.
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+      add_compile_options(-fno-sanitize=function)
+    endif()
   endif()
 endif()
 
