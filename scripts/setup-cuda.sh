@@ -15,14 +15,5 @@ for place in "${places[@]}"; do
     exit 0
   fi
 done
-if ! ls "$folder"/lib/python3*/site-packages/nvidia/cu13/bin/ptxas >/dev/null 2>&1; then
-  echo "setup-cuda: installing CUDA 13's assemblers into $folder" >&2
-  rm -rf "$folder"
-  if ! python3 -m venv "$folder" >&2; then
-    echo "setup-cuda: python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2
-    rm -rf "$folder"
-    exit 1
-  fi
-  "$folder/bin/pip" --quiet --disable-pip-version-check install 'nvidia-cuda-nvcc==13.*' 'nvidia-nvjitlink==13.*' >&2
-fi
-echo "$folder"/lib/python3*/site-packages/nvidia/cu13
+packages=$(scripts/pypi-folder.sh setup-cuda "$folder" nvidia/cu13/bin/ptxas 'nvidia-cuda-nvcc==13.*' 'nvidia-nvjitlink==13.*')
+echo "$packages/nvidia/cu13"

@@ -8,15 +8,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=$(realpath -m "${1:-build/ucx-cuda}")
 
-if ! ls "$folder"/lib/python3*/site-packages/libucx/lib/cmake/ucx/ucx-config.cmake >/dev/null 2>&1; then
-  echo "setup-ucx-cuda: installing UCX with CUDA into $folder" >&2
-  rm -rf "$folder"
-  if ! python3 -m venv "$folder" >&2; then
-    echo "setup-ucx-cuda: python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2
-    rm -rf "$folder"
-    exit 1
-  fi
-  # The version that Faro is tested with; CUDA 13, like the assemblers of setup-cuda.sh.
-  "$folder/bin/pip" --quiet --disable-pip-version-check install 'libucx-cu13==1.22.*' >&2
-fi
-echo "$folder"/lib/python3*/site-packages/libucx
+# The version that Faro is tested with; CUDA 13, like the assemblers of setup-cuda.sh.
+packages=$(scripts/pypi-folder.sh setup-ucx-cuda "$folder" libucx/lib/cmake/ucx/ucx-config.cmake 'libucx-cu13==1.22.*')
+echo "$packages/libucx"

@@ -70,8 +70,11 @@ std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::StringRef text, const st
   return failed(object) ? nullptr : std::move(*object);
 }
 
-Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirectory, int cuda,
-           const MoreKernels &kernels, bool withHost, const Report &report) {
+Result jit(llvm::StringRef text, const std::string &name, const faro_compile_options &asked, const Report &report) {
+  const int cuda = int(asked.cuda_architecture);
+  const MoreKernels kernels{(asked.cuda_kernels & FARO_COMPILE_PLAN) != 0,
+                            (asked.cuda_kernels & FARO_COMPILE_BULK) != 0};
+  const bool withHost = cuda == 0 || (asked.cuda_kernels & FARO_COMPILE_HOST);
   llvm::Expected<CpuTarget> host = hostTarget();
   if (!host) {
     report(name + ": error: " + llvm::toString(host.takeError()));
@@ -81,7 +84,7 @@ Result jit(llvm::StringRef text, const std::string &name, const char *cacheDirec
                         cuda ? findAssembler() : nullptr};
   Result result;
   result.assembler = targets.assembler ? targets.assembler->name() : "";
-  const ObjectCache cache(cacheDirectory);
+  const ObjectCache cache(asked.cache_dir);
   const std::string key = ObjectCache::key({text, producer(), ObjectCache::compilerIdentity(), host->cpu,
                                             host->features, std::to_string(cuda), kernels.plan ? "plan" : "",
                                             kernels.bulk ? "bulk" : "", withHost ? "host" : "", result.assembler});
@@ -141,11 +144,7 @@ FARO_COMPILER_EXPORT int faro_compiler_jit(const char *text, size_t size, const 
         report(file + ": error: " + llvm::toString(std::move(unknown)));
         return 1;
       }
-    const MoreKernels kernels{(asked.cuda_kernels & FARO_COMPILE_PLAN) != 0,
-                              (asked.cuda_kernels & FARO_COMPILE_BULK) != 0};
-    const bool withHost = asked.cuda_architecture == 0 || (asked.cuda_kernels & FARO_COMPILE_HOST);
-    Result result = jit(llvm::StringRef(text, size), file, asked.cache_dir, int(asked.cuda_architecture), kernels,
-                        withHost, report);
+    Result result = jit(llvm::StringRef(text, size), file, asked, report);
     if (!result.module)
       return 1;
     *out = new faro_compiled{std::move(result.module)};

@@ -10,12 +10,13 @@ Expected<std::unique_ptr<Graph>> Graph::capture(cuda::Stream &stream, const std:
   const Status captured = work();
   cuda::api::Graph launches = nullptr;
   const Status ended = cuda.check(cuda.streamEndCapture(stream.handle(), &launches), "cuStreamEndCapture");
-  if (!captured || !ended)
+  if (!ended)
     return captured ? ended : captured;
-  const Status status = cuda.check(cuda.graphInstantiate(&graph->made, launches, 0), "cuGraphInstantiate");
+  const Status made =
+      captured ? cuda.check(cuda.graphInstantiate(&graph->made, launches, 0), "cuGraphInstantiate") : captured;
   (void)cuda.graphDestroy(launches);
-  if (!status)
-    return status;
+  if (!made)
+    return made;
   return graph;
 }
 

@@ -4,6 +4,7 @@
 #include "compiler/Codegen/CUDA/Ptx.h"
 #include "compiler/Codegen/Module/Object.h"
 #include "compiler/Pipelines/Compilation.h"
+#include "tests/support/SpecText.h"
 
 #include "llvm/IR/Module.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -18,8 +19,9 @@ using namespace faro::compiler;
 namespace {
 
 struct Shape {
-  const char *row;
-  int topk;
+  uint64_t columns;
+  const char *element;
+  uint32_t topk;
   int architecture;
   const char *partial = "";
 };
@@ -33,20 +35,15 @@ std::string textOf(llvm::Module &module, llvm::TargetMachine &machine) {
 TEST_P(Optimise, KernelsComeOutAsFromO2) {
   const Shape shape = GetParam();
   std::string said;
-  Compilation compilation(fmt::format(R"(!tokens = !faro.tokens<{0}>
-!experts = !faro.tokens<{0}, #faro.layout<order = [expert, source, token], align = 8>>
-!routes = !faro.routes<topk = {1}, experts = 64>
-func.func @d(%x: !tokens, %r: !routes) -> !experts {{
-  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts
-  return %y : !experts
-}}
-func.func @c(%y: !experts, %r: !routes) -> !tokens {{
-  %x = faro.combine %y, %r {2} : (!experts, !routes) -> !tokens
-  return %x : !tokens
-}}
-)",
-                                      shape.row, shape.topk, shape.partial),
-                          "moe.mlir", [&](const std::string &message) { said += message; });
+  faro::support::SpecShape spec;
+  spec.columns = shape.columns;
+  spec.element = shape.element;
+  spec.align = 8;
+  spec.topk = shape.topk;
+  spec.experts = 64;
+  spec.partial = shape.partial;
+  Compilation compilation(faro::support::specText(spec), "moe.mlir",
+                          [&](const std::string &message) { said += message; });
   ASSERT_TRUE(succeeded(compilation.parse()) && succeeded(compilation.lowerTo(Phase::Xfer))) << said;
   auto kernels = makeGpuModule(compilation.module(), shape.architecture);
   ASSERT_TRUE(succeeded(kernels)) << said;
@@ -65,17 +62,16 @@ func.func @c(%y: !experts, %r: !routes) -> !tokens {{
   EXPECT_TRUE(ours == all) << ours << "\n----- from O2 -----\n" << all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Optimise,
-                         testing::Values(Shape{"7168xbf16", 8, 80}, Shape{"7168xbf16", 8, 90},
-                                         Shape{"7168xbf16", 8, 100}, Shape{"4096xbf16", 2, 90},
-                                         Shape{"2880xf16", 6, 90, "partial(f32)"}, Shape{"16384xbf16", 1, 90},
-                                         Shape{"8192xf32", 16, 90}, Shape{"64xf16", 16, 100},
-                                         Shape{"520xbf16", 5, 100, "partial(f32)"}, Shape{"257xf16", 1, 100},
-                                         Shape{"287xbf16", 4, 80}, Shape{"1xf32", 1, 90}, Shape{"1xf32", 16, 80},
-                                         Shape{"3xbf16", 5, 90, "partial(f32)"}, Shape{"1000xf32", 3, 90}),
-                         [](const auto &info) {
-                           return fmt::format("row_{}_top{}_sm{}{}", info.param.row, info.param.topk,
-                                              info.param.architecture, *info.param.partial ? "_partial" : "");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Optimise,
+    testing::Values(Shape{7168, "bf16", 8, 80}, Shape{7168, "bf16", 8, 90}, Shape{7168, "bf16", 8, 100},
+                    Shape{4096, "bf16", 2, 90}, Shape{2880, "f16", 6, 90, "f32"}, Shape{16384, "bf16", 1, 90},
+                    Shape{8192, "f32", 16, 90}, Shape{64, "f16", 16, 100}, Shape{520, "bf16", 5, 100, "f32"},
+                    Shape{257, "f16", 1, 100}, Shape{287, "bf16", 4, 80}, Shape{1, "f32", 1, 90},
+                    Shape{1, "f32", 16, 80}, Shape{3, "bf16", 5, 90, "f32"}, Shape{1000, "f32", 3, 90}),
+    [](const auto &info) {
+      return fmt::format("row_{}x{}_top{}_sm{}{}", info.param.columns, info.param.element, info.param.topk,
+                         info.param.architecture, *info.param.partial ? "_partial" : "");
+    });
 
 } // namespace
