@@ -2,22 +2,26 @@
 //
 //   for each token t                                       blocks
 //     for each tile of the row, two lines                  threads
-//       in each kilobyte: prefetch the next token's rows at the tile
+//       page: in each kilobyte, the next token's rows at the tile
 //       sum = +0
 //       for each row i of t, in order
-//         prefetch row i, some way ahead; near its end, the start of the next token's row
+//         far:  the next token's row at the tile
+//         near: row i, some way ahead; near its end, the start of the next token's row
 //         sum = sum + weights[i] x rows[i][tile]           f32; the product is rounded first
 //       store round(sum) to out[t][tile]
 //
-// Asking for each row's lines ahead keeps enough of them on their way. The next token's row at the same offset would be
-// too early (a token's rows are larger than the first cache), and the hardware would have to find k streams anew in
-// each page. Two lines are enough: more sums than registers would spill. A token that kept all of its choices, as
-// nearly all do, has its rows and weights in registers and no inner loop.
+// near, far and page are prefetches (xfer.prefetch); a target keeps near, and one of the others.
+//
+// Asking for each row's lines ahead keeps enough of them on their way. A token's rows are larger than the first cache,
+// so that what is asked for a whole token ahead goes to the second (far), and near brings it on from there. Without
+// far, near is all there is, and what the hardware finds in k streams that are new in each page. Two lines are enough:
+// more sums than registers would spill. A token that kept all of its choices, as nearly all do, has its rows and
+// weights in registers and no inner loop.
 //
 // Rows lie at random places of large windows, often in pages of 4 KiB, and finding a page takes longer than a kilobyte
-// lasts. So one line of each kilobyte is asked for a token ahead. Where many rows are summed they hide each other's
-// pages, and asking costs more than it brings. It is written out for each row: in a loop, its mispredicted end alone
-// would cost more.
+// lasts. So one line of each kilobyte is asked for a token ahead, where far does not do that already. Where many rows
+// are summed they hide each other's pages, and asking costs more than it brings. It is written out for each row: in a
+// loop, its mispredicted end alone would cost more.
 //
 // Partial sums of a combine across nodes may be of another element than the rows: then `out` is, or the rows are. The
 // loops go over the bytes of the rows that are read.
@@ -108,12 +112,19 @@ private:
         if (ahead && !terms.empty() && terms.size() <= MaxFound)
           findNext(at, tile);
         emitTile(at, whole, [&](const Term &each) {
-          ahead ? prefetch(each.row, kernel.add(at, ahead), whole) : prefetch(each.next, at, whole);
+          if (!ahead)
+            return prefetch(xfer::Reach::Near, each.next, at, whole);
+          prefetch(xfer::Reach::Far, each.next, at, whole);
+          prefetch(xfer::Reach::Near, each.row, kernel.add(at, ahead), whole);
         });
       });
     if (ahead > 0)
       kernel.overThreads(ahead, tile, [&](Value start) {
-        emitTile(kernel.add(start, body - ahead), whole, [&](const Term &each) { prefetch(each.next, start, whole); });
+        Value at = kernel.add(start, body - ahead);
+        emitTile(at, whole, [&](const Term &each) {
+          prefetch(xfer::Reach::Far, each.next, at, whole);
+          prefetch(xfer::Reach::Near, each.next, start, whole);
+        });
       });
     if (body == end)
       return;
@@ -122,7 +133,7 @@ private:
     const Tile rest{piecesOf(body, readable <= shape.stride ? readable : end, pieceBytes()), end - body};
     kernel.overThreads(1, 1, [&](Value) {
       Value zero = kernel.constant(0);
-      emitTile(zero, rest, [&](const Term &each) { prefetch(each.next, zero, rest); });
+      emitTile(zero, rest, [&](const Term &each) { prefetch(xfer::Reach::Near, each.next, zero, rest); });
     });
   }
 
@@ -175,16 +186,16 @@ private:
     Value first = arith::CmpIOp::create(b, kernel.loc, arith::CmpIPredicate::ult, within, kernel.constant(tile));
     scf::IfOp::create(b, kernel.loc, first, [&](OpBuilder &, Location) {
       for (const Term &each : terms)
-        xfer::PrefetchOp::create(b, kernel.loc, each.next, at);
+        xfer::PrefetchOp::create(b, kernel.loc, xfer::Reach::Page, each.next, at);
       scf::YieldOp::create(b, kernel.loc);
     });
   }
 
   /// One prefetch a line.
-  void prefetch(Value row, Value at, const Tile &tile) {
+  void prefetch(xfer::Reach reach, Value row, Value at, const Tile &tile) {
     const int64_t begin = tile.pieces.front().offset, end = tile.pieces.back().offset + tile.pieces.back().bytes;
     for (int64_t line = begin; line < end; line += 64)
-      xfer::PrefetchOp::create(kernel.builder, kernel.loc, row, kernel.add(at, line));
+      xfer::PrefetchOp::create(kernel.builder, kernel.loc, reach, row, kernel.add(at, line));
   }
 
   void storeTile(Value at, const Tile &tile, ValueRange sums) {

@@ -2,7 +2,9 @@
 //
 //   for each token t                                       blocks
 //     for each tile of the row, 512 bytes                  threads
-//       in each page: prefetch d[tile] of the next token's destinations, past the cache only
+//       past the cache only:
+//         in each page: prefetch d[tile] of the next token's destinations
+//         prefetch src[t], two kilobytes ahead
 //       v0 .. v7 = load src[t][tile]                       unaligned: the rows are the user's
 //       for each destination d of t
 //         store v0 .. v7 to d[tile]                        aligned, past the cache where the output is large
@@ -12,8 +14,9 @@
 //
 // Rows go to random places of large windows, often in pages of 4 KiB, so that k pages have to be found for every 4 KiB
 // of a token, and stores past the cache fill the store queue long before the next page's turn comes. A load to a page
-// begins the walk a row ahead; the line it brings is one of 64. Shares of the write-once bound without and with it, in
-// slow and in fast memory (Zen 5; top-8 of 7168 bf16, 2880 at top-4): 0.92 and 1.00, 0.82 and 0.95; 0.92 and 1.02.
+// begins the walk a row ahead; the line it brings is one of 64. Where loads and stores past the cache share places,
+// that costs more than it brings, and the target leaves it out (CpuTarget.cpp). The source is read in order, but its
+// lines have to come from memory between all those stores: asking for them ahead is worth a twentieth.
 #include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/KernelBuilder.h"
 #include "compiler/Schedule/Constants.h"
@@ -42,8 +45,12 @@ public:
     const int64_t body = shape.bytes / options.tile * options.tile;
     if (body > 0)
       kernel.overThreads(body, options.tile, [&](Value at) {
-        if (next)
+        if (next) {
           findPages(destinations, *next, at);
+          for (int64_t line = 0; line < options.tile; line += LineBytes)
+            xfer::PrefetchOp::create(kernel.builder, kernel.loc, xfer::Reach::Near, source,
+                                     kernel.add(at, SourceAhead + line));
+        }
         storeEverywhere(destinations, own, at, 0, loadPieces(at, 0, options.tile));
       });
     // What is left of the row, and its padding, is one thread's work.
@@ -55,6 +62,9 @@ public:
   }
 
 private:
+  /// Half as much, or twice, was as fast.
+  static constexpr int64_t SourceAhead = 2048;
+
   struct Loaded {
     Piece piece;
     Value value;
@@ -116,8 +126,9 @@ private:
     Value first =
         arith::CmpIOp::create(b, kernel.loc, arith::CmpIPredicate::ult, within, kernel.constant(options.tile));
     scf::IfOp::create(b, kernel.loc, first, [&](OpBuilder &, Location) {
-      kernel.loop(next.lo, next.hi,
-                  [&](Value j) { xfer::PrefetchOp::create(b, kernel.loc, kernel.elementAddr(destinations, j), at); });
+      kernel.loop(next.lo, next.hi, [&](Value j) {
+        xfer::PrefetchOp::create(b, kernel.loc, xfer::Reach::Page, kernel.elementAddr(destinations, j), at);
+      });
       scf::YieldOp::create(b, kernel.loc);
     });
   }

@@ -30,11 +30,18 @@ struct EmitKernelsOptions {
   /// multiples of 2. 1 costs a CPU nothing.
   int64_t rowAlignment = 1;
   /// How many bytes a pull asks for before it needs them, of all rows of a token together: bandwidth times latency of a
-  /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead, and a push does
-  /// not ask for its next pages.
+  /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead, and a push asks
+  /// for nothing.
   int64_t prefetch = 8192;
   /// Pushes past the cache by bulk copies, where rows allow that.
   BulkCopies bulk = BulkCopies::None;
+};
+
+/// Which of a kernel's prefetches (xfer.prefetch) a machine keeps: those that its memory gains by.
+struct KeptPrefetches {
+  bool near = true;
+  bool far = false;
+  bool page = false;
 };
 
 /// The widest access of a thread of a CUDA device, in bytes: 32 from sm_100 on, 16 before.
@@ -47,7 +54,7 @@ std::unique_ptr<mlir::Pass> createEmitKernelsPass(const EmitKernelsOptions &opti
 /// Behind it: the kernels that plan batches on a device.
 std::unique_ptr<mlir::Pass> createEmitPlanPass();
 std::unique_ptr<mlir::Pass> createExpandF16Pass();
-std::unique_ptr<mlir::Pass> createKernelsToLLVMPass();
+std::unique_ptr<mlir::Pass> createKernelsToLLVMPass(const KeptPrefetches &prefetches = {});
 /// `accessBytes`: the widest access that the device has.
 std::unique_ptr<mlir::Pass> createKernelsToGpuPass(int64_t accessBytes = 16);
 std::unique_ptr<mlir::Pass> createGpuToNvvmPass();

@@ -60,7 +60,7 @@ void buildPhase(mlir::OpPassManager &passes, Phase phase, const LoweringOptions 
   }
 }
 
-void buildCpuLowering(mlir::OpPassManager &passes, bool hasF16c) {
+void buildCpuLowering(mlir::OpPassManager &passes, bool hasF16c, const KeptPrefetches &prefetches) {
   // While conversions still are arith operations; as LLVM's own they would become calls.
   if (!hasF16c)
     passes.addPass(createExpandF16Pass());
@@ -69,7 +69,7 @@ void buildCpuLowering(mlir::OpPassManager &passes, bool hasF16c) {
   // Loops to branches, before the llvm dialect, which has no loops.
   passes.addPass(mlir::createSCFToControlFlowPass());
   // Last: everything that is left has one instruction or a few.
-  passes.addPass(createKernelsToLLVMPass());
+  passes.addPass(createKernelsToLLVMPass(prefetches));
 }
 
 } // namespace faro::compiler

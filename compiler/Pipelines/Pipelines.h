@@ -34,6 +34,6 @@ struct LoweringOptions {
 void buildPhase(mlir::OpPassManager &passes, Phase phase, const LoweringOptions &options = {});
 
 /// The kernels' own module to the llvm dialect.
-void buildCpuLowering(mlir::OpPassManager &passes, bool hasF16c);
+void buildCpuLowering(mlir::OpPassManager &passes, bool hasF16c, const KeptPrefetches &prefetches);
 
 } // namespace faro::compiler

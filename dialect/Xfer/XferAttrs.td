@@ -39,4 +39,13 @@ def Xfer_GatherModeAttr : EnumAttr<Xfer_Dialect, Xfer_GatherMode, "gather"> {
   let assemblyFormat = "$value";
 }
 
+def Xfer_Reach : Xfer_Enum<"Reach", "how far ahead of its use a line is asked for", [
+    I32EnumAttrCase<"Near", 0, "near">,
+    I32EnumAttrCase<"Far", 1, "far">,
+    I32EnumAttrCase<"Page", 2, "page">
+  ]>;
+def Xfer_ReachAttr : EnumAttr<Xfer_Dialect, Xfer_Reach, "reach"> {
+  let assemblyFormat = "$value";
+}
+
 #endif // XFER_ATTRS_TD

@@ -8,6 +8,7 @@
 #ifndef XFER_LEAVES_TD
 #define XFER_LEAVES_TD
 
+include "dialect/Xfer/XferAttrs.td"
 include "dialect/Xfer/XferTypes.td"
 include "mlir/IR/BuiltinAttributes.td"
 include "mlir/IR/CommonTypeConstraints.td"
@@ -87,15 +88,21 @@ def Xfer_StoreOp : Xfer_Leaf<"store", [MemoryEffects<[MemWrite]>]> {
 }
 
 def Xfer_PrefetchOp : Xfer_Leaf<"prefetch", [MemoryEffects<[MemWrite<Xfer_CacheResource>]>]> {
-  let summary = "asks for the line at an address plus an offset in bytes, soon to be read";
+  let summary = "asks for the line at an address plus an offset in bytes";
   let description = [{
     ```mlir
-    xfer.prefetch %a[%off]
+    xfer.prefetch near %a[%off]
     ```
-    The address must be mapped on targets that have no prefetch instruction which ignores faults.
+    - `near`: the line is read about a microsecond from now; the nearest cache is the place for it.
+    - `far`: it is read a token from now. A token's rows do not fit the nearest cache, so a larger one is the place.
+    - `page`: something in its page is read or stored to a token from now, and the page has to be found until then. The
+      line itself is of no use.
+
+    A kernel says all of them; a target keeps those that its memory gains by. The address must be mapped on targets that
+    have no prefetch instruction which ignores faults.
   }];
-  let arguments = (ins Xfer_Addr:$base, I64:$offset);
-  let assemblyFormat = "$base `[` $offset `]` attr-dict";
+  let arguments = (ins Xfer_ReachAttr:$reach, Xfer_Addr:$base, I64:$offset);
+  let assemblyFormat = "$reach $base `[` $offset `]` attr-dict";
 }
 
 def Xfer_FenceOp : Xfer_Leaf<"fence", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -285,11 +285,12 @@ typedef struct faro_abi_kernel {
 
 /* What a processor must have to run a kernel set. Higher levels include lower ones. */
 typedef enum faro_abi_cpu_level {
-  FARO_ABI_CPU_NONE = 0,      /* names only: the kernels are in the images for devices */
-  FARO_ABI_CPU_X86_64 = 1,    /* any x86-64 */
-  FARO_ABI_CPU_X86_64_V3 = 3, /* AVX2, FMA, F16C, BMI2 */
-  FARO_ABI_CPU_X86_64_V4 = 4, /* AVX-512 F, BW, CD, DQ, VL */
-  FARO_ABI_CPU_HOST = 100     /* compiled in this process for this very machine */
+  FARO_ABI_CPU_NONE = 0,          /* names only: the kernels are in the images for devices */
+  FARO_ABI_CPU_X86_64 = 1,        /* any x86-64 */
+  FARO_ABI_CPU_X86_64_V3 = 3,     /* AVX2, FMA, F16C, BMI2 */
+  FARO_ABI_CPU_X86_64_V4 = 4,     /* AVX-512 F, BW, CD, DQ, VL */
+  FARO_ABI_CPU_X86_64_V4_AMD = 5, /* the same, and AMD: other prefetches */
+  FARO_ABI_CPU_HOST = 100         /* compiled in this process for this very machine */
 } faro_abi_cpu_level;
 
 typedef struct faro_abi_kernel_set {

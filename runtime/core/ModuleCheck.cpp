@@ -167,6 +167,8 @@ static bool machineRuns(uint32_t level) {
     return __builtin_cpu_supports("x86-64-v3");
   case FARO_ABI_CPU_X86_64_V4:
     return __builtin_cpu_supports("x86-64-v4");
+  case FARO_ABI_CPU_X86_64_V4_AMD:
+    return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_is("amd");
 #endif
   default:
     return false;

@@ -23,6 +23,14 @@ using namespace mlir;
 class KernelsToLLVMPass : public PassWrapper<KernelsToLLVMPass, OperationPass<ModuleOp>> {
 public:
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelsToLLVMPass)
+  KernelsToLLVMPass() = default;
+  KernelsToLLVMPass(const KernelsToLLVMPass &other) : PassWrapper(other) {}
+  explicit KernelsToLLVMPass(const KeptPrefetches &kept) {
+    near = kept.near;
+    far = kept.far;
+    page = kept.page;
+  }
+
   StringRef getArgument() const final { return "xfer-kernels-to-llvm"; }
   StringRef getDescription() const final { return "lower kernels to the llvm dialect for a CPU"; }
   void getDependentDialects(DialectRegistry &registry) const final { registry.insert<LLVM::LLVMDialect>(); }
@@ -37,7 +45,9 @@ public:
     options.overrideIndexBitwidth(64);
     LLVMTypeConverter converter(context, options);
     RewritePatternSet patterns(context);
-    populateLeafToLLVM(converter, patterns, LeafTarget{});
+    LeafTarget leaves;
+    leaves.prefetches = {near, far, page};
+    populateLeafToLLVM(converter, patterns, leaves);
     populateSignalToLLVM(converter, patterns, /*cuda=*/false);
     populateBulkToLLVM(converter, patterns);
     arith::populateArithToLLVMConversionPatterns(converter, patterns);
@@ -50,10 +60,19 @@ public:
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       signalPassFailure();
   }
+
+private:
+  Option<bool> near{*this, "near", llvm::cl::desc("keep prefetches of what is near"),
+                    llvm::cl::init(KeptPrefetches().near)};
+  Option<bool> far{*this, "far", llvm::cl::desc("keep prefetches of what is far"),
+                   llvm::cl::init(KeptPrefetches().far)};
+  Option<bool> page{*this, "page", llvm::cl::desc("keep prefetches of pages"), llvm::cl::init(KeptPrefetches().page)};
 };
 
 } // namespace
 
-std::unique_ptr<Pass> createKernelsToLLVMPass() { return std::make_unique<KernelsToLLVMPass>(); }
+std::unique_ptr<Pass> createKernelsToLLVMPass(const KeptPrefetches &prefetches) {
+  return std::make_unique<KernelsToLLVMPass>(prefetches);
+}
 
 } // namespace faro::compiler

@@ -54,19 +54,33 @@ struct StoreLowering : ConvertOpToLLVMPattern<xfer::StoreOp> {
 };
 
 struct PrefetchLowering : ConvertOpToLLVMPattern<xfer::PrefetchOp> {
-  PrefetchLowering(const LLVMTypeConverter &converter, bool keep) : ConvertOpToLLVMPattern(converter), keep(keep) {}
+  PrefetchLowering(const LLVMTypeConverter &converter, const KeptPrefetches &kept)
+      : ConvertOpToLLVMPattern(converter), kept(kept) {}
   LogicalResult matchAndRewrite(xfer::PrefetchOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const final {
-    if (keep) {
-      // prefetchT0: a kernel asks for what it will load a microsecond from now, so the first cache is the place. T1 at
-      // this distance was half as fast on Zen 5.
+    if (keeps(op.getReach())) {
+      // prefetchT0, into the first cache, but for what has to wait for its turn longer than it would stay there:
+      // prefetchT1, into the second. (T1 for what is near was half as fast on Zen 5.)
+      const uint32_t hint = op.getReach() == xfer::Reach::Far ? 2 : 3;
       Value address = addressOf(rewriter, op.getLoc(), adaptor.getBase(), adaptor.getOffset());
-      LLVM::Prefetch::create(rewriter, op.getLoc(), address, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+      LLVM::Prefetch::create(rewriter, op.getLoc(), address, /*rw=*/0, hint, /*cache=*/1);
     }
     rewriter.eraseOp(op);
     return success();
   }
-  bool keep;
+
+  bool keeps(xfer::Reach reach) const {
+    switch (reach) {
+    case xfer::Reach::Near:
+      return kept.near;
+    case xfer::Reach::Far:
+      return kept.far;
+    case xfer::Reach::Page:
+      return kept.page;
+    }
+    return false;
+  }
+  KeptPrefetches kept;
 };
 
 struct FenceLowering : ConvertOpToLLVMPattern<xfer::FenceOp> {

@@ -1,6 +1,8 @@
 // xfer's leaf operations in the llvm dialect. What differs between targets is said here.
 #pragma once
 
+#include "compiler/Codegen/Passes.h"
+
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -8,7 +10,7 @@ namespace faro::compiler {
 
 struct LeafTarget {
   unsigned addressSpace = 0; ///< of global memory
-  bool prefetches = true;    ///< else prefetches, which are hints, are dropped
+  KeptPrefetches prefetches; ///< the others are dropped: they are hints
   bool x86Fence = true;      ///< sfence; else a system-wide release fence
 };
 

@@ -122,7 +122,7 @@ private:
     converter.addConversion([](IndexType type) { return type; });
     RewritePatternSet patterns(&getContext());
     // No prefetches: what hides latency here is many threads.
-    populateLeafToLLVM(converter, patterns, {GlobalMemory, /*prefetches=*/false, /*x86Fence=*/false});
+    populateLeafToLLVM(converter, patterns, {GlobalMemory, /*prefetches=*/{false, false, false}, /*x86Fence=*/false});
     populateSignalToLLVM(converter, patterns, /*cuda=*/true);
     populateRowAccess(converter, patterns, accessBytes);
     populateBulkCopies(converter, patterns);

@@ -27,7 +27,7 @@ LogicalResult lowerFor(const CpuTarget &target, ModuleOp kernels, ModuleOp all) 
   PassManager passes(copy->getContext());
   // LLVM verifies what comes out; once more behind each pass is a tenth of a JIT's time.
   passes.enableVerifier(false);
-  buildCpuLowering(passes, target.hasF16c);
+  buildCpuLowering(passes, target.hasF16c, target.prefetches);
   if (failed(passes.run(*copy)))
     return failure();
   for (LLVM::LLVMFuncOp function : llvm::make_early_inc_range(copy->getOps<LLVM::LLVMFuncOp>())) {
@@ -65,6 +65,8 @@ void setAttributes(llvm::Module &module, llvm::ArrayRef<CpuTarget> targets) {
     // No loop may become a call of memcpy or memset: there is no C library here.
     function.addFnAttr("no-builtins");
     function.addFnAttr(llvm::Attribute::NoUnwind);
+    // A loop whose prefetches were dropped does nothing, and is to go.
+    function.addFnAttr(llvm::Attribute::MustProgress);
   }
 }
 

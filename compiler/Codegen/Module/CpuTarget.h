@@ -4,6 +4,7 @@
 //   just in time : hostTarget(), one kernel set for this very machine
 #pragma once
 
+#include "compiler/Codegen/Passes.h"
 #include "runtime/abi/faro_abi.h"
 
 #include "llvm/Support/Error.h"
@@ -25,10 +26,11 @@ struct CpuTarget {
   std::string features; ///< LLVM's list, "+avx2,-sse4a,..."; empty: what `cpu` says
   /// LLVM's name of the processor whose pipelines instructions are ordered for; empty: `cpu`.
   std::string tune;
+  KeptPrefetches prefetches = {};
   bool hasF16c = false; ///< vcvtph2ps and vcvtps2ph: f16 conversions need no integer arithmetic
 };
 
-/// x86-64, x86-64-v3 and x86-64-v4.
+/// x86-64, x86-64-v3 and x86-64-v4, the last one also as AMD's memory has it.
 std::vector<CpuTarget> aotTargets();
 
 /// This machine, by the features that it reports (its name may promise more than a hypervisor lets through). An error

@@ -36,6 +36,7 @@ static bool machineRuns(uint32_t level) {
   case FARO_ABI_CPU_X86_64_V3:
     return __builtin_cpu_supports("x86-64-v3");
   case FARO_ABI_CPU_X86_64_V4:
+  case FARO_ABI_CPU_X86_64_V4_AMD: // the same instructions
     return __builtin_cpu_supports("x86-64-v4");
   default:
     return true;

@@ -1,4 +1,5 @@
-// RUN: faro-opt %s -scf-forall-to-for -convert-scf-to-cf -xfer-kernels-to-llvm | FileCheck %s
+// RUN: faro-opt %s -scf-forall-to-for -convert-scf-to-cf -xfer-kernels-to-llvm="far=true page=true" | FileCheck %s
+// RUN: faro-opt %s -scf-forall-to-for -convert-scf-to-cf -xfer-kernels-to-llvm="near=false" | FileCheck %s --check-prefix=NONE
 
 // CHECK-LABEL: llvm.func @leaves
 // CHECK-SAME: (%[[A:.*]]: !llvm.ptr, %[[N:.*]]: i64)
@@ -13,9 +14,14 @@ func.func @leaves(%a: !xfer.addr, %n: i64) attributes {xfer.kernel} {
   xfer.store %v, %b[%n] {alignment = 64 : i64, streaming} : vector<16xi32>
   // CHECK: llvm.store %[[V]], %{{.*}} {alignment = 64 : i64} : vector<16xi32>, !llvm.ptr
   xfer.store %v, %b[%n] {alignment = 64 : i64} : vector<16xi32>
-  // To the second level, for reading.
+  // Into the first cache, or the second, for reading; a target leaves out what it does not gain by.
   // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
-  xfer.prefetch %b[%n]
+  // NONE-NOT: llvm.intr.prefetch
+  xfer.prefetch near %b[%n]
+  // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 2 : i32, rw = 0 : i32}>
+  xfer.prefetch far %b[%n]
+  // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
+  xfer.prefetch page %b[%n]
   // CHECK: llvm.call_intrinsic "llvm.x86.sse.sfence"()
   xfer.fence
   return

@@ -11,7 +11,7 @@
 // CHECK-COUNT-2: xfer.load %[[WEIGHTS]][{{.*}}] {alignment = 4 : i64} : f32
 // CHECK: scf.forall (%{{.*}}) = (0) to (512) step (128)
 // CHECK-NOT: scf.for %
-// CHECK-COUNT-2: xfer.prefetch
+// CHECK-COUNT-2: xfer.prefetch near
 // CHECK: %[[V:.*]] = xfer.load %{{.*}} : vector<16xi32>
 // CHECK: arith.shli %[[V]]
 // CHECK: arith.andi %[[V]]
@@ -63,15 +63,19 @@ xfer.program @program combine(!experts, !routes) path(direct)
 !experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 17, experts = 17>
 
-// More rows than registers: the loop alone. A kilobyte ahead within the row; for its last kilobyte, the next token's row.
+// More rows than registers: the loop alone. Far is the next token's row at the same place, near a kilobyte ahead within the
+// row; for its last kilobyte, the start of the next token's.
 // CHECK-LABEL: func.func @long(
 // CHECK-NOT: scf.if
 // CHECK: scf.forall (%{{.*}}) = (0) to (13312) step (128)
-// CHECK: %[[AHEAD:.*]] = arith.addi %{{.*}}, %c1024_i64
-// CHECK: xfer.prefetch %[[ROW:.*]][%[[AHEAD]]]
+// CHECK: xfer.prefetch far %[[NEXT:.*]][%[[AT:.*]]]
+// CHECK: %[[AHEAD:.*]] = arith.addi %[[AT]], %c1024_i64
+// CHECK: xfer.prefetch near %[[ROW:.*]][%[[AHEAD]]]
 // CHECK: xfer.load %[[ROW]][
 // CHECK: scf.forall (%{{.*}}) = (0) to (1024) step (128)
-// CHECK: xfer.prefetch
+// CHECK: %[[END:.*]] = arith.addi %[[START:.*]], %c13312_i64
+// CHECK: xfer.prefetch far %[[NEXT:.*]][%[[END]]]
+// CHECK: xfer.prefetch near %[[NEXT]][%[[START]]]
 xfer.program @program combine(!experts, !routes) path(direct)
     attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
@@ -89,7 +93,7 @@ xfer.program @program combine(!experts, !routes) path(direct)
 // CHECK: %[[WITHIN:.*]] = arith.andi %{{.*}}, %c1023
 // CHECK: %[[FIRST:.*]] = arith.cmpi ult, %[[WITHIN]], %c128
 // CHECK: scf.if %[[FIRST]] {
-// CHECK-COUNT-8: xfer.prefetch
+// CHECK-COUNT-8: xfer.prefetch page
 // CHECK-NOT: xfer.prefetch
 // CHECK: }
 // CHECK: arith.addi %{{.*}}, %c1024_i64
@@ -108,7 +112,8 @@ xfer.program @program combine(!experts, !routes) path(direct)
 // CHECK-LABEL: func.func @many(
 // CHECK: scf.forall (%{{.*}}) = (0) to (13312) step (128)
 // CHECK-NOT: arith.cmpi ult
-// CHECK: xfer.prefetch
+// CHECK-NOT: xfer.prefetch page
+// CHECK: xfer.prefetch near
 xfer.program @program combine(!experts, !routes) path(direct)
     attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors

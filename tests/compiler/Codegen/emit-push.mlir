@@ -26,13 +26,15 @@
 // CHECK-NOT: xfer.prefetch
 // CHECK-NOT: xfer.fence
 // CHECK: return
-// Past the cache, the next token's destinations are asked for where a page of theirs begins.
+// Past the cache, the next token's destinations are asked for where a page of theirs begins, and the source ahead.
 // CHECK-LABEL: func.func @p_streaming(
 // CHECK: scf.forall (%[[AT:.*]]) = (0) to (512) step (512)
 // CHECK: %[[IN_PAGE:.*]] = arith.andi
 // CHECK: arith.cmpi ult, %[[IN_PAGE]]
 // CHECK: scf.if
-// CHECK: xfer.prefetch
+// CHECK: xfer.prefetch page
+// CHECK-COUNT-8: xfer.prefetch near
+// CHECK-NOT: xfer.prefetch
 // CHECK-COUNT-10: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
 // CHECK: xfer.fence
 

@@ -24,7 +24,7 @@ func.func @loads(%a: !xfer.addr, %b: !xfer.addr, %o: i64) -> (i32, i32) {
 // CHECK-NEXT: xfer.store
 // CHECK-NEXT: return
 func.func @kept(%a: !xfer.addr, %o: i64, %v: i32) {
-  xfer.prefetch %a[%o]
+  xfer.prefetch near %a[%o]
   xfer.store %v, %a[%o] : i32
   xfer.fence
   xfer.store %v, %a[%o] : i32

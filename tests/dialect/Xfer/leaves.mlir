@@ -17,8 +17,12 @@ module @kernels {
     %v = xfer.load %c[%off] {alignment = 64} : vector<16xi32>
     // CHECK: %[[S:.*]] = xfer.load %[[C]][%arg1] : i32
     %s = xfer.load %c[%off] : i32
-    // CHECK: xfer.prefetch %[[C]][%arg1]
-    xfer.prefetch %c[%off]
+    // CHECK: xfer.prefetch near %[[C]][%arg1]
+    xfer.prefetch near %c[%off]
+    // CHECK: xfer.prefetch far %[[C]][%arg1]
+    xfer.prefetch far %c[%off]
+    // CHECK: xfer.prefetch page %[[C]][%arg1]
+    xfer.prefetch page %c[%off]
     // CHECK: xfer.store %[[V]], %arg0[%arg1] {alignment = 64 : i64, streaming} : vector<16xi32>
     xfer.store %v, %a[%off] {alignment = 64, streaming} : vector<16xi32>
     // CHECK: xfer.store %[[S]], %arg0[%arg1] {alignment = 4 : i64} : i32
