@@ -107,23 +107,18 @@ private:
     const int64_t distance = std::max<int64_t>(options.prefetch / shape.topk, 1024) / tile * tile;
     const int64_t ahead = options.prefetch > 0 && body > distance ? distance : 0;
     const Tile whole{piecesOf(0, tile, pieceBytes()), tile};
-    if (body > ahead)
-      kernel.overThreads(body - ahead, tile, [&](Value at) {
-        if (ahead && !terms.empty() && terms.size() <= MaxFound)
+    if (body > 0)
+      kernel.overThreads(body, tile, [&](Value at) {
+        if (ahead == 0)
+          return emitTile(at, whole, [&](const Term &each) { prefetch(xfer::Reach::Near, each.next, at, whole); });
+        if (!terms.empty() && terms.size() <= MaxFound)
           findNext(at, tile);
-        emitTile(at, whole, [&](const Term &each) {
-          if (!ahead)
-            return prefetch(xfer::Reach::Near, each.next, at, whole);
-          prefetch(xfer::Reach::Far, each.next, at, whole);
-          prefetch(xfer::Reach::Near, each.row, kernel.add(at, ahead), whole);
-        });
-      });
-    if (ahead > 0)
-      kernel.overThreads(ahead, tile, [&](Value start) {
-        Value at = kernel.add(start, body - ahead);
+        // One loop with a choice in it: a second loop for the end of the row would double the kernel, and with it the
+        // time to compile it.
+        const Wrapped near = wrap(kernel.add(at, ahead), body);
         emitTile(at, whole, [&](const Term &each) {
           prefetch(xfer::Reach::Far, each.next, at, whole);
-          prefetch(xfer::Reach::Near, each.next, start, whole);
+          prefetch(xfer::Reach::Near, either(near.isBehind, each.next, each.row), near.at, whole);
         });
       });
     if (body == end)
@@ -189,6 +184,21 @@ private:
         xfer::PrefetchOp::create(b, kernel.loc, xfer::Reach::Page, each.next, at);
       scf::YieldOp::create(b, kernel.loc);
     });
+  }
+
+  /// A place of a row, or behind its end: that place of the next token's row.
+  struct Wrapped {
+    Value isBehind, at;
+  };
+
+  Wrapped wrap(Value at, int64_t end) {
+    Value isBehind =
+        arith::CmpIOp::create(kernel.builder, kernel.loc, arith::CmpIPredicate::uge, at, kernel.constant(end));
+    return {isBehind, either(isBehind, kernel.add(at, -end), at)};
+  }
+
+  Value either(Value condition, Value yes, Value no) {
+    return arith::SelectOp::create(kernel.builder, kernel.loc, condition, yes, no);
   }
 
   /// One prefetch a line.

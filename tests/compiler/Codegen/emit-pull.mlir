@@ -67,15 +67,15 @@ xfer.program @program combine(!experts, !routes) path(direct)
 // row; for its last kilobyte, the start of the next token's.
 // CHECK-LABEL: func.func @long(
 // CHECK-NOT: scf.if
-// CHECK: scf.forall (%{{.*}}) = (0) to (13312) step (128)
-// CHECK: xfer.prefetch far %[[NEXT:.*]][%[[AT:.*]]]
-// CHECK: %[[AHEAD:.*]] = arith.addi %[[AT]], %c1024_i64
-// CHECK: xfer.prefetch near %[[ROW:.*]][%[[AHEAD]]]
+// CHECK: scf.forall (%{{.*}}) = (0) to (14336) step (128)
+// CHECK: %[[AHEAD:.*]] = arith.addi %[[AT:.*]], %c1024_i64
+// CHECK: %[[BEHIND:.*]] = arith.cmpi uge, %[[AHEAD]], %c14336_i64
+// CHECK: %[[WRAPPED:.*]] = arith.addi %[[AHEAD]], %c-14336_i64
+// CHECK: %[[NEAR:.*]] = arith.select %[[BEHIND]], %[[WRAPPED]], %[[AHEAD]]
+// CHECK: xfer.prefetch far %[[NEXT:.*]][%[[AT]]]
+// CHECK: %[[WHICH:.*]] = arith.select %[[BEHIND]], %[[NEXT]], %[[ROW:.*]] : !xfer.addr
+// CHECK: xfer.prefetch near %[[WHICH]][%[[NEAR]]]
 // CHECK: xfer.load %[[ROW]][
-// CHECK: scf.forall (%{{.*}}) = (0) to (1024) step (128)
-// CHECK: %[[END:.*]] = arith.addi %[[START:.*]], %c13312_i64
-// CHECK: xfer.prefetch far %[[NEXT:.*]][%[[END]]]
-// CHECK: xfer.prefetch near %[[NEXT]][%[[START]]]
 xfer.program @program combine(!experts, !routes) path(direct)
     attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
@@ -89,7 +89,7 @@ xfer.program @program combine(!experts, !routes) path(direct)
 
 // In each kilobyte, one line of each of the next token's rows.
 // CHECK-LABEL: func.func @pages(
-// CHECK: scf.forall (%[[AT:.*]]) = (0) to (13312) step (128)
+// CHECK: scf.forall (%[[AT:.*]]) = (0) to (14336) step (128)
 // CHECK: %[[WITHIN:.*]] = arith.andi %{{.*}}, %c1023
 // CHECK: %[[FIRST:.*]] = arith.cmpi ult, %[[WITHIN]], %c128
 // CHECK: scf.if %[[FIRST]] {
@@ -110,7 +110,7 @@ xfer.program @program combine(!experts, !routes) path(direct)
 
 // More rows than that hide each other's pages.
 // CHECK-LABEL: func.func @many(
-// CHECK: scf.forall (%{{.*}}) = (0) to (13312) step (128)
+// CHECK: scf.forall (%{{.*}}) = (0) to (14336) step (128)
 // CHECK-NOT: arith.cmpi ult
 // CHECK-NOT: xfer.prefetch page
 // CHECK: xfer.prefetch near
