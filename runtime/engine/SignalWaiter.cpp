@@ -1,9 +1,11 @@
-// How ranks wait for flags: look, spin briefly, then sleep, and look after the others now and then.
+// How ranks wait for flags: look, spin briefly, offer the core to others, then sleep, and look after the others now and
+// then.
 #include "runtime/core/Bootstrap.h" // nameRanks
 #include "runtime/engine/SignalBoard.h"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <sched.h>
 
 namespace faro {
 
@@ -15,6 +17,10 @@ static void pauseCore() {
 
 /// From the first look on: look after failed ranks and the deadline this often, sleep in between.
 constexpr auto LookEvery = std::chrono::milliseconds(5);
+/// Where ranks outnumber cores, those that are awaited may be ready to run on this very core: to let them takes a
+/// microsecond, to sleep and be woken several. No longer than this: a rank that sleeps leaves its core to ranks that
+/// wait for another core, while one that comes back again and again looks like work itself.
+constexpr auto YieldFor = std::chrono::microseconds(100);
 /// How long what a rank sent over the wire before it left may still be on its way.
 constexpr auto WireGrace = std::chrono::seconds(1);
 
@@ -84,6 +90,10 @@ Status SignalBoard::Waiter::pause(const std::string &what) {
     return Status::ok();
   }
   const auto now = Clock::now();
+  if (!board->acrossNodes && now - start < YieldFor) {
+    sched_yield();
+    return Status::ok();
+  }
   if (now - lastCheck >= LookEvery) {
     lastCheck = now;
     FARO_RETURN_IF_ERROR(lookAfterPeers(what, now));
