@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Faro against its MPI peers and the machine's bounds, as ratios within each run. Needs a build with MPI (scripts/setup.sh).
 #   scripts/bench.sh --quick     one shape on four ranks, seconds: the table of faro-bench itself
-#   scripts/bench.sh             ranks x tokens, other routings, planning, JIT: markdown tables (seven minutes)
-#   scripts/bench.sh --shapes    hidden sizes x top-k x dtypes: share of the bound for each (five minutes)
+#   scripts/bench.sh             ranks x tokens, other routings, planning, JIT: markdown tables (ten minutes)
+#   scripts/bench.sh --shapes    hidden sizes x top-k x dtypes: share of the bound for each (seven minutes)
 #   scripts/bench.sh --all       both
 #   scripts/bench.sh --nodes     across nodes: peers over UCX and MPI, on namespaces of this machine with links of 1 Gbit/s and
 #                                without limit (14 minutes; needs root); --into fills the page's tables across nodes
