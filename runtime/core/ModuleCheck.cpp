@@ -166,17 +166,27 @@ static bool machineRuns(uint32_t level) {
   case FARO_ABI_CPU_X86_64_V3:
     return __builtin_cpu_supports("x86-64-v3");
   case FARO_ABI_CPU_X86_64_V4:
-    return __builtin_cpu_supports("x86-64-v4");
   case FARO_ABI_CPU_X86_64_V4_AMD:
-    return __builtin_cpu_supports("x86-64-v4") && __builtin_cpu_is("amd");
+    return __builtin_cpu_supports("x86-64-v4");
 #endif
   default:
     return false;
   }
 }
 
+/// Whether a machine that runs these kernels gains by them; who asks for them gets them anyway.
+static bool machineGains(uint32_t level) {
+#if defined(__x86_64__)
+  return level != FARO_ABI_CPU_X86_64_V4_AMD || __builtin_cpu_is("amd");
+#else
+  return true;
+#endif
+}
+
 Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &m, const std::string &name) {
   const char *wanted = std::getenv("FARO_KERNELS");
+  if (wanted && !*wanted)
+    wanted = nullptr;
   const faro_abi_kernel_set *best = nullptr;
   std::string offered;
   for (uint32_t s = 0; s < m.kernel_set_count; ++s) {
@@ -184,7 +194,7 @@ Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &m, co
     offered += fmt::format("{}{}", s ? ", " : "", set.target);
     // A module made in this process has one set, for this very machine: there is nothing to choose.
     const bool isOnly = set.level == FARO_ABI_CPU_HOST || set.level == FARO_ABI_CPU_NONE;
-    if (wanted && *wanted && !isOnly && std::strcmp(wanted, set.target) != 0)
+    if (!isOnly && (wanted ? std::strcmp(wanted, set.target) != 0 : !machineGains(set.level)))
       continue;
     if (machineRuns(set.level) && (!best || set.level > best->level))
       best = &set;
@@ -192,7 +202,7 @@ Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &m, co
   if (!best)
     return Status(FARO_UNAVAILABLE,
                   fmt::format("{}: it holds kernels for {}; this machine can run none of them{}{}", name, offered,
-                              wanted && *wanted ? " that FARO_KERNELS asks for: " : "", wanted ? wanted : ""));
+                              wanted ? " that FARO_KERNELS asks for: " : "", wanted ? wanted : ""));
   return best;
 }
 

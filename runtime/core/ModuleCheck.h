@@ -11,7 +11,7 @@ namespace faro {
 /// Version, sizes, hash, programs, stages. `name` says in errors where the module came from.
 Status checkModule(const faro_abi_module &module, const std::string &name);
 
-/// The best kernel set this machine can run. $FARO_KERNELS (such as "x86-64-v3") asks for a certain one.
+/// The kernel set that is best for this machine. $FARO_KERNELS (such as "x86-64-v3") asks for a certain one.
 Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &module, const std::string &name);
 
 } // namespace faro

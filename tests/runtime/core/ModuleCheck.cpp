@@ -4,6 +4,7 @@
 #include "faro/module.h"
 #include "tests/runtime/HandMadeTables.h"
 
+#include <cstdlib>
 #include <functional>
 #include <gtest/gtest.h>
 
@@ -102,6 +103,27 @@ TEST(ModuleCheck, aModuleWithoutKernelsForThisMachineSaysWhatItHas) {
   ASSERT_FALSE(kernels);
   EXPECT_EQ(kernels.status().code(), FARO_UNAVAILABLE);
   EXPECT_NE(kernels.status().message().find("x86-64-v99"), std::string::npos);
+}
+
+TEST(ModuleCheck, kernelsForAVendorsMemoryAreTakenThereOrWhenAskedFor) {
+  if (!__builtin_cpu_supports("x86-64-v4"))
+    GTEST_SKIP() << "this processor has no AVX-512";
+  Tables tables;
+  faro_abi_kernel_set sets[] = {{"x86-64", FARO_ABI_CPU_X86_64, 1, tables.kernels},
+                                {"x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, 1, tables.kernels},
+                                {"x86-64-v4", FARO_ABI_CPU_X86_64_V4, 1, tables.kernels}};
+  tables.module.kernel_sets = sets;
+  tables.module.kernel_set_count = 3;
+  const auto chosen = [&] {
+    const auto set = chooseKernels(tables.module, "m.so");
+    return set ? std::string((*set)->target) : set.status().message();
+  };
+  EXPECT_EQ(chosen(), __builtin_cpu_is("amd") ? "x86-64-v4-amd" : "x86-64-v4");
+  for (const faro_abi_kernel_set &set : sets) {
+    setenv("FARO_KERNELS", set.target, 1);
+    EXPECT_EQ(chosen(), set.target);
+  }
+  unsetenv("FARO_KERNELS");
 }
 
 TEST(ModuleCheck, filesThatAreNoModulesAreRefused) {
