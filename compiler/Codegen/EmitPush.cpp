@@ -16,7 +16,7 @@
 // of a token, and stores past the cache fill the store queue long before the next page's turn comes. A load to a page
 // begins the walk a row ahead; the line it brings is one of 64. Where loads and stores past the cache share places,
 // that costs more than it brings, and the target leaves it out (CpuTarget.cpp). The source is read in order, but its
-// lines have to come from memory between all those stores: asking for them ahead is worth a twentieth.
+// lines have to come from memory between all those stores, so they are asked for ahead, too.
 #include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/KernelBuilder.h"
 #include "compiler/Schedule/Constants.h"

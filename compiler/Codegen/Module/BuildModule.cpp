@@ -65,8 +65,6 @@ void setAttributes(llvm::Module &module, llvm::ArrayRef<CpuTarget> targets) {
     // No loop may become a call of memcpy or memset: there is no C library here.
     function.addFnAttr("no-builtins");
     function.addFnAttr(llvm::Attribute::NoUnwind);
-    // A loop whose prefetches were dropped does nothing, and is to go.
-    function.addFnAttr(llvm::Attribute::MustProgress);
   }
 }
 

@@ -15,6 +15,7 @@
 #include "llvm/Transforms/InstCombine/InstCombine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 #include "llvm/Transforms/Scalar/LICM.h"
+#include "llvm/Transforms/Scalar/LoopDeletion.h"
 #include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Scalar/LoopRotation.h"
 #include "llvm/Transforms/Scalar/SROA.h"
@@ -41,6 +42,8 @@ llvm::ModulePassManager pipeline() {
   llvm::LoopPassManager perLoop;
   perLoop.addPass(llvm::LoopRotatePass());
   perLoop.addPass(llvm::LICMPass(llvm::LICMOptions()));
+  // What only prefetched for another target's memory.
+  perLoop.addPass(llvm::LoopDeletionPass());
   perFunction.addPass(llvm::createFunctionToLoopPassAdaptor(std::move(perLoop), /*UseMemorySSA=*/true));
   perFunction.addPass(llvm::EarlyCSEPass());
   perFunction.addPass(llvm::SimplifyCFGPass());
