@@ -38,12 +38,10 @@ if(FARO_SANITIZE)
 endif()
 
 # faro_precompile(TARGET headers...): parses once what most files of a target include, beside the standard library's most
-# usual headers. For targets of many files; clang only, so that g++ finds files that do not include what they need.
+# usual headers. For targets of many files.
 function(faro_precompile target)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-    target_precompile_headers(${target} PRIVATE <algorithm> <chrono> <cstring> <functional> <map> <memory> <optional> <span>
-                              <string> <vector> ${ARGN})
-  endif()
+  target_precompile_headers(${target} PRIVATE <algorithm> <chrono> <cstring> <functional> <map> <memory> <optional> <span>
+                            <string> <vector> ${ARGN})
 endfunction()
 
 # faro_library(NAME SOURCES... LINK libs...): a static library of the project.
