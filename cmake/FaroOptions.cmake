@@ -38,10 +38,12 @@ if(FARO_SANITIZE)
 endif()
 
 # faro_precompile(TARGET headers...): parses once what most files of a target include, beside the standard library's most
-# usual headers. For targets of many files.
+# usual headers. For targets of many files; clang only, so that g++ finds files that do not include what they need.
 function(faro_precompile target)
-  target_precompile_headers(${target} PRIVATE <algorithm> <chrono> <cstring> <functional> <map> <memory> <optional> <span>
-                            <string> <vector> ${ARGN})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    target_precompile_headers(${target} PRIVATE <algorithm> <chrono> <cstring> <functional> <map> <memory> <optional> <span>
+                              <string> <vector> ${ARGN})
+  endif()
 endfunction()
 
 # faro_library(NAME SOURCES... LINK libs...): a static library of the project.

@@ -50,10 +50,8 @@ public:
 
 private:
   void append(const void *data, size_t size) {
-    // Not insert(): g++ 12 thinks that it overflows.
-    bytes_.resize(bytes_.size() + size);
-    if (size != 0)
-      std::memcpy(bytes_.data() + bytes_.size() - size, data, size);
+    const auto *from = static_cast<const std::byte *>(data);
+    bytes_.insert(bytes_.end(), from, from + size);
   }
   Bytes bytes_;
 };
