@@ -20,6 +20,7 @@ constexpr auto LookEvery = std::chrono::milliseconds(5);
 /// Where ranks outnumber cores, those that are awaited may be ready to run on this very core: to let them takes a
 /// microsecond, to sleep and be woken several. No longer than this: a rank that sleeps leaves its core to ranks that
 /// wait for another core, while one that comes back again and again looks like work itself.
+/// With a core for each rank nobody takes the offer, and this is a longer look.
 constexpr auto YieldFor = std::chrono::microseconds(100);
 /// How long what a rank sent over the wire before it left may still be on its way.
 constexpr auto WireGrace = std::chrono::seconds(1);
