@@ -1,9 +1,9 @@
 # faro_fmt: fmt for everything of the project. Debian has it as a shared library, which a deployed program would need
-# beside libfaro.so, and as headers alone, which compile all of it in each file that formats anything. So its functions are compiled here, once, into a static library of their own. The list of what has to be in it is
-# fmt 9's: others are taken as headers. So is fmt with g++ 12, which warns of overflows of std::vector that are not there
-# once it does not see what fmt does.
+# beside libfaro.so, and as headers alone, which compile all of it in each file that formats anything. So its functions
+# are compiled here, once, into a static library of their own. The list of what has to be in it is fmt 9's: others are
+# taken as headers.
 
-if(fmt_VERSION VERSION_LESS 9 OR fmt_VERSION VERSION_GREATER_EQUAL 10 OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+if(fmt_VERSION VERSION_LESS 9 OR fmt_VERSION VERSION_GREATER_EQUAL 10)
   add_library(faro_fmt ALIAS fmt::fmt-header-only)
   return()
 endif()

@@ -17,6 +17,8 @@ include(AddMLIR)
 add_library(faro_mlir INTERFACE)
 target_include_directories(faro_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS} ${CMAKE_BINARY_DIR})
 separate_arguments(definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
+# As it is anyway: and g++ does not use headers that were precompiled without this definition.
+list(REMOVE_ITEM definitions -D_GLIBCXX_USE_CXX11_ABI=1)
 target_compile_definitions(faro_mlir INTERFACE ${definitions})
 target_link_libraries(faro_mlir INTERFACE MLIR LLVM)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -27,9 +29,20 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     set(FARO_MLIR_IS_GNU "${gnu_names}" CACHE INTERNAL "A name in libMLIR as g++ writes it; empty when clang compiled it")
   endif()
   if(NOT FARO_MLIR_IS_GNU)
-    target_compile_options(faro_mlir INTERFACE
-                           "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include ${CMAKE_SOURCE_DIR}/cmake/GccTypeNames.h>")
+    target_include_directories(faro_mlir SYSTEM BEFORE INTERFACE ${CMAKE_SOURCE_DIR}/cmake/gcc)
   endif()
 endif()
+
+# faro_precompile_mlir(TARGET): what most files that write passes and operations include, parsed once for all of them.
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/mlir_headers.cpp CONTENT "")
+add_library(faro_mlir_headers OBJECT ${CMAKE_BINARY_DIR}/mlir_headers.cpp)
+target_link_libraries(faro_mlir_headers PRIVATE faro_options faro_mlir)
+target_precompile_headers(faro_mlir_headers PRIVATE
+  <mlir/Dialect/Arith/IR/Arith.h> <mlir/Dialect/LLVMIR/LLVMDialect.h> <mlir/Dialect/SCF/IR/SCF.h> <mlir/IR/BuiltinOps.h>
+  <mlir/Pass/PassManager.h> <mlir/Transforms/DialectConversion.h> <llvm/IR/Module.h> <llvm/Target/TargetMachine.h>)
+function(faro_precompile_mlir target)
+  target_precompile_headers(${target} REUSE_FROM faro_mlir_headers)
+endfunction()
+
 # Generated headers are not ours to warn about.
 include_directories(SYSTEM ${CMAKE_BINARY_DIR})

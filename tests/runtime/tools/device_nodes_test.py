@@ -11,7 +11,7 @@ import subprocess
 import time
 import unittest
 
-from harness import FAROC, PATIENCE, DeviceTest, LaunchedTest, Spec, some
+from harness import FAROC, PATIENCE, STARTED, DeviceTest, LaunchedTest, Spec, some
 from model import random_batch
 from processes_test import children
 
@@ -227,7 +227,7 @@ class Deaths(DeviceTest):
         for lag in (0, 20):
             with self.subTest(lag=lag):
                 process, _ = self.begin(lag=lag)
-                time.sleep(1.5 * PATIENCE)
+                time.sleep(1.5 * STARTED)
                 ranks = sorted(children(process.pid))
                 self.assertEqual(len(ranks), 4)
                 began = time.monotonic()
@@ -238,7 +238,7 @@ class Deaths(DeviceTest):
     def test_a_device_that_does_not_answer_is_an_error(self):
         for transport in ("local", "ucx"):
             with self.subTest(transport):
-                process, began = self.begin("--transport", transport, "--timeout", 4 * PATIENCE, lag=10**9)
+                process, began = self.begin("--transport", transport, "--timeout", 4 * STARTED, lag=10**9)
                 result = self.finish(process, began, 30)
                 self.assertEqual(result.status, 1, result)
                 self.assertRegex(result.err, r"rank \d: stage \w+ of dispatch_across is not done on its device after \d")

@@ -18,6 +18,8 @@ FARO_RUN = os.environ["FARO_RUN"]
 FAROC = os.environ.get("FAROC")
 # Sanitizers make everything several times slower.
 PATIENCE = float(os.environ.get("FARO_TEST_PATIENCE", "1"))
+# Seconds until ranks that were started are at work. Tests wait for all of it, so it is no longer than it has to be.
+STARTED = 1 if PATIENCE == 1 else 2
 
 
 def some(cases):
@@ -27,6 +29,19 @@ def some(cases):
 
 ELEMENT = {"bf16": "BF16", "f16": "F16", "f32": "F32"}
 BYTES = {"BF16": 2, "F16": 2, "F32": 4, "I64": 8}
+
+
+def shared_memory():
+    return set(os.listdir("/dev/shm"))
+
+
+def shared_memory_left(before):
+    """What has come since and stays. Other tests' ranks run meanwhile: their segments have a name for a moment only."""
+    left, deadline = shared_memory() - before, time.monotonic() + 10 * PATIENCE
+    while left and time.monotonic() < deadline:
+        time.sleep(0.02)
+        left &= shared_memory()
+    return left
 
 
 class Spec:

@@ -5,7 +5,7 @@ import os
 import pathlib
 import unittest
 
-from harness import PATIENCE, RunTest
+from harness import PATIENCE, STARTED, RunTest
 
 MODULES = pathlib.Path(os.environ["HAND_MADE_MODULES"])
 
@@ -56,7 +56,7 @@ class Modules(RunTest):
     def test_a_kernel_that_hangs_ends_in_bounded_time(self):
         for transport in ("ucx", "local"):
             with self.subTest(transport):
-                result = self.run_module("hangs", "--timeout", 2 * PATIENCE, transport=transport)
+                result = self.run_module("hangs", "--timeout", 2 * STARTED, transport=transport)
                 self.check_refused(result, "--timeout", "all ranks dispatching")
                 self.assertLess(result.seconds, 6 * PATIENCE)
 

@@ -10,7 +10,7 @@ import sys
 import time
 import unittest
 
-from harness import FARO_RUN, PATIENCE, RunTest, Spec, decode
+from harness import FARO_RUN, PATIENCE, RunTest, Spec, decode, shared_memory, shared_memory_left
 from model import random_batch
 
 NODES = pathlib.Path(__file__).resolve().parents[3] / "scripts" / "nodes.sh"
@@ -46,11 +46,11 @@ class Namespaces(RunTest):
         self.spec = Spec("bf16", 64, 3, 12)
         self.program = self.compile_library(self.spec)
         self.interfaces = os.listdir("/sys/class/net")
-        self.shared = os.listdir("/dev/shm")
+        self.shared = shared_memory()
 
     def tearDown(self):
         self.assertEqual(os.listdir("/sys/class/net"), self.interfaces, "interfaces are left")
-        self.assertEqual(os.listdir("/dev/shm"), self.shared, "shared memory is left")
+        self.assertEqual(shared_memory_left(self.shared), set(), "shared memory is left")
         super().tearDown()
 
     def check(self, sizes, *launcher, tokens=40):

@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from harness import ELEMENT, FARO_RUN, FAROC, PATIENCE, LaunchedTest, RunTest, Spec, decode, some
+from harness import ELEMENT, FARO_RUN, FAROC, PATIENCE, STARTED, LaunchedTest, RunTest, Spec, decode, some
 from model import random_batch
 from processes_test import Processes
 
@@ -315,7 +315,7 @@ class Launched(LaunchedTest):
         for victim in (0, 3):
             with self.subTest(victim=victim):
                 processes = self.begin([0, 0, 1, 1], program, "--tokens", 50, "--repeat", 1000000)
-                time.sleep(2 * PATIENCE)
+                time.sleep(2 * STARTED)
                 self.assertEqual([p.poll() for p in processes], [None] * 4)
                 began = time.monotonic()
                 processes[victim].kill()

@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from harness import FARO_RUN, PATIENCE, RunTest, Spec
+from harness import FARO_RUN, PATIENCE, STARTED, RunTest, Spec, shared_memory, shared_memory_left
 
 
 def children(pid):
@@ -27,10 +27,6 @@ def alive(pid):
         return False
 
 
-def shared_memory():
-    return set(os.listdir("/dev/shm"))
-
-
 class Processes(RunTest):
     def setUp(self):
         super().setUp()
@@ -45,7 +41,7 @@ class Processes(RunTest):
         deadline = time.monotonic() + 20 * PATIENCE
         while len(children(process.pid)) < ranks and time.monotonic() < deadline:
             time.sleep(0.02)
-        time.sleep(1 * PATIENCE)
+        time.sleep(STARTED)
         ranks_of = sorted(children(process.pid))
         self.assertEqual(len(ranks_of), ranks)
         return process, ranks_of
@@ -55,7 +51,7 @@ class Processes(RunTest):
         while any(map(alive, pids)) and time.monotonic() < deadline:
             time.sleep(0.02)
         self.assertEqual([p for p in pids if alive(p)], [], "processes are left")
-        self.assertEqual(shared_memory() - self.before, set(), "shared memory is left")
+        self.assertEqual(shared_memory_left(self.before), set(), "shared memory is left")
         out = self.folder / "out"
         self.assertEqual(list(out.iterdir()) if out.exists() else [], [], "files are left")
 
@@ -79,7 +75,7 @@ class Processes(RunTest):
     def test_signals_end_threads(self):
         process = self.start(self.program, "--ranks", 3, "--tokens", 50, "--repeat", 1000000, "--transport", "local",
                              "--output", self.folder / "out")
-        time.sleep(1 * PATIENCE)
+        time.sleep(STARTED)
         process.terminate()
         result = self.finish(process, time.monotonic(), 10)
         self.assertEqual(result.status, -signal.SIGTERM, result)
@@ -94,7 +90,7 @@ class Processes(RunTest):
         self.check_nothing_left(ranks)
 
     def test_a_stuck_rank_ends_in_bounded_time(self):
-        process, ranks = self.start_long("--timeout", 6 * PATIENCE)
+        process, ranks = self.start_long("--timeout", 6 * STARTED)
         began = time.monotonic()
         os.kill(ranks[2], signal.SIGSTOP)
         result = self.finish(process, began, 15)
@@ -106,7 +102,7 @@ class Processes(RunTest):
         for transport in ("ucx", "local"):
             with self.subTest(transport):
                 began = time.monotonic()
-                process = self.start(self.program, "--ranks", 2, "--repeat", 1000000, "--timeout", 2 * PATIENCE,
+                process = self.start(self.program, "--ranks", 2, "--repeat", 1000000, "--timeout", 2 * STARTED,
                                      "--transport", transport)
                 result = self.finish(process, began, 10)
                 self.check_refused(result, "--timeout")

@@ -1,5 +1,5 @@
-// Included before everything else when g++ compiles against a libMLIR that clang compiled (Debian's and LLVM's own
-// are).
+// Stands before MLIR's own header of this name when g++ compiles against a libMLIR that clang compiled (Debian's and
+// LLVM's own are).
 //
 // MLIR knows an operation's traits by the spelling of Trait<Empty>, where Empty is a class of a function, and takes the
 // spelling from __PRETTY_FUNCTION__. clang writes the class as "Empty", g++ as
@@ -7,9 +7,7 @@
 // each other's traits, and builtin.module is no symbol table. Here g++ registers the traits under clang's spelling.
 #pragma once
 
-#if defined(__GNUC__) && !defined(__clang__)
-
-#include "mlir/Support/TypeID.h"
+#include_next "mlir/Support/TypeID.h"
 
 #include <string>
 #include <string_view>
@@ -43,5 +41,3 @@ private:
     return at == name.npos ? name : name.replace(at, empty.size(), "Empty");
   }
 };
-
-#endif
