@@ -17,8 +17,9 @@ include(AddMLIR)
 add_library(faro_mlir INTERFACE)
 target_include_directories(faro_mlir SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS} ${MLIR_INCLUDE_DIRS} ${CMAKE_BINARY_DIR})
 separate_arguments(definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
-# As it is anyway: and g++ does not use headers that were precompiled without this definition.
-list(REMOVE_ITEM definitions -D_GLIBCXX_USE_CXX11_ABI=1)
+# These say what C++20 and g++ do anyway, and headers that were precompiled without them would not be used with them.
+list(REMOVE_ITEM definitions -D_GNU_SOURCE -D_GLIBCXX_USE_CXX11_ABI=1 -D__STDC_CONSTANT_MACROS -D__STDC_FORMAT_MACROS
+     -D__STDC_LIMIT_MACROS)
 target_compile_definitions(faro_mlir INTERFACE ${definitions})
 target_link_libraries(faro_mlir INTERFACE MLIR LLVM)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing, builds, and runs the tests.
 #   scripts/test.sh            the usual: format, include rules, clang build, all tests
-#   scripts/test.sh --all      also g++, address + undefined-behaviour sanitizers, thread sanitizer (what CI runs)
+#   scripts/test.sh --all      also what people run with g++, and tests with address + undefined-behaviour sanitizers and
+#                              with the thread sanitizer (what CI runs)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 all=0
@@ -27,10 +28,11 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0:allow_user_p
 export LSAN_OPTIONS=${LSAN_OPTIONS:-suppressions=$PWD/scripts/lsan.supp:print_suppressions=0}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
 
+# Three at a time on two cores: much of what they do is to wait.
 run_tests() { # preset folder, ctest arguments
   local folder=$1
   shift
-  ctest --test-dir "$folder" --output-on-failure --no-tests=error --timeout 300 -j 2 "$@"
+  ctest --test-dir "$folder" --output-on-failure --no-tests=error --timeout 300 -j 3 "$@"
 }
 
 scripts/setup.sh
@@ -51,8 +53,10 @@ run_tests build
 step "rows on a GPU"
 scripts/test-gpu.sh build || [ $? = 77 ] # which says that there is none
 if [ "$all" = 1 ]; then
-  step "build with g++"
-  scripts/build.sh gcc
+  step "build with g++, all but the tests"
+  scripts/build.sh gcc product
+  step "compile and run with what g++ built"
+  build-gcc/bin/faro-run examples/01_dispatch_one_token/moe.mlir --ranks 2 --tokens 4 --verify
   step "build with address and undefined-behaviour sanitizers"
   scripts/build.sh asan
   step "tests with address and undefined-behaviour sanitizers"

@@ -9,15 +9,12 @@ struct KernelTable {
   using SumFn = void (*)(char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming);
   const char *name;
   void (*copy)(char *dst, const char *src, size_t bytes);
-  /// dst rows on line boundaries, `bytes` a multiple of 64. Asks for src SourceAhead bytes ahead: sources are rows that
-  /// lie next to each other and are read in order, but between many stores past the cache.
+  /// dst rows on line boundaries, `bytes` a multiple of 64.
   void (*replicate)(char *const *dst, size_t places, const char *src, size_t bytes);
   SumFn sum[3]; ///< by Element
   void (*orRows)(char *dst, const RowList &now, const RowList &next, size_t bytes);
   uint64_t (*read)(const char *src, size_t bytes);
 };
-
-constexpr size_t SourceAhead = 2048;
 
 extern const KernelTable PlainKernels, Avx2Kernels, Avx512Kernels;
 

@@ -27,8 +27,6 @@ FARO_AVX2 static void replicate(char *const *dst, size_t places, const char *src
   size_t i = 0;
   for (; i + 256 <= bytes; i += 256) { // sixteen registers: half of them hold the block
     __m256i v[8];
-    for (size_t line = 0; line < 256; line += 64)
-      _mm_prefetch(src + i + SourceAhead + line, _MM_HINT_T0);
     for (size_t u = 0; u < 8; ++u)
       v[u] = load(src + i + 32 * u);
     for (size_t j = 0; j < places; ++j)
