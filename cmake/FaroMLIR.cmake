@@ -35,21 +35,14 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 # faro_precompile_mlir(TARGET): what most files that write passes and operations include, parsed once for all of them.
-# With sanitizers these files are not optimised: they take long to compile then, and compile small programs only.
-set(FARO_MLIR_OPTIONS "")
-if(FARO_SANITIZE)
-  set(FARO_MLIR_OPTIONS -O0)
-endif()
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/mlir_headers.cpp CONTENT "")
 add_library(faro_mlir_headers OBJECT ${CMAKE_BINARY_DIR}/mlir_headers.cpp)
 target_link_libraries(faro_mlir_headers PRIVATE faro_options faro_mlir)
-target_compile_options(faro_mlir_headers PRIVATE ${FARO_MLIR_OPTIONS})
 target_precompile_headers(faro_mlir_headers PRIVATE
   <mlir/Dialect/Arith/IR/Arith.h> <mlir/Dialect/LLVMIR/LLVMDialect.h> <mlir/Dialect/SCF/IR/SCF.h> <mlir/IR/BuiltinOps.h>
   <mlir/Pass/PassManager.h> <mlir/Transforms/DialectConversion.h> <llvm/IR/Module.h> <llvm/Target/TargetMachine.h>)
 function(faro_precompile_mlir target)
   target_precompile_headers(${target} REUSE_FROM faro_mlir_headers)
-  target_compile_options(${target} PRIVATE ${FARO_MLIR_OPTIONS})
 endfunction()
 
 # Generated headers are not ours to warn about.
