@@ -10,6 +10,15 @@ namespace faro::test {
 
 using namespace compiler;
 
+std::vector<Row> some(std::vector<Row> rows) {
+#ifdef FARO_SANITIZED
+  for (size_t i = 0; 3 * i < rows.size(); ++i)
+    rows[i] = rows[3 * i];
+  rows.resize((rows.size() + 2) / 3);
+#endif
+  return rows;
+}
+
 std::string nameOf(const ::testing::TestParamInfo<Row> &info) {
   const char *names[] = {"", "BF16", "F16", "F32"};
   return std::string(names[int(info.param.element)]) + "x" + std::to_string(info.param.columns);

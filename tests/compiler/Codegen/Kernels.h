@@ -21,6 +21,9 @@ struct Row {
 };
 std::string nameOf(const ::testing::TestParamInfo<Row> &info);
 
+/// All of them; every third under sanitizers, which do not see into kernels.
+std::vector<Row> some(std::vector<Row> rows);
+
 /// A dispatch and a combine of rows of `columns` elements on any number of nodes. `f32Partials`: whose sums travel
 /// between nodes as f32.
 std::string specOf(reference::Element element, uint64_t columns, bool f32Partials = false);
