@@ -53,7 +53,7 @@ run_tests build
 step "rows on a GPU"
 scripts/test-gpu.sh build || [ $? = 77 ] # which says that there is none
 if [ "$all" = 1 ]; then
-  step "build with g++, all but the tests"
+  step "build with g++, all but tests and benchmarks"
   scripts/build.sh gcc product
   step "compile and run with what g++ built"
   build-gcc/bin/faro-run examples/01_dispatch_one_token/moe.mlir --ranks 2 --tokens 4 --verify
