@@ -53,7 +53,8 @@ function(faro_library name)
   target_link_libraries(${name} PUBLIC faro_options ${arg_LINK})
 endfunction()
 
-# faro_unit_test(NAME SOURCES... LINK libs... [TIMEOUT seconds] [THREADS]): a GoogleTest program, one ctest entry per case.
+# faro_unit_test(NAME SOURCES... LINK libs... [TIMEOUT seconds] [COST seconds] [THREADS]): a GoogleTest program, one ctest entry per
+# case. COST: ctest begins with what takes long.
 # THREADS: its ranks are threads of one process, so it is one of those that run with the thread sanitizer.
 # Compiled with -O1: what tests do themselves takes less time than it takes to optimise them.
 add_custom_target(thread_tests)
@@ -69,7 +70,7 @@ if(FARO_BUILD_TESTS)
   faro_precompile(faro_test_headers <gtest/gtest.h>)
 endif()
 function(faro_unit_test name)
-  cmake_parse_arguments(arg "THREADS" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "THREADS" "TIMEOUT;COST" "SOURCES;LINK" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -79,6 +80,9 @@ function(faro_unit_test name)
   target_link_libraries(${name} PRIVATE faro_options ${arg_LINK} GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM faro_test_headers)
   target_compile_options(${name} PRIVATE ${FARO_TEST_OPTIONS})
+  if(arg_COST)
+    list(APPEND properties COST ${arg_COST})
+  endif()
   if(arg_THREADS)
     add_dependencies(thread_tests ${name})
     list(APPEND properties LABELS threads)
