@@ -35,9 +35,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 # faro_precompile_mlir(TARGET): what most files that write passes and operations include, parsed once for all of them.
-file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/mlir_headers.cpp CONTENT "")
-add_library(faro_mlir_headers OBJECT ${CMAKE_BINARY_DIR}/mlir_headers.cpp)
-target_link_libraries(faro_mlir_headers PRIVATE faro_options faro_mlir)
+faro_headers(faro_mlir_headers faro_mlir)
 target_precompile_headers(faro_mlir_headers PRIVATE
   <mlir/Dialect/Arith/IR/Arith.h> <mlir/Dialect/LLVMIR/LLVMDialect.h> <mlir/Dialect/SCF/IR/SCF.h> <mlir/IR/BuiltinOps.h>
   <mlir/Pass/PassManager.h> <mlir/Transforms/DialectConversion.h> <llvm/IR/Module.h> <llvm/Target/TargetMachine.h>)

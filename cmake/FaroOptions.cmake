@@ -46,6 +46,13 @@ function(faro_precompile target)
                             <string> <vector> ${ARGN})
 endfunction()
 
+# faro_headers(NAME libs...): a target without code, whose precompiled headers others reuse.
+function(faro_headers name)
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/${name}.cpp CONTENT "")
+  add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cpp)
+  target_link_libraries(${name} PRIVATE faro_options ${ARGN})
+endfunction()
+
 # faro_library(NAME SOURCES... LINK libs...): a static library of the project.
 function(faro_library name)
   cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
@@ -62,9 +69,7 @@ set(FARO_TEST_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O1>)
 if(FARO_BUILD_TESTS)
   # What most tests include, parsed once for all of them, with the options of a program.
   find_package(GTest REQUIRED)
-  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/test_headers.cpp CONTENT "")
-  add_library(faro_test_headers OBJECT ${CMAKE_BINARY_DIR}/test_headers.cpp)
-  target_link_libraries(faro_test_headers PRIVATE faro_options GTest::gtest)
+  faro_headers(faro_test_headers GTest::gtest)
   set_target_properties(faro_test_headers PROPERTIES POSITION_INDEPENDENT_CODE OFF)
   target_compile_options(faro_test_headers PRIVATE -fPIE ${FARO_TEST_OPTIONS})
   faro_precompile(faro_test_headers <gtest/gtest.h>)

@@ -74,6 +74,7 @@ TEST(LocalShuffles, postedCallsAreOverWhenAllHaveCome) {
       const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
       while (pastBarrier < 3 && std::chrono::steady_clock::now() < end)
         std::this_thread::yield();
+      ASSERT_EQ(pastBarrier, 3);
       ASSERT_TRUE((*session)->postDispatch(*plan, {x.data(), 2, 32}));
       EXPECT_EQ((*session)->reserve(*plan).code(), FARO_INVALID_ARGUMENT);
     }

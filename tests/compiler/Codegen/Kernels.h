@@ -21,7 +21,7 @@ struct Row {
 };
 std::string nameOf(const ::testing::TestParamInfo<Row> &info);
 
-/// All of them; every third under sanitizers, which do not see into kernels.
+/// All of them; every third, from the first on, under sanitizers, which do not see into kernels.
 std::vector<Row> some(std::vector<Row> rows);
 
 /// A dispatch and a combine of rows of `columns` elements on any number of nodes. `f32Partials`: whose sums travel
