@@ -1,5 +1,6 @@
 #include "plugins/local/Transport.h"
 
+#include <cstring>
 #include <unistd.h>
 
 namespace faro::local {
@@ -112,11 +113,13 @@ void Transport::receive(const Slice &slice) {
   size_t size = 0;
   for (const faro_iov &piece : slice.pieces)
     size += piece.size;
+  if (config_.on_whole && slice.rows.size == 0 && ++slices_ % 2 == 0)
+    return receiveWhole(slice, size);
   const faro_place to =
       config_.on_place ? config_.on_place(config_.user, slice.rank, slice.tag, size, slice.rows.size) : faro_place{};
   const faro_device_memory *rowsAt = slice.rows.size ? attached_.find(to.rows, slice.rows.size) : nullptr;
   if (!to.data || (slice.rows.size && !rowsAt)) {
-    refuse(slice.rank, fmt::format("rank {} sent a slice for which rank {} has no place", slice.rank, config_.rank));
+    refuse(slice.rank, noPlace(slice.rank));
     job_->acknowledge(slice);
     return;
   }
@@ -125,6 +128,27 @@ void Transport::receive(const Slice &slice) {
     refuse(slice.rank, whole.status().message());
   if (const auto handler = whole && *whole ? config_.on_arrived : config_.on_lost)
     handler(config_.user, slice.rank, slice.tag, size + slice.rows.size);
+}
+
+/// What comes over a network is in memory of the transport first, at any address. Here every other slice is, so that
+/// who runs on threads has met both.
+void Transport::receiveWhole(const Slice &slice, size_t size) {
+  std::vector<std::byte> memory(size + 1);
+  std::byte *data = memory.data() + 1;
+  const auto whole = job_->gather(slice, {data, nullptr}, nullptr);
+  if (!whole || !*whole || config_.on_whole(config_.user, slice.rank, slice.tag, data, size))
+    return; // without rows on a device nothing but the end of its sender keeps it from coming
+  const faro_place to =
+      config_.on_place ? config_.on_place(config_.user, slice.rank, slice.tag, size, 0) : faro_place{};
+  if (!to.data)
+    return refuse(slice.rank, noPlace(slice.rank));
+  std::memcpy(to.data, data, size);
+  if (config_.on_arrived)
+    config_.on_arrived(config_.user, slice.rank, slice.tag, size);
+}
+
+std::string Transport::noPlace(uint32_t rank) const {
+  return fmt::format("rank {} sent a slice for which rank {} has no place", rank, config_.rank);
 }
 
 void Transport::refuse(uint32_t rank, std::string why) { refused_.try_emplace(rank, FARO_PEER_FAILED, std::move(why)); }

@@ -39,11 +39,13 @@ private:
   /// OK, or how the peer has failed.
   Status stateOf(uint32_t rank) const;
   Status push(uint32_t rank, Item &&item);
+  std::string noPlace(uint32_t rank) const;
   /// From now on the peer is a failed one.
   void refuse(uint32_t rank, std::string why);
 
   void receive(const Message &message);
   void receive(const Slice &slice);
+  void receiveWhole(const Slice &slice, size_t size);
   void receive(const Receipt &receipt);
 
   const faro_transport_config config_; // its job and node_of are the caller's, and gone
@@ -53,6 +55,7 @@ private:
   std::vector<bool> connected_;
   std::map<uint32_t, Status> refused_; // peers whose slices had no place, or could not be brought there
   plugin::Attached<faro_device_memory> attached_;
+  uint64_t slices_ = 0; // that came without rows for a device
 };
 
 } // namespace faro::local

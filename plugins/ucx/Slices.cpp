@@ -190,7 +190,7 @@ void Slices::lose(std::map<Key, Incoming>::iterator slice) {
     onLost_(user_, rank, lost.tag, lost.size);
 }
 
-Slices::Incoming *Slices::accept(const void *headerData, size_t headerSize, size_t size, bool isRows, Header &header) {
+Peer *Slices::senderOf(const void *headerData, size_t headerSize, size_t size, bool isRows, Header &header) {
   if (headerSize != sizeof header)
     return nullptr;
   std::memcpy(&header, headerData, sizeof header);
@@ -199,18 +199,30 @@ Slices::Incoming *Slices::accept(const void *headerData, size_t headerSize, size
     return nullptr;
   const uint64_t rowsAt = header.size - header.rowBytes;
   const uint64_t begin = isRows ? rowsAt : 0, end = isRows ? header.size : rowsAt;
-  return header.offset < begin || header.offset > end || size > end - header.offset ? nullptr : place(*peer, header);
+  return header.offset < begin || header.offset > end || size > end - header.offset ? nullptr : peer;
+}
+
+/// Whether the receiver has read it where it is.
+bool Slices::readWhole(const Header &header, const void *data, size_t size) {
+  if (!onWhole_ || size != header.size || header.rowBytes || !onWhole_(user_, header.rank, header.tag, data, size))
+    return false;
+  ++handled_;
+  return true;
 }
 
 ucs_status_t Slices::onPart(void *user, const void *headerData, size_t headerSize, void *data, size_t size,
                             const ucp_am_recv_param_t *param) {
   auto *self = static_cast<Slices *>(user);
   Header header;
-  Incoming *slice = self->accept(headerData, headerSize, size, /*isRows=*/false, header);
-  if (!slice)
+  Peer *peer = self->senderOf(headerData, headerSize, size, /*isRows=*/false, header);
+  const bool isHere = !(param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV);
+  if (!peer || (isHere && self->readWhole(header, data, size)))
     return UCS_OK; // for a rendezvous this answer tells UCX that nobody wants it
+  Incoming *slice = self->place(*peer, header);
+  if (!slice)
+    return UCS_OK;
   std::byte *to = slice->to + header.offset;
-  if (!(param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV)) {
+  if (isHere) {
     if (size)
       std::memcpy(to, data, size);
     self->landed(self->incoming_.find({header.rank, header.number}), size);
@@ -224,7 +236,8 @@ ucs_status_t Slices::onRows(void *user, const void *headerData, size_t headerSiz
                             const ucp_am_recv_param_t *) {
   auto *self = static_cast<Slices *>(user);
   Header header;
-  Incoming *slice = self->accept(headerData, headerSize, size, /*isRows=*/true, header);
+  Peer *peer = self->senderOf(headerData, headerSize, size, /*isRows=*/true, header);
+  Incoming *slice = peer ? self->place(*peer, header) : nullptr;
   if (!slice)
     return UCS_OK;
   self->fetch(header, data, slice->rows + (header.offset - (header.size - header.rowBytes)), size, /*isRows=*/true);

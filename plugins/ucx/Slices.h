@@ -1,7 +1,8 @@
 // Slices: pieces of the sender's memory that land, as one, where the receiver's handler says; and rows of its device's
 // memory, that land on the receiver's.
 //
-//   deliver ─► parts ─► ucp_am_send_nbx, pieces as an IOV ─┬─ eager: the bytes are here ─► on_place, copy, on_arrived
+//   deliver ─► parts ─► ucp_am_send_nbx, pieces as an IOV ─┬─ eager: the bytes are here ─► on_whole, or on_place, copy,
+//   on_arrived
 //                                                          └─ rendezvous ─► on_place, UCX writes ─► on_arrived, on_lost
 //           ◄─ on_sent: the pieces have left, or never will
 //
@@ -26,7 +27,8 @@ class Slices {
 public:
   Slices(const faro_transport_config &config, uint64_t job, Peers &peers, AttachedMemory &attached)
       : rank_(config.rank), job_(job), onPlace_(config.on_place), onArrived_(config.on_arrived),
-        onLost_(config.on_lost), onSent_(config.on_sent), user_(config.user), peers_(peers), attached_(attached) {}
+        onLost_(config.on_lost), onSent_(config.on_sent), onWhole_(config.on_whole), user_(config.user), peers_(peers),
+        attached_(attached) {}
   Slices(const Slices &) = delete;
   Slices &operator=(const Slices &) = delete;
 
@@ -89,8 +91,9 @@ private:
 
   ucs_status_t post(Part &part);
   void partLeft(Outgoing &slice);
-  /// What a part belongs to. Null: nobody wants it.
-  Incoming *accept(const void *header, size_t headerSize, size_t size, bool isRows, Header &out);
+  /// Who sent a part. Null: nobody wants it.
+  Peer *senderOf(const void *header, size_t headerSize, size_t size, bool isRows, Header &out);
+  bool readWhole(const Header &header, const void *data, size_t size);
   Incoming *place(Peer &peer, const Header &header);
   void landed(std::map<Key, Incoming>::iterator slice, uint64_t bytes);
   void lose(std::map<Key, Incoming>::iterator slice);
@@ -108,6 +111,7 @@ private:
   const faro_arrived_handler onArrived_;
   const faro_lost_handler onLost_;
   const faro_sent_handler onSent_;
+  const faro_whole_handler onWhole_;
   void *const user_;
   Peers &peers_;
   AttachedMemory &attached_;

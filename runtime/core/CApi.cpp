@@ -287,6 +287,7 @@ faro_status faro_session_statistics(const faro_session *session, faro_statistics
     to.credit_wait_ns = from.creditWaitNs;
     to.settled_tokens = from.settledTokens;
     to.wire_device_bytes = from.wireDeviceBytes;
+    to.whole_slices = from.wholeSlices;
     // A caller of an older header has fewer fields; one of a newer header finds zeros in those that are not known here.
     std::memset(out, 0, size);
     std::memcpy(out, &to, std::min(size, sizeof to));

@@ -102,6 +102,12 @@ faro_place Channels::place(uint32_t rank, uint64_t tag, size_t size, size_t rowB
   return to;
 }
 
+bool Channels::whole(uint32_t rank, uint64_t tag, std::span<const std::byte> bytes) {
+  deliverEarly(); // as above
+  const auto found = open_.find(uint16_t(tag >> SliceTagBits));
+  return found != open_.end() && found->second.receiver->whole(rank, tag & SliceTagMask, bytes);
+}
+
 void Channels::arrived(uint32_t rank, uint64_t tag, size_t size) {
   const auto found = open_.find(uint16_t(tag >> SliceTagBits));
   if (found == open_.end())

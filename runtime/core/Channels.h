@@ -33,6 +33,7 @@ public:
 
   void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes);
   faro_place place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes);
+  bool whole(uint32_t rank, uint64_t tag, std::span<const std::byte> bytes);
   void arrived(uint32_t rank, uint64_t tag, size_t size);
   void lost(uint32_t rank, uint64_t tag, size_t size);
   void sent(uint64_t token);

@@ -46,6 +46,9 @@ static void listen(faro_transport_config &config, Channels &channels) {
     static_cast<Channels *>(user)->lost(rank, tag, size);
   };
   config.on_sent = [](void *user, uint64_t token) { static_cast<Channels *>(user)->sent(token); };
+  config.on_whole = [](void *user, uint32_t rank, uint64_t tag, const void *data, size_t size) -> int {
+    return static_cast<Channels *>(user)->whole(rank, tag, {static_cast<const std::byte *>(data), size});
+  };
 }
 
 Expected<std::shared_ptr<CommunicatorImpl>> CommunicatorImpl::create(CommunicatorOptions options, Topology topology,

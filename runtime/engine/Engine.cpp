@@ -36,6 +36,8 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
       onceBefore[s] |= onceBefore[before] | (onceStages & uint64_t(1) << before);
     }
   }
+  if (context->rings)
+    context->rings->taker = this;
   const auto now = Clock::now();
   for (FlowRun &flow : flows) {
     flow.fired.resize(stages);
@@ -50,6 +52,8 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
 }
 
 Run::~Run() {
+  if (context->rings && context->rings->taker == this)
+    context->rings->taker = nullptr;
   if (isOver())
     return;
   if (context->parts.exchange)

@@ -6,7 +6,8 @@
 //   rings           tokens, taken before a stage fires and given back when it is done (SliceRings)
 //
 // Where rows are on a device, a stage that fires launches kernels and is `underway`; it is done when the device is. The
-// stream is in order, so those under way are done in the order in which they fired. On the host nothing ever is.
+// stream is in order, so those under way are done in the order in which they fired. On the host nothing ever is, so a
+// slice whose turn it is can be read where the transport has it, before that has it back (`take`).
 //
 // One thread does everything, so what it does first decides how busy the wire is: a slice that is ready is sent before
 // anything else; then the next one is made, and one that arrived is read, in turn; what no slot waits for, work within
@@ -23,7 +24,7 @@
 namespace faro {
 
 /// One run of one schedule. Not reusable.
-class Run {
+class Run final : private SliceTaker {
 public:
   /// Bindings by stage: `once` for once stages that are no flags, `slices` for those of slices; else null.
   struct Bindings {
@@ -71,6 +72,7 @@ private:
   Expected<bool> fireWires();
   Expected<bool> fireNext(FlowEnd end);
   Status grantSlots();
+  Expected<bool> take(InFlow &in) override;
   bool tokensThere(const FlowRun &flow, uint32_t stage) const;
 
   // For errors.

@@ -127,6 +127,31 @@ Expected<bool> Run::fireIfReady(FlowRun &flow, uint32_t s) {
   return can;
 }
 
+/// Called while the transport makes progress, so never within a stage.
+Expected<bool> Run::take(InFlow &in) {
+  const auto flow = std::ranges::find(flows, &in, &FlowRun::in);
+  if (flow == flows.end() || in.consumed < flow->begun || in.consumed >= flow->begun + flow->slices)
+    return false;
+  const uint32_t n = uint32_t(in.consumed - flow->begun);
+  const auto reads = [&](uint32_t s) { return endOf(schedule.stages[s]) == FlowEnd::Receiver; };
+  for (const uint32_t s : sliceStages)
+    if (reads(s) && (flow->fired[s] != n || (done & onceBefore[s]) != onceBefore[s]))
+      return false;
+  uint32_t &there = flow->done[context->rings->shape.wire];
+  there = n + 1;
+  for (const uint32_t s : sliceStages) {
+    if (!reads(s))
+      continue;
+    auto fired = fireIfReady(*flow, s);
+    if (!fired || !*fired) {
+      there = n; // it is to wait in its slot
+      return fired;
+    }
+  }
+  ++changes;
+  return true;
+}
+
 /// Everything that is ready to be sent.
 Expected<bool> Run::fireWires() {
   bool moved = false;

@@ -1,5 +1,6 @@
 #include "runtime/engine/Slice.h"
 
+#include <cstring>
 #include <fmt/format.h>
 #include <limits>
 
@@ -31,6 +32,17 @@ std::byte *SliceWriter::finish(uint16_t activity, uint64_t call, uint64_t sequen
   *reinterpret_cast<SliceHeader *>(slot) = {
       SliceHeader::Magic, activity, 0, call, sequence, rows, runs, stride, 0, plan, {}};
   return slot + headBytes();
+}
+
+std::optional<WholeSlice> WholeSlice::at(std::span<const std::byte> bytes) {
+  SliceHeader header;
+  if (bytes.size() < sizeof header)
+    return std::nullopt;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const uint64_t head = sliceHeadBytes(header.rows, header.runs);
+  if (bytes.size() < head)
+    return std::nullopt;
+  return WholeSlice{{bytes.begin(), bytes.begin() + ptrdiff_t(head)}, bytes.subspan(head)};
 }
 
 Expected<SliceReader> SliceReader::open(std::span<const std::byte> bytes, const SliceExpectation &expected,
@@ -70,7 +82,7 @@ Expected<SliceReader> SliceReader::open(std::span<const std::byte> bytes, const 
   if (bytes.size() != head + (expected.apart ? 0 : ofRows))
     return differs("its bytes are", bytes.size(), head + (expected.apart ? 0 : ofRows));
   if (rowBytes != (expected.apart ? ofRows : 0))
-    return differs("its bytes for a device are", rowBytes, expected.apart ? ofRows : 0);
+    return differs("the bytes of its rows are", rowBytes, expected.apart ? ofRows : 0);
   reader.runEnds = reinterpret_cast<const uint32_t *>(bytes.data() + sizeof(SliceHeader));
   reader.runs = reinterpret_cast<const SliceRun *>(reader.runEnds + header.rows);
   return reader;

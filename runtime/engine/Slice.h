@@ -15,6 +15,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -68,6 +69,15 @@ private:
   SliceRun *run;
 };
 
+/// A slice at any address: its rows where they are, and a copy of its head, whose numbers are not read at odd ones.
+struct WholeSlice {
+  std::vector<std::byte> head;
+  std::span<const std::byte> rows;
+
+  /// None when the bytes are too few for a head.
+  static std::optional<WholeSlice> at(std::span<const std::byte> bytes);
+};
+
 /// What a slice must be.
 struct SliceExpectation {
   uint16_t activity;
@@ -84,7 +94,7 @@ struct SliceExpectation {
 class SliceReader {
 public:
   /// DATA_LOSS when the bytes are no slice, or not the expected one; the message says what was found. `rowBytes`: how
-  /// many bytes of rows came apart; those are not looked at.
+  /// many bytes of rows lie apart; those are not looked at.
   static Expected<SliceReader> open(std::span<const std::byte> bytes, const SliceExpectation &expected,
                                     uint64_t rowBytes = 0);
 

@@ -235,6 +235,41 @@ faro_place SliceExchange::place(uint32_t rank, uint64_t tag, size_t size, size_t
   return {memory->bytes, memory->apart ? reinterpret_cast<void *>(memory->forKernels) : nullptr};
 }
 
+/// A slice whose turn it is, read without going through its slot: that saves a copy, and the caches what it displaces.
+/// The sender has taken the slot, and gets it back when the slice has been read, as always.
+bool SliceExchange::whole(uint32_t rank, uint64_t tag, std::span<const std::byte> bytes) {
+  SliceRings *rings = ringsFor(rank, tag >> SequenceBits);
+  if (!rings || !rings->taker || rings->forDevice() || !failure_)
+    return false;
+  InFlow &flow = rings->in(rank);
+  const uint64_t slots = flow.bytes.size();
+  uint64_t &inSlot = flow.bytes[flow.arrived % slots];
+  const auto slice = WholeSlice::at(bytes);
+  if (!slice || !flow.granted || flow.consumed != flow.arrived || (tag & SequenceMask) != flow.arrived || inSlot != 0)
+    return false;
+  inSlot = bytes.size();
+  flow.rowsApart[flow.arrived++ % slots] = 0;
+  flow.whole = &*slice;
+  const auto taken = rings->taker->take(flow);
+  flow.whole = nullptr;
+  if (!taken)
+    failure_ = taken.status();
+  if (taken && !*taken) {
+    --flow.arrived;
+    inSlot = 0;
+    return false;
+  }
+  passArrived(flow);
+  return true;
+}
+
+/// Slices may have come out of turn.
+void SliceExchange::passArrived(InFlow &flow) {
+  const uint64_t slots = flow.bytes.size();
+  while (flow.arrived < flow.consumed + slots && flow.bytes[flow.arrived % slots] > InFlow::Underway)
+    ++flow.arrived;
+}
+
 void SliceExchange::arrived(uint32_t rank, uint64_t tag, size_t size) {
   SliceRings *rings = ringsFor(rank, tag >> SequenceBits);
   if (!rings)
@@ -246,8 +281,7 @@ void SliceExchange::arrived(uint32_t rank, uint64_t tag, size_t size) {
     return fail(fmt::format("{}: the transport reports slice {} of rank {}, which has no place", rings->schedule.name,
                             tag & SequenceMask, rank));
   bytes = size;
-  while (flow.arrived < flow.consumed + slots && flow.bytes[flow.arrived % slots] > InFlow::Underway)
-    ++flow.arrived;
+  passArrived(flow);
 }
 
 } // namespace faro

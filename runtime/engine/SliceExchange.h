@@ -55,6 +55,7 @@ public:
 
   void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) override;
   faro_place place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) override;
+  bool whole(uint32_t rank, uint64_t tag, std::span<const std::byte> bytes) override;
   void arrived(uint32_t rank, uint64_t tag, size_t size) override;
   void sent(uint64_t token) override;
 
@@ -66,6 +67,7 @@ private:
   explicit SliceExchange(std::shared_ptr<Communicator> c, std::shared_ptr<const Module> m)
       : communicator(std::move(c)), module(std::move(m)) {}
   SliceRings *ringsFor(uint32_t rank, uint64_t program);
+  static void passArrived(InFlow &flow);
   void creditsFrom(uint32_t rank, SliceRings &rings, std::span<const std::byte> bytes);
   void fail(std::string message);
 

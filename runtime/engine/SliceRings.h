@@ -16,6 +16,8 @@
 
 namespace faro {
 
+struct WholeSlice;
+
 /// Tokens of one flow, by ring: how many slots it has taken and how many of these are free again, ever.
 struct FlowTokens {
   std::array<uint64_t, FARO_ABI_MAX_RINGS> taken{}, returned{};
@@ -42,6 +44,7 @@ struct InFlow {
   std::vector<uint64_t> bytes; ///< of the slice in each slot; 0: none; Underway: it has a place and is not there yet
   std::vector<uint64_t> rowsApart; ///< how many of these are rows apart, of slices that have a place
   std::unique_ptr<SlotMemory> memory;
+  const WholeSlice *whole = nullptr; ///< slice `consumed`, while it is read where the transport has it
   /// Slots of each ring that were given back at this end, and how many of these the other end, which took them, was
   /// told of.
   std::array<uint64_t, FARO_ABI_MAX_RINGS> givenBack{}, reported{};
@@ -53,6 +56,14 @@ struct SlotContent {
   faro_iov rows{}; ///< apart, in a device's memory; none: of no bytes
 };
 
+/// Reads slices as they come: the run under way.
+class SliceTaker {
+public:
+  virtual ~SliceTaker() = default;
+  /// The flow's next slice is there and can be read now or never: whether all stages have, that do so here.
+  virtual Expected<bool> take(InFlow &flow) = 0;
+};
+
 class SliceRings {
 public:
   SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape, SlotMaker maker);
@@ -60,7 +71,8 @@ public:
   const faro_abi_schedule &schedule;
   const uint32_t programIndex;
   const SliceShape shape;
-  uint64_t calls = 0; ///< begun so far
+  uint64_t calls = 0;          ///< begun so far
+  SliceTaker *taker = nullptr; ///< null: slices wait in their slots
 
   OutFlow &out(uint32_t peer);
   InFlow &in(uint32_t peer);
@@ -85,6 +97,8 @@ public:
   void fill(uint32_t slot, const Slot &memory, uint64_t headBytes, uint64_t rowBytes);
   /// Whether rows are apart from heads.
   bool apart() const { return bool(maker.rows); }
+  /// Whether kernels read slots, perhaps later.
+  bool forDevice() const { return maker.forDevice(); }
   /// Where slice `sequence` of the flow arrives.
   Expected<Slot> arrivalMemory(InFlow &flow, uint64_t sequence);
 

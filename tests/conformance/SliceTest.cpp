@@ -104,6 +104,32 @@ TEST_P(Slices, ManyInFlightBothWaysWithMessagesBetween) {
   });
 }
 
+/// Who asks, and for which, is the transport's affair.
+TEST_P(Slices, MayBeReadWhereTheyCame) {
+  static constexpr uint32_t Count = 100;
+  run(2, [](Rank &rank) {
+    rank.readsWhole = true;
+    std::deque<Pieces> sources;
+    for (uint32_t n = 0; n < Count; ++n) {
+      sources.emplace_back(pattern(rank.rank, 1 - rank.rank, n, Sizes[n % Sizes.size()]), piecesOf(n));
+      ASSERT_FARO_OK(rank, deliver(rank, 1 - rank.rank, n, sources.back(), n));
+    }
+    EXPECT_TRUE(rank.until([&] { return arrivedOn(rank) == Count && rank.sent.size() == Count; }, 40))
+        << arrivedOn(rank) << " slices, " << rank.sent.size() << " sent";
+    EXPECT_EQ(rank.landings.size(), Count) << "a slice that was read is not asked for again";
+    std::set<uint64_t> tags;
+    for (const Landing &landing : rank.landings) {
+      tags.insert(landing.tag);
+      const auto n = uint32_t(landing.tag);
+      EXPECT_TRUE(landing.bytes == pattern(1 - rank.rank, rank.rank, n, Sizes[n % Sizes.size()])) << "slice " << n;
+    }
+    EXPECT_EQ(tags.size(), Count);
+    if (std::string(rank->name) == "local") // which asks for every other one
+      EXPECT_GT(rank.wholes, Count / 8);
+    rank.barrier();
+  });
+}
+
 TEST_P(Slices, WakeASleeper) {
   run(2, [](Rank &rank) {
     rank.greet();

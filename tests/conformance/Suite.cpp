@@ -83,6 +83,15 @@ faro_place Rank::onPlace(void *user, uint32_t rank, uint64_t tag, size_t bytes, 
   return {me.landings.back().bytes.data(), rowBytes ? me.placeRows(rowBytes) : nullptr};
 }
 
+int Rank::onWhole(void *user, uint32_t rank, uint64_t tag, const void *data, size_t bytes) {
+  Rank &me = self(user);
+  if (!me.readsWhole || tag % 4 > 1)
+    return 0;
+  me.landings.push_back({rank, tag, std::string(static_cast<const char *>(data), bytes), 0, Landing::Arrived});
+  ++me.wholes;
+  return 1;
+}
+
 Landing &Rank::landing(uint32_t from, uint64_t tag, size_t bytes) {
   for (Landing &landing : landings)
     if (landing.rank == from && landing.tag == tag && landing.state == Landing::Placed) {
@@ -106,6 +115,7 @@ Rank::Rank(const Candidate &candidate, const std::string &job, Blackboard &board
   config.user = this;
   config.on_message = onMessage;
   config.on_place = onPlace;
+  config.on_whole = onWhole;
   config.on_arrived = [](void *user, uint32_t from, uint64_t tag, size_t bytes) {
     self(user).landing(from, tag, bytes).state = Landing::Arrived;
   };

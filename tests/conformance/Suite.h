@@ -72,6 +72,8 @@ public:
   std::vector<Received> inbox;
   std::deque<Landing> landings; ///< in the order in which places were asked for
   bool refuses = false;         ///< slices
+  bool readsWhole = false;      ///< slices with tags 0 and 1 of each four, where the transport asks
+  uint32_t wholes = 0;          ///< how many of them were read so
   /// Where rows of a slice land; in attached memory.
   std::function<void *(size_t rowBytes)> placeRows = [](size_t) { return nullptr; };
   std::vector<uint64_t> sent; ///< tokens
@@ -81,6 +83,7 @@ private:
   static Rank &self(void *user);
   Landing &landing(uint32_t from, uint64_t tag, size_t bytes);
   static void onMessage(void *self, uint32_t rank, uint32_t tag, const void *data, size_t bytes);
+  static int onWhole(void *self, uint32_t rank, uint64_t tag, const void *data, size_t bytes);
   static faro_place onPlace(void *self, uint32_t rank, uint64_t tag, size_t bytes, size_t rowBytes);
 
   const std::thread::id thread_ = std::this_thread::get_id();

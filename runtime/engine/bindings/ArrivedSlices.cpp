@@ -14,12 +14,18 @@ Expected<ArrivedSlice> ArrivedSlices::open(FlowRun &flow, uint32_t n) const {
   const SliceShape &shape = run.rings->shape;
   const uint64_t sequence = flow.begun + n, slot = sequence % flow.in->bytes.size();
   const uint64_t bytes = flow.in->bytes[slot], apart = flow.in->rowsApart[slot];
+  SliceExpectation expected{run.mine.activity, run.call,         sequence,     shape.rowsOfSlice(n, flow.rows),
+                            shape.rowBytes,    shape.mostPlaces, rowsOfWindow, run.batch->hash};
+  if (const WholeSlice *whole = flow.in->whole) {
+    expected.apart = true;
+    auto reader = SliceReader::open(whole->head, expected, whole->rows.size());
+    return reader ? Expected(ArrivedSlice{*reader, reinterpret_cast<uint64_t>(whole->rows.data()), bytes})
+                  : damaged(flow, n, reader.status());
+  }
   auto memory = run.rings->arrivalMemory(*flow.in, sequence);
   if (!memory)
     return memory.status();
-  const SliceExpectation expected{run.mine.activity, run.call,         sequence,     shape.rowsOfSlice(n, flow.rows),
-                                  shape.rowBytes,    shape.mostPlaces, rowsOfWindow, run.batch->hash,
-                                  memory->apart};
+  expected.apart = memory->apart;
   auto reader = SliceReader::open({memory->bytes, bytes - apart}, expected, apart);
   if (!reader)
     return damaged(flow, n, reader.status());

@@ -7,7 +7,7 @@
 
 namespace faro {
 
-/// In its slot until a stage releases that.
+/// Until a stage releases its slot, or the transport has it back.
 struct ArrivedSlice {
   SliceReader reader;
   uint64_t rowsAt; ///< of row 0, as kernels see it

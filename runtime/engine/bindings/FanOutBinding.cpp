@@ -47,6 +47,7 @@ public:
 
     SessionStatistics &statistics = *run.parts.statistics;
     ++statistics.slicesReceived;
+    statistics.wholeSlices += flow.in->whole != nullptr;
     statistics.wireRowsReceived += slice->reader.rows();
     statistics.wireBytesReceived += slice->bytes;
     return Status::ok();

@@ -51,6 +51,9 @@ public:
   /// transport; must stay until `arrived` or until the channel is closed. No data refuses it, which is an error of the
   /// job.
   virtual faro_place place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) = 0;
+  /// A slice that is all there, in memory of the transport that stays during the call; its address may be odd. True: it
+  /// was read, and neither `place` nor `arrived` follow. Not every transport asks, nor for every slice.
+  virtual bool whole(uint32_t, uint64_t /*tag*/, std::span<const std::byte>) { return false; }
   /// `size`: of all of the slice.
   virtual void arrived(uint32_t rank, uint64_t tag, size_t size) = 0;
   /// The pieces given to `deliver` with this token may change again.

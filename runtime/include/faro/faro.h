@@ -189,6 +189,7 @@ typedef struct faro_statistics {
   uint64_t credit_wait_ns;                  /* a slice was ready and waited for a free slot on the other side */
   uint64_t settled_tokens;                  /* summed in combines before the last partial row had come */
   uint64_t wire_device_bytes;               /* of wire_bytes: sent from the memory of a device */
+  uint64_t whole_slices; /* of slices_received: read where the transport had them, without their slots */
 } faro_statistics;
 
 /* `size` is sizeof(faro_statistics) as the caller knows it: fields are only ever added at the end. */

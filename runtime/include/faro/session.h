@@ -64,6 +64,7 @@ struct SessionStatistics {
   uint64_t movedRows = 0;                        ///< handed to another rank of the node, whose rail had room
   uint64_t creditWaitNs = 0;                     ///< a slice was ready and waited for a free slot on the other side
   uint64_t settledTokens = 0;                    ///< summed in combines before the last partial row had come
+  uint64_t wholeSlices = 0;     ///< of slicesReceived: read where the transport had them, without their slots
   uint64_t wireDeviceBytes = 0; ///< of wireBytes: sent from the device's memory; rows else go by pinned host memory
 };
 

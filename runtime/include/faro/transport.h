@@ -37,7 +37,7 @@ typedef enum faro_status {
   FARO_INTERNAL = 11           /* a defect of Faro, or an error of a library below it */
 } faro_status;
 
-#define FARO_TRANSPORT_VERSION 3u
+#define FARO_TRANSPORT_VERSION 4u
 #define FARO_TRANSPORT_ENTRY "faro_transport_entry"
 
 typedef enum faro_transport_capability {
@@ -87,6 +87,10 @@ typedef void (*faro_message_handler)(void *user, uint32_t rank, uint32_t tag, co
 typedef faro_place (*faro_place_handler)(void *user, uint32_t rank, uint64_t tag, size_t size, size_t row_bytes);
 /* The slice's bytes are all there. */
 typedef void (*faro_arrived_handler)(void *user, uint32_t rank, uint64_t tag, size_t size);
+/* A slice is all there, in memory of the transport that stays during the call; its address may be odd. Not 0: it was
+ * read there, and neither on_place nor on_arrived follow. 0: it wants a place. A transport may ask this before
+ * on_place, of slices that came as a whole and without bytes for a device. */
+typedef int (*faro_whole_handler)(void *user, uint32_t rank, uint64_t tag, const void *data, size_t size);
 /* The slice will not arrive, its sender has failed. Its place is the receiver's again. */
 typedef void (*faro_lost_handler)(void *user, uint32_t rank, uint64_t tag, size_t size);
 /* The pieces given to `deliver` with this token may change again: they are on their way, or the peer has failed (which
@@ -108,6 +112,7 @@ typedef struct faro_transport_config {
   faro_arrived_handler on_arrived;
   faro_lost_handler on_lost;
   faro_sent_handler on_sent;
+  faro_whole_handler on_whole; /* null: every slice wants a place */
 } faro_transport_config;
 
 typedef struct faro_iov {

@@ -26,7 +26,9 @@ static void pull(void *out, int64_t stride, const uint32_t *offsets, const uint6
     for (uint32_t c = 0; c < Columns; ++c) {
       float sum = 0;
       for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i) {
-        const volatile float product = weights[i] * reinterpret_cast<const float *>(rows[i])[c]; // rounded first
+        float value; // a slice may be read at any address
+        std::memcpy(&value, reinterpret_cast<const std::byte *>(rows[i]) + c * sizeof value, sizeof value);
+        const volatile float product = weights[i] * value; // rounded first
         sum += product;
       }
       std::memcpy(static_cast<std::byte *>(out) + t * stride + c * sizeof sum, &sum, sizeof sum);

@@ -85,12 +85,37 @@ TEST(SliceFormat, rowsThatCameApartAreCountedAndNotRead) {
     EXPECT_EQ(reader.status().code(), FARO_DATA_LOSS);
     EXPECT_NE(reader.status().message().find(words), std::string::npos) << reader.status().message();
   };
-  refused(head, Rows * Stride - 1, "its bytes for a device are");
-  refused(head, 0, "its bytes for a device are");
+  refused(head, Rows * Stride - 1, "the bytes of its rows are");
+  refused(head, 0, "the bytes of its rows are");
   refused(slice.bytes, Rows * Stride, "its bytes are"); // rows twice
   expected.apart = false;
-  refused(slice.bytes, Rows * Stride, "its bytes for a device are");
+  refused(slice.bytes, Rows * Stride, "the bytes of its rows are");
   refused(head, Rows * Stride, "its bytes are");
+}
+
+TEST(SliceFormat, isReadAtAnyAddress) {
+  const Written slice;
+  for (size_t shift = 0; shift < 64; ++shift) {
+    std::vector<std::byte> moved(shift + slice.bytes.size());
+    std::memcpy(moved.data() + shift, slice.bytes.data(), slice.bytes.size());
+    const auto whole = WholeSlice::at(std::span(moved).subspan(shift));
+    ASSERT_TRUE(whole);
+    SliceExpectation expected = slice.expectation();
+    expected.apart = true;
+    EXPECT_TRUE(SliceReader::open(whole->head, expected, whole->rows.size()));
+    EXPECT_EQ(whole->rows.data() + whole->rows.size(), moved.data() + moved.size());
+  }
+}
+
+/// What it is to say about these, who looks into its slot says.
+TEST(SliceFormat, whatHasNoWholeHeadIsNone) {
+  const Written slice;
+  EXPECT_FALSE(WholeSlice::at({}));
+  EXPECT_FALSE(WholeSlice::at(slice.bytes.first(63)));
+  EXPECT_FALSE(WholeSlice::at(slice.bytes.first(100)));
+  Written lying;
+  lying.header().rows = lying.header().runs = 0xffffffff;
+  EXPECT_FALSE(WholeSlice::at(lying.bytes));
 }
 
 TEST(SliceFormat, adjacentRowsShareADescriptor) {
