@@ -23,6 +23,10 @@ extern const KernelTable PlainKernels, Avx2Kernels, Avx512Kernels;
 void sumPlainRange(Element element, char *dst, const RowList &now, size_t begin, size_t end);
 void orPlainRange(char *dst, const RowList &now, size_t begin, size_t end);
 
+/// How far ahead of its loads `replicate` asks for its source, as Faro's pushes do: stores past the cache keep the
+/// processor from seeing by itself that the source is read in order.
+constexpr size_t SourceAhead = 2048;
+
 /// Bytes from p to the next line boundary, at most `bytes`.
 inline size_t bytesToLine(const char *p, size_t bytes) {
   const size_t head = (64 - (reinterpret_cast<uintptr_t>(p) & 63)) & 63;

@@ -25,12 +25,14 @@ FARO_AVX2 static void copy(char *dst, const char *src, size_t bytes) {
 
 FARO_AVX2 static void replicate(char *const *dst, size_t places, const char *src, size_t bytes) {
   size_t i = 0;
-  for (; i + 256 <= bytes; i += 256) { // sixteen registers: half of them hold the block
-    __m256i v[8];
-    for (size_t u = 0; u < 8; ++u)
+  for (; i + 512 <= bytes; i += 512) { // all sixteen registers hold the block
+    __m256i v[16];
+    for (size_t u = 0; u < 16; ++u)
       v[u] = load(src + i + 32 * u);
+    for (size_t ahead = 0; ahead < 512; ahead += 64)
+      _mm_prefetch(src + i + ahead + SourceAhead, _MM_HINT_T0);
     for (size_t j = 0; j < places; ++j)
-      for (size_t u = 0; u < 8; ++u)
+      for (size_t u = 0; u < 16; ++u)
         stream(dst[j] + i + 32 * u, v[u]);
   }
   for (; i < bytes; i += 64) {

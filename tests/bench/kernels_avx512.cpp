@@ -36,8 +36,10 @@ FARO_AVX512 static void replicate(char *const *dst, size_t places, const char *s
   size_t i = 0;
   for (; i + 512 <= bytes; i += 512) {
     __m512i v[8];
-    for (size_t u = 0; u < 8; ++u)
+    for (size_t u = 0; u < 8; ++u) {
       v[u] = _mm512_loadu_si512(src + i + 64 * u);
+      _mm_prefetch(src + i + 64 * u + SourceAhead, _MM_HINT_T0);
+    }
     for (size_t j = 0; j < places; ++j)
       for (size_t u = 0; u < 8; ++u)
         stream(dst[j] + i + 64 * u, v[u]);
