@@ -1,8 +1,8 @@
 // Slices: pieces of the sender's memory that land, as one, where the receiver's handler says; and rows of its device's
 // memory, that land on the receiver's.
 //
-//   deliver ─► parts ─► ucp_am_send_nbx, pieces as an IOV ─┬─ eager: the bytes are here ─► on_whole, or on_place, copy,
-//   on_arrived
+//   deliver ─► parts ─► ucp_am_send_nbx, pieces as an IOV ─┬─ eager: all of it is here ─► on_whole
+//                                                          ├─ eager: the bytes are here ─► on_place, copy, on_arrived
 //                                                          └─ rendezvous ─► on_place, UCX writes ─► on_arrived, on_lost
 //           ◄─ on_sent: the pieces have left, or never will
 //

@@ -236,7 +236,8 @@ faro_place SliceExchange::place(uint32_t rank, uint64_t tag, size_t size, size_t
 }
 
 /// A slice whose turn it is, read without going through its slot: that saves a copy, and the caches what it displaces.
-/// The sender has taken the slot, and gets it back when the slice has been read, as always.
+/// The sender has taken the slot, and gets it back when the slice has been read, as always. What is wrong with a slice
+/// that is not taken, `place` says.
 bool SliceExchange::whole(uint32_t rank, uint64_t tag, std::span<const std::byte> bytes) {
   SliceRings *rings = ringsFor(rank, tag >> SequenceBits);
   if (!rings || !rings->taker || rings->forDevice() || !failure_)
@@ -244,8 +245,10 @@ bool SliceExchange::whole(uint32_t rank, uint64_t tag, std::span<const std::byte
   InFlow &flow = rings->in(rank);
   const uint64_t slots = flow.bytes.size();
   uint64_t &inSlot = flow.bytes[flow.arrived % slots];
+  const RingShape &ring = rings->shape.rings[rings->schedule.stages[rings->shape.wire].into];
   const auto slice = WholeSlice::at(bytes);
-  if (!slice || !flow.granted || flow.consumed != flow.arrived || (tag & SequenceMask) != flow.arrived || inSlot != 0)
+  if (!slice || bytes.size() > ring.slotBytes || !flow.granted || flow.consumed != flow.arrived ||
+      (tag & SequenceMask) != flow.arrived || inSlot != 0)
     return false;
   inSlot = bytes.size();
   flow.rowsApart[flow.arrived++ % slots] = 0;
