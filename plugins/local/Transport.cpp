@@ -115,15 +115,10 @@ void Transport::receive(const Slice &slice) {
     size += piece.size;
   if (config_.on_whole && slice.rows.size == 0 && ++slices_ % 2 == 0)
     return receiveWhole(slice, size);
-  const faro_place to =
-      config_.on_place ? config_.on_place(config_.user, slice.rank, slice.tag, size, slice.rows.size) : faro_place{};
-  const faro_device_memory *rowsAt = slice.rows.size ? attached_.find(to.rows, slice.rows.size) : nullptr;
-  if (!to.data || (slice.rows.size && !rowsAt)) {
-    refuse(slice.rank, noPlace(slice.rank));
-    job_->acknowledge(slice);
-    return;
-  }
-  const auto whole = job_->gather(slice, to, rowsAt);
+  const faro_place to = placeOf(slice, size);
+  if (!to.data)
+    return job_->acknowledge(slice);
+  const auto whole = job_->gather(slice, to, slice.rows.size ? attached_.find(to.rows, slice.rows.size) : nullptr);
   if (!whole)
     refuse(slice.rank, whole.status().message());
   if (const auto handler = whole && *whole ? config_.on_arrived : config_.on_lost)
@@ -138,17 +133,21 @@ void Transport::receiveWhole(const Slice &slice, size_t size) {
   const auto whole = job_->gather(slice, {data, nullptr}, nullptr);
   if (!whole || !*whole || config_.on_whole(config_.user, slice.rank, slice.tag, data, size))
     return; // without rows on a device nothing but the end of its sender keeps it from coming
-  const faro_place to =
-      config_.on_place ? config_.on_place(config_.user, slice.rank, slice.tag, size, 0) : faro_place{};
+  const faro_place to = placeOf(slice, size);
   if (!to.data)
-    return refuse(slice.rank, noPlace(slice.rank));
+    return;
   std::memcpy(to.data, data, size);
   if (config_.on_arrived)
     config_.on_arrived(config_.user, slice.rank, slice.tag, size);
 }
 
-std::string Transport::noPlace(uint32_t rank) const {
-  return fmt::format("rank {} sent a slice for which rank {} has no place", rank, config_.rank);
+faro_place Transport::placeOf(const Slice &slice, size_t size) {
+  const faro_place to =
+      config_.on_place ? config_.on_place(config_.user, slice.rank, slice.tag, size, slice.rows.size) : faro_place{};
+  if (to.data && (slice.rows.size == 0 || attached_.find(to.rows, slice.rows.size)))
+    return to;
+  refuse(slice.rank, fmt::format("rank {} sent a slice for which rank {} has no place", slice.rank, config_.rank));
+  return {};
 }
 
 void Transport::refuse(uint32_t rank, std::string why) { refused_.try_emplace(rank, FARO_PEER_FAILED, std::move(why)); }

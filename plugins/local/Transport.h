@@ -39,7 +39,8 @@ private:
   /// OK, or how the peer has failed.
   Status stateOf(uint32_t rank) const;
   Status push(uint32_t rank, Item &&item);
-  std::string noPlace(uint32_t rank) const;
+  /// Where it is to land. No data: the receiver has no place, and the peer is a failed one.
+  faro_place placeOf(const Slice &slice, size_t size);
   /// From now on the peer is a failed one.
   void refuse(uint32_t rank, std::string why);
 
@@ -55,7 +56,7 @@ private:
   std::vector<bool> connected_;
   std::map<uint32_t, Status> refused_; // peers whose slices had no place, or could not be brought there
   plugin::Attached<faro_device_memory> attached_;
-  uint64_t slices_ = 0; // that came without rows for a device
+  uint64_t slices_ = 0; // that came without rows for a device; every other one is offered whole
 };
 
 } // namespace faro::local

@@ -96,7 +96,7 @@ Status SliceExchange::grant(SliceRings &rings, InFlow &flow) {
   // Here rather than when the first slice comes: a transport's handler must not attach memory to it.
   if (auto memory = rings.arrivalMemory(flow, 0); !memory)
     return memory.status();
-  const CreditMessage message{rings.schedule.stages[rings.shape.wire].into, 0};
+  const CreditMessage message{rings.arrivalRing(), 0};
   return communicator->send(*channel, flow.peer, Credits << 8 | rings.programIndex,
                             std::as_bytes(std::span(&message, 1)));
 }
@@ -208,7 +208,7 @@ faro_place SliceExchange::place(uint32_t rank, uint64_t tag, size_t size, size_t
     return {};
   InFlow &flow = rings->in(rank);
   const uint64_t sequence = tag & SequenceMask, slots = flow.bytes.size();
-  const RingShape &ring = rings->shape.rings[rings->schedule.stages[rings->shape.wire].into];
+  const RingShape &ring = rings->shape.rings[rings->arrivalRing()];
   const uint64_t mostHere = rings->apart() ? ring.headBytes : ring.slotBytes;
   const uint64_t mostApart = rings->apart() ? ring.rowBytes : 0;
   if (size < sizeof(SliceHeader) || size > mostHere || rowBytes > mostApart || sequence < flow.consumed ||
@@ -245,7 +245,7 @@ bool SliceExchange::whole(uint32_t rank, uint64_t tag, std::span<const std::byte
   InFlow &flow = rings->in(rank);
   const uint64_t slots = flow.bytes.size();
   uint64_t &inSlot = flow.bytes[flow.arrived % slots];
-  const RingShape &ring = rings->shape.rings[rings->schedule.stages[rings->shape.wire].into];
+  const RingShape &ring = rings->shape.rings[rings->arrivalRing()];
   const auto slice = WholeSlice::at(bytes);
   if (!slice || bytes.size() > ring.slotBytes || !flow.granted || flow.consumed != flow.arrived ||
       (tag & SequenceMask) != flow.arrived || inSlot != 0)

@@ -34,7 +34,7 @@ InFlow &SliceRings::in(uint32_t peer) {
   if (!flow) {
     flow = std::make_unique<InFlow>();
     flow->peer = peer;
-    flow->bytes.resize(shape.rings[schedule.stages[shape.wire].into].slots);
+    flow->bytes.resize(shape.rings[arrivalRing()].slots);
     flow->rowsApart.resize(flow->bytes.size());
   }
   return *flow;
@@ -90,7 +90,7 @@ void SliceRings::fill(uint32_t slot, const Slot &memory, uint64_t headBytes, uin
 
 Expected<Slot> SliceRings::arrivalMemory(InFlow &flow, uint64_t sequence) {
   if (!flow.memory) {
-    auto made = SlotMemory::create(shape.rings[schedule.stages[shape.wire].into], maker);
+    auto made = SlotMemory::create(shape.rings[arrivalRing()], maker);
     if (!made)
       return made.status();
     flow.memory = std::move(*made);

@@ -95,6 +95,8 @@ public:
   SlotContent &content(uint32_t slot) { return contents[slot]; }
   /// It is a head and rows in the slot.
   void fill(uint32_t slot, const Slot &memory, uint64_t headBytes, uint64_t rowBytes);
+  /// The ring of each flow that slices arrive in.
+  uint32_t arrivalRing() const { return schedule.stages[shape.wire].into; }
   /// Whether rows are apart from heads.
   bool apart() const { return bool(maker.rows); }
   /// Whether kernels read slots, perhaps later.
