@@ -22,6 +22,10 @@ list(REMOVE_ITEM definitions -D_GNU_SOURCE -D_GLIBCXX_USE_CXX11_ABI=1 -D__STDC_C
      -D__STDC_LIMIT_MACROS)
 target_compile_definitions(faro_mlir INTERFACE ${definitions})
 target_link_libraries(faro_mlir INTERFACE MLIR LLVM)
+# With sanitizers it takes longer to optimise MLIR's templates than they take to run.
+if(FARO_SANITIZE)
+  target_compile_options(faro_mlir INTERFACE -O0)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ and clang spell the names by which MLIR knows traits differently; the library says which of them compiled it.
   get_target_property(FARO_MLIR_LIBRARY MLIR LOCATION)
@@ -37,8 +41,10 @@ endif()
 # faro_precompile_mlir(TARGET): what most files that write passes and operations include, parsed once for all of them.
 faro_headers(faro_mlir_headers faro_mlir)
 target_precompile_headers(faro_mlir_headers PRIVATE
-  <mlir/Dialect/Arith/IR/Arith.h> <mlir/Dialect/LLVMIR/LLVMDialect.h> <mlir/Dialect/SCF/IR/SCF.h> <mlir/IR/BuiltinOps.h>
-  <mlir/Pass/PassManager.h> <mlir/Transforms/DialectConversion.h> <llvm/IR/Module.h> <llvm/Target/TargetMachine.h>)
+  <mlir/Dialect/Arith/IR/Arith.h> <mlir/Dialect/Func/IR/FuncOps.h> <mlir/Dialect/GPU/IR/GPUDialect.h>
+  <mlir/Dialect/LLVMIR/LLVMDialect.h> <mlir/Dialect/SCF/IR/SCF.h> <mlir/Dialect/Vector/IR/VectorOps.h>
+  <mlir/IR/BuiltinOps.h> <mlir/Pass/PassManager.h> <mlir/Transforms/DialectConversion.h> <llvm/IR/Module.h>
+  <llvm/Target/TargetMachine.h> <map> <string>)
 function(faro_precompile_mlir target)
   target_precompile_headers(${target} REUSE_FROM faro_mlir_headers)
 endfunction()

@@ -60,12 +60,12 @@ function(faro_library name)
   target_link_libraries(${name} PUBLIC faro_options ${arg_LINK})
 endfunction()
 
-# faro_unit_test(NAME SOURCES... LINK libs... [TIMEOUT seconds] [COST seconds] [THREADS]): a GoogleTest program, one ctest entry per
-# case. COST: ctest begins with what takes long.
+# faro_unit_test(NAME SOURCES... LINK libs... [TIMEOUT seconds] [COST seconds] [THREADS] [OPTIMISED]): a GoogleTest program,
+# one ctest entry per case. COST: ctest begins with what takes long.
 # THREADS: its ranks are threads of one process, so it is one of those that run with the thread sanitizer.
-# Compiled with -O1: what tests do themselves takes less time than it takes to optimise them.
+# OPTIMISED: it computes for seconds. What others do themselves takes less time than it takes to optimise them: -O0.
 add_custom_target(thread_tests)
-set(FARO_TEST_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O1>)
+set(FARO_TEST_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O0>)
 if(FARO_BUILD_TESTS)
   # What most tests include, parsed once for all of them, with the options of a program.
   find_package(GTest REQUIRED)
@@ -75,7 +75,7 @@ if(FARO_BUILD_TESTS)
   faro_precompile(faro_test_headers <gtest/gtest.h>)
 endif()
 function(faro_unit_test name)
-  cmake_parse_arguments(arg "THREADS" "TIMEOUT;COST" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "THREADS;OPTIMISED" "TIMEOUT;COST" "SOURCES;LINK" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -83,8 +83,10 @@ function(faro_unit_test name)
   set(properties TIMEOUT ${arg_TIMEOUT} ENVIRONMENT FARO_CHECK=1)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE faro_options ${arg_LINK} GTest::gtest_main)
-  target_precompile_headers(${name} REUSE_FROM faro_test_headers)
-  target_compile_options(${name} PRIVATE ${FARO_TEST_OPTIONS})
+  if(NOT arg_OPTIMISED)
+    target_precompile_headers(${name} REUSE_FROM faro_test_headers)
+    target_compile_options(${name} PRIVATE ${FARO_TEST_OPTIONS})
+  endif()
   if(arg_COST)
     list(APPEND properties COST ${arg_COST})
   endif()
