@@ -37,9 +37,9 @@ struct Result {
   std::string assembler;
 };
 
-/// From text to an object for these targets; null after a diagnostic.
-std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::StringRef text, const std::string &name, const Targets &targets,
-                                                  const Report &report, CudaTimes &times) {
+/// From text to objects for these targets; null after a diagnostic.
+std::unique_ptr<llvm::MemoryBuffer> compileObjects(llvm::StringRef text, const std::string &name,
+                                                   const Targets &targets, const Report &report, CudaTimes &times) {
   Compilation compilation(text.str(), name, report);
   if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Xfer)))
     return nullptr;
@@ -52,6 +52,8 @@ std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::StringRef text, const st
   }
   LoweringOptions lowering;
   lowering.plan = targets.cuda && targets.kernels.plan; // tables name the same kernels for all targets
+  for (const CpuTarget &host : targets.host)
+    lowering.kernels.vector = host.vector;
   if (failed(compilation.lowerTo(Phase::Kernels, lowering)))
     return nullptr;
   CudaImages images;
@@ -64,10 +66,8 @@ std::unique_ptr<llvm::MemoryBuffer> compileObject(llvm::StringRef text, const st
     images = std::move(*made);
     times = images.times;
   }
-  if (failed(compilation.toLLVM(targets.host, images.images)))
-    return nullptr;
-  llvm::FailureOr<std::unique_ptr<llvm::MemoryBuffer>> object = compilation.toCode(Output::Object);
-  return failed(object) ? nullptr : std::move(*object);
+  llvm::FailureOr<std::unique_ptr<llvm::MemoryBuffer>> objects = compilation.toArchive(targets.host, images.images);
+  return failed(objects) ? nullptr : std::move(*objects);
 }
 
 Result jit(llvm::StringRef text, const std::string &name, const faro_compile_options &asked, const Report &report) {
@@ -96,7 +96,7 @@ Result jit(llvm::StringRef text, const std::string &name, const faro_compile_opt
     } else // Its checksum was right and it does not load: somebody else's, to be written anew.
       llvm::consumeError(module.takeError());
   }
-  std::unique_ptr<llvm::MemoryBuffer> object = compileObject(text, name, targets, report, result.times);
+  std::unique_ptr<llvm::MemoryBuffer> object = compileObjects(text, name, targets, report, result.times);
   if (!object)
     return {};
   llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer());

@@ -2,6 +2,7 @@
 
 #include "compiler/Codegen/Module/BuildModule.h"
 #include "compiler/Codegen/Module/ModuleTables.h"
+#include "compiler/Codegen/Module/ObjectParts.h"
 #include "compiler/Pipelines/CheckText.h"
 #include "dialect/Xfer/XferDialect.h"
 
@@ -21,6 +22,7 @@
 #include "llvm/Target/TargetMachine.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace faro::compiler {
 namespace {
@@ -83,6 +85,7 @@ Compilation::Compilation(std::string text, std::string name, Report report)
         llvm::DiagnosticPrinterRawOStream printer(stream);
         info->print(printer);
         (void)static_cast<Compilation *>(self)->fail(message);
+        static_cast<Compilation *>(self)->llvmFailed = true;
       },
       this);
 }
@@ -147,7 +150,7 @@ std::string Compilation::print() {
   return printed;
 }
 
-LogicalResult Compilation::toLLVM(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images) {
+LogicalResult Compilation::build(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images) {
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> made = makeTargetMachine();
   if (!made)
     return fail(made.takeError());
@@ -157,6 +160,12 @@ LogicalResult Compilation::toLLVM(llvm::ArrayRef<CpuTarget> targets, llvm::Array
   if (failed(built))
     return failure();
   llvmModule = std::move(*built);
+  return success();
+}
+
+LogicalResult Compilation::toLLVM(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images) {
+  if (failed(build(targets, images)))
+    return failure();
   optimise(*llvmModule, *machine);
   return success();
 }
@@ -172,7 +181,19 @@ FailureOr<std::unique_ptr<llvm::MemoryBuffer>> Compilation::toCode(Output output
   llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> code = generate(*llvmModule, *machine, output);
   if (!code)
     return fail(code.takeError());
+  if (llvmFailed)
+    return failure();
   return std::move(*code);
+}
+
+FailureOr<std::unique_ptr<llvm::MemoryBuffer>> Compilation::toArchive(llvm::ArrayRef<CpuTarget> targets,
+                                                                      llvm::ArrayRef<ImageTable> images) {
+  if (failed(build(targets, images)))
+    return failure();
+  auto objects = generateInParts(std::move(llvmModule), std::max(std::thread::hardware_concurrency(), 1u));
+  if (!objects)
+    return fail(objects.takeError());
+  return std::move(*objects);
 }
 
 } // namespace faro::compiler

@@ -1,6 +1,7 @@
 // One spec on its way from text to machine code. The tools and the C API are thin faces of this.
 //
-//   text ──parse──► MLIR ──lowerTo(phase)──► MLIR ──toLLVM──► LLVM ──toObject──► object
+//   text ──parse──► MLIR ──lowerTo(phase)──► MLIR ──toLLVM──► LLVM ──toCode──► object | assembly
+//                                                 └──toArchive──► objects, sooner
 #pragma once
 
 #include "compiler/Codegen/Module/ModuleTables.h"
@@ -44,12 +45,17 @@ public:
   /// Requires toLLVM; once.
   llvm::FailureOr<std::unique_ptr<llvm::MemoryBuffer>> toCode(Output output);
 
+  /// The same code as toLLVM and toCode make, in objects that are made at the same time. Requires the level Kernels.
+  llvm::FailureOr<std::unique_ptr<llvm::MemoryBuffer>> toArchive(llvm::ArrayRef<CpuTarget> targets,
+                                                                 llvm::ArrayRef<ImageTable> images = {});
+
   /// Reports a fault that has no place in the text.
   llvm::LogicalResult fail(const std::string &message);
   llvm::LogicalResult fail(llvm::Error error);
 
 private:
   void show(mlir::Diagnostic &diagnostic);
+  llvm::LogicalResult build(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images);
 
   std::string text, name;
   Report report;
@@ -62,6 +68,7 @@ private:
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::TargetMachine> machine;
   std::unique_ptr<llvm::Module> llvmModule;
+  bool llvmFailed = false; ///< LLVM has reported an error, and went on
 };
 
 } // namespace faro::compiler

@@ -100,7 +100,8 @@ struct Compiler {
 static Expected<Compiler> loadCompiler() {
   static std::shared_ptr<SharedLibrary> library; // guarded by the initialisation below
   static const Status loaded = [] {
-    auto found = SharedLibrary::openBeside("libfaro_compiler.so", "FARO_COMPILER_PATH");
+    auto found =
+        SharedLibrary::openBeside("libfaro_compiler.so", "FARO_COMPILER_PATH", SharedLibrary::Binding::AtCalls);
     if (!found)
       return Status(FARO_UNAVAILABLE,
                     fmt::format("a spec needs the compiler, which could not be loaded: {}; compile the spec elsewhere "

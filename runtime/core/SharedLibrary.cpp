@@ -12,9 +12,8 @@ SharedLibrary::~SharedLibrary() { dlclose(handle_); }
 
 void *SharedLibrary::find(const char *symbol) const { return dlsym(handle_, symbol); }
 
-Expected<std::shared_ptr<SharedLibrary>> SharedLibrary::open(const std::string &path) {
-  // Everything is resolved now: a symbol that is missing is an error here and not a crash in the middle of a batch.
-  void *handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+Expected<std::shared_ptr<SharedLibrary>> SharedLibrary::open(const std::string &path, Binding binding) {
+  void *handle = dlopen(path.c_str(), (binding == Binding::Now ? RTLD_NOW : RTLD_LAZY) | RTLD_LOCAL);
   if (!handle)
     return Status(FARO_NOT_FOUND, dlerror());
   return std::shared_ptr<SharedLibrary>(new SharedLibrary(handle, path));
@@ -41,7 +40,8 @@ static std::vector<std::string> split(const char *list) {
   return parts;
 }
 
-Expected<std::shared_ptr<SharedLibrary>> SharedLibrary::openBeside(const std::string &file, const char *variable) {
+Expected<std::shared_ptr<SharedLibrary>> SharedLibrary::openBeside(const std::string &file, const char *variable,
+                                                                   Binding binding) {
   std::vector<std::string> folders = split(std::getenv(variable));
   if (const std::string own = ownFolder(); !own.empty())
     folders.push_back(own);
@@ -52,12 +52,12 @@ Expected<std::shared_ptr<SharedLibrary>> SharedLibrary::openBeside(const std::st
     if (access(path.c_str(), F_OK) != 0)
       continue;
     // It is there: if it cannot be loaded, another one from elsewhere would only hide why.
-    auto library = open(path);
+    auto library = open(path, binding);
     if (!library)
       return Status(FARO_UNAVAILABLE, library.status().message());
     return library;
   }
-  auto library = open(file);
+  auto library = open(file, binding);
   if (library)
     return library;
   return Status(FARO_NOT_FOUND,

@@ -10,11 +10,18 @@ namespace faro {
 
 class SharedLibrary {
 public:
-  static Expected<std::shared_ptr<SharedLibrary>> open(const std::string &path);
+  /// When a library's calls of others are resolved.
+  enum class Binding {
+    Now,    ///< a symbol that is missing is an error of open(), and not a crash in the middle of a batch
+    AtCalls ///< loads sooner: for a library whose own libraries have tens of thousands, of which it calls a few
+  };
+
+  static Expected<std::shared_ptr<SharedLibrary>> open(const std::string &path, Binding binding = Binding::Now);
 
   /// Opens a library of Faro's own: in the folders of $`variable` (separated by colons), in the folder libfaro.so was
   /// loaded from, then where the loader looks. The error lists these places.
-  static Expected<std::shared_ptr<SharedLibrary>> openBeside(const std::string &file, const char *variable);
+  static Expected<std::shared_ptr<SharedLibrary>> openBeside(const std::string &file, const char *variable,
+                                                             Binding binding = Binding::Now);
 
   ~SharedLibrary();
   SharedLibrary(const SharedLibrary &) = delete;

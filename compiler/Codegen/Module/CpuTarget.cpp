@@ -24,6 +24,7 @@ void initialiseX86() {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    LLVMInitializeX86AsmParser(); // of kernels written by hand; without one LLVM ends the process
   });
 }
 
@@ -59,11 +60,11 @@ llvm::Expected<CpuTarget> hostTarget() {
   target.tune = "x86-64-v4";
   target.prefetches = __builtin_cpu_is("amd") ? OnAmd : OnIntel;
   std::vector<std::string> features;
-  for (const auto &feature : llvm::sys::getHostCPUFeatures()) {
+  const llvm::StringMap<bool> has = llvm::sys::getHostCPUFeatures();
+  for (const auto &feature : has)
     features.push_back((llvm::Twine(feature.second ? "+" : "-") + feature.first()).str());
-    if (feature.first() == "f16c")
-      target.hasF16c = feature.second;
-  }
+  target.hasF16c = has.lookup("f16c");
+  target.vector = has.lookup("avx512f") ? 64 : has.lookup("avx") ? 32 : 16;
   // A map has no order, and this text is part of the cache's key.
   std::sort(features.begin(), features.end());
   target.features = llvm::join(features, ",");

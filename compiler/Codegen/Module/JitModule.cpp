@@ -1,10 +1,12 @@
 #include "compiler/Codegen/Module/JitModule.h"
 #include "compiler/Codegen/Module/CpuTarget.h"
 
+#include "llvm/BinaryFormat/Magic.h"
 #include "llvm/ExecutionEngine/JITLink/JITLinkMemoryManager.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include "llvm/ExecutionEngine/Orc/ObjectLinkingLayer.h"
+#include "llvm/Object/Archive.h"
 #include "llvm/Target/TargetMachine.h"
 
 namespace faro::compiler {
@@ -30,18 +32,40 @@ llvm::Expected<std::unique_ptr<orc::LLJIT>> makeJit() {
       .create();
 }
 
+llvm::Error add(orc::LLJIT &jit, llvm::StringRef object) {
+  return jit.addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "faro"));
+}
+
+/// All of an archive's members.
+llvm::Error addAll(orc::LLJIT &jit, llvm::StringRef code) {
+  llvm::Expected<std::unique_ptr<llvm::object::Archive>> archive =
+      llvm::object::Archive::create(llvm::MemoryBufferRef(code, "faro"));
+  if (!archive)
+    return archive.takeError();
+  llvm::Error error = llvm::Error::success();
+  for (const llvm::object::Archive::Child &child : (*archive)->children(error)) {
+    llvm::Expected<llvm::StringRef> object = child.getBuffer();
+    if (!object)
+      return llvm::joinErrors(std::move(error), object.takeError());
+    if (llvm::Error fault = add(jit, *object))
+      return llvm::joinErrors(std::move(error), std::move(fault));
+  }
+  return error;
+}
+
 } // namespace
 
 JitModule::JitModule() = default;
 JitModule::~JitModule() = default;
 
-llvm::Expected<std::unique_ptr<JitModule>> JitModule::load(llvm::StringRef object) {
+llvm::Expected<std::unique_ptr<JitModule>> JitModule::load(llvm::StringRef code) {
   llvm::Expected<std::unique_ptr<orc::LLJIT>> jit = makeJit();
   if (!jit)
     return jit.takeError();
   std::unique_ptr<JitModule> result(new JitModule);
   result->jit = std::move(*jit);
-  if (llvm::Error error = result->jit->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object, "faro")))
+  const bool isArchive = llvm::identify_magic(code) == llvm::file_magic::archive;
+  if (llvm::Error error = isArchive ? addAll(*result->jit, code) : add(*result->jit, code))
     return error;
   llvm::Expected<orc::ExecutorAddr> address = result->jit->lookup(FARO_ABI_SYMBOL);
   if (!address)

@@ -1,4 +1,4 @@
-// An object file in this process's memory, ready to run.
+// Object files in this process's memory, ready to run.
 #pragma once
 
 #include "runtime/abi/faro_abi.h"
@@ -16,8 +16,9 @@ namespace faro::compiler {
 
 class JitModule {
 public:
-  /// Copies and links an object that refers to nothing outside itself, and finds its FARO_ABI_SYMBOL.
-  static llvm::Expected<std::unique_ptr<JitModule>> load(llvm::StringRef object);
+  /// Copies and links an object, or an archive of some, that refers to nothing outside itself, and finds its
+  /// FARO_ABI_SYMBOL.
+  static llvm::Expected<std::unique_ptr<JitModule>> load(llvm::StringRef code);
   ~JitModule();
 
   /// Valid for as long as this lives.

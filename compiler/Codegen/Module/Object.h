@@ -1,7 +1,7 @@
 // From an LLVM module to machine code.
 //
 //   LLVM IR ──optimise──► LLVM IR ──generate──► object | assembly ──linkShared──► .so   (ahead of time)
-//                                                  └──JitModule::load──► memory         (just in time)
+//   LLVM IR ──generateInParts──► archive of objects ──JitModule::load──► memory         (just in time)
 #pragma once
 
 #include "llvm/ADT/StringRef.h"

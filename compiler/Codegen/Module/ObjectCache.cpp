@@ -106,15 +106,15 @@ std::unique_ptr<llvm::MemoryBuffer> ObjectCache::find(llvm::StringRef key) const
 
   Header header;
   std::memcpy(&header, whole->getBufferStart(), sizeof header);
-  const llvm::StringRef object = whole->getBuffer().drop_front(sizeof header);
+  const llvm::StringRef code = whole->getBuffer().drop_front(sizeof header);
   const Header expected;
   if (std::memcmp(header.magic, expected.magic, sizeof header.magic) != 0 || header.version != expected.version ||
-      header.size != object.size() || header.sha256 != hashOf(object))
+      header.size != code.size() || header.sha256 != hashOf(code))
     return nullptr;
-  return llvm::MemoryBuffer::getMemBufferCopy(object, key);
+  return llvm::MemoryBuffer::getMemBufferCopy(code, key);
 }
 
-void ObjectCache::store(llvm::StringRef key, llvm::StringRef object) const {
+void ObjectCache::store(llvm::StringRef key, llvm::StringRef code) const {
   if (directory.empty() || llvm::sys::fs::create_directories(directory, true, llvm::sys::fs::owner_all))
     return;
   const std::string path = pathOf(key);
@@ -125,10 +125,10 @@ void ObjectCache::store(llvm::StringRef key, llvm::StringRef object) const {
                                       llvm::sys::fs::owner_read | llvm::sys::fs::owner_write))
     return;
   Header header;
-  header.size = object.size();
-  header.sha256 = hashOf(object);
+  header.size = code.size();
+  header.sha256 = hashOf(code);
   llvm::raw_fd_ostream stream(file, /*shouldClose=*/true);
-  stream << llvm::StringRef(reinterpret_cast<const char *>(&header), sizeof header) << object;
+  stream << llvm::StringRef(reinterpret_cast<const char *>(&header), sizeof header) << code;
   stream.close();
   const bool written = !stream.has_error();
   stream.clear_error();

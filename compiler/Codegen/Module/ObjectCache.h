@@ -1,6 +1,6 @@
-// Generated code kept between processes: one file per (spec, compiler, machine), holding an object.
+// Generated code kept between processes: one file per (spec, compiler, machine), holding what JitModule loads.
 //
-//   file = header (magic, version, size of the object, SHA-256 of the object) + object
+//   file = header (magic, version, size of the code, SHA-256 of the code) + code
 //
 // Several processes may read and write at once: a file is written under a name of its own and renamed, so that a reader
 // sees a whole file or none. What does not check out (torn, of another version, of another user) is passed over and
@@ -28,11 +28,11 @@ public:
   /// A name for what is made of `parts`; any difference in them gives another.
   static std::string key(llvm::ArrayRef<llvm::StringRef> parts);
 
-  /// The object stored under `key`, checked; null when there is none.
+  /// The code stored under `key`, checked; null when there is none.
   std::unique_ptr<llvm::MemoryBuffer> find(llvm::StringRef key) const;
 
-  /// Stores an object, or leaves everything as it was.
-  void store(llvm::StringRef key, llvm::StringRef object) const;
+  /// Stores code, or leaves everything as it was.
+  void store(llvm::StringRef key, llvm::StringRef code) const;
 
 private:
   std::string pathOf(llvm::StringRef key) const;
