@@ -1,5 +1,6 @@
 // What comes from another node is checked before it is used: a session that is sent nonsense says what it was, and by
 // whom.
+#include "runtime/engine/Slice.h"
 #include "runtime/engine/SliceExchange.h"
 #include "tests/runtime/engine/HandMade.h"
 #include "tests/runtime/engine/Shuffle.h"
@@ -15,10 +16,10 @@ namespace {
 
 constexpr uint16_t MostChannels = 16;
 
-/// On whatever channel the exchange has: it is the only one.
+/// On whatever channel the exchange has: the last that was opened.
 Status onTheChannel(const std::function<Status(uint16_t channel)> &send) {
   Status status;
-  for (uint16_t channel = 0; channel < MostChannels; ++channel)
+  for (uint16_t channel = MostChannels; channel-- > 0;)
     if (status = send(channel); status)
       break;
   return status;
@@ -91,6 +92,51 @@ TEST(DamagedMessages, slicesWithoutASlot) {
                 {"rank 1 sent slice 100 of 200 bytes", "4 slots of 1024 bytes", "slices 0 to 3"});
   expectNoticed([&](Communicator &c, uint16_t channel) { return c.deliver(channel, 0, 0, {&shortPiece, 1}, 0); },
                 {"rank 1 sent slice 0 of 3 bytes"});
+}
+
+/// Rank 1, on another node, has planned the batch that rank 0 dispatches, and sends `slice` as the first of its slices.
+/// Rank 0's run has to end with `words`.
+void expectRunEnds(const std::vector<std::byte> &slice, StatusCode code, const std::vector<std::string> &words) {
+  auto module = makeModule({});
+  ASSERT_TRUE(module) << module.status().message();
+  const std::vector<Input> inputs{makeInput(0, 40, 1), makeInput(1, 40, 1)};
+  std::atomic<bool> runs = false;
+  onStore = [&] { runs = true; };
+  onRanks(communicators({0, 1}, std::chrono::seconds(10)), [&](uint32_t rank,
+                                                               const std::shared_ptr<Communicator> &communicator) {
+    auto session = Session::create(communicator, *module);
+    ASSERT_TRUE(session) << session.status().message();
+    auto plan = (*session)->prepare(**(*module)->only(FARO_ABI_DISPATCH), inputs[rank].routing());
+    ASSERT_TRUE(plan) << plan.status().message();
+    if (rank == 1) {
+      while (!runs)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      const faro_iov piece{slice.data(), slice.size()};
+      const Status sent = onTheChannel([&](uint16_t c) { return communicator->deliver(c, 0, 0, {&piece, 1}, 0); });
+      EXPECT_TRUE(sent) << sent.message();
+      (void)communicator->barrier();
+      return;
+    }
+    auto rows = (*session)->dispatch(*plan, inputs[rank].rows());
+    ASSERT_FALSE(rows);
+    EXPECT_EQ(rows.status().code(), code);
+    for (const std::string &word : words)
+      EXPECT_NE(rows.status().message().find(word), std::string::npos) << word << " in: " << rows.status().message();
+  });
+  onStore = nullptr;
+}
+
+TEST(DamagedSlices, endTheRunThatIsUnderWay) {
+  expectRunEnds(std::vector<std::byte>(1024), FARO_DATA_LOSS,
+                {"stage out of dispatch", "slice 0 of ", "rank 1", "first number is 0"});
+  expectRunEnds(std::vector<std::byte>(20), FARO_DATA_LOSS,
+                {"rank 1 sent slice 0 of 20 bytes", "4 slots of 1024 bytes"});
+  std::vector<std::byte> foreign(1024); // of a batch that nobody here has
+  SliceWriter writer(foreign.data(), 1);
+  writer.add(0, 0);
+  writer.endRow();
+  writer.finish(/*activity=*/0, /*call=*/7, /*sequence=*/0, RowStride, /*plan=*/1234);
+  expectRunEnds(foreign, FARO_INVALID_ARGUMENT, {"stage out of dispatch", "slice 0 of ", "rank 1", "expected"});
 }
 
 } // namespace
