@@ -53,7 +53,7 @@ std::unique_ptr<llvm::MemoryBuffer> compileObjects(llvm::StringRef text, const s
   LoweringOptions lowering;
   lowering.plan = targets.cuda && targets.kernels.plan; // tables name the same kernels for all targets
   for (const CpuTarget &host : targets.host)
-    lowering.kernels.vector = host.vector;
+    lowering.kernels = host.kernels;
   if (failed(compilation.lowerTo(Phase::Kernels, lowering)))
     return nullptr;
   CudaImages images;

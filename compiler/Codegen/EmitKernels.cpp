@@ -67,6 +67,7 @@ public:
   EmitKernelsPass(const EmitKernelsPass &other) : PassWrapper(other) {}
   explicit EmitKernelsPass(const EmitKernelsOptions &options) {
     tile = options.tile;
+    block = options.block;
     vector = options.vector;
     rowAlignment = options.rowAlignment;
     prefetch = options.prefetch;
@@ -81,7 +82,7 @@ public:
   }
 
   void runOnOperation() final {
-    const EmitKernelsOptions options{tile, vector, rowAlignment, prefetch, bulk};
+    const EmitKernelsOptions options{tile, block, vector, rowAlignment, prefetch, bulk};
     if (failed(checkOptions(options)))
       return signalPassFailure();
     emitted.clear();
@@ -95,7 +96,7 @@ private:
   LogicalResult checkOptions(const EmitKernelsOptions &options) {
     const auto power = [](int64_t value) { return value > 0 && std::has_single_bit(uint64_t(value)); };
     if (!power(options.vector) || options.vector < 16 || options.vector > 64 || !power(options.tile) ||
-        options.tile < options.vector || !power(options.rowAlignment) || options.prefetch < 0)
+        options.tile < options.vector || options.block < 0 || !power(options.rowAlignment) || options.prefetch < 0)
       return getOperation().emitError()
              << "xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 and tile >= vector, found tile = "
              << options.tile << ", vector = " << options.vector << ", row-alignment = " << options.rowAlignment;
@@ -187,6 +188,9 @@ private:
 
   Option<int64_t> tile{*this, "tile", llvm::cl::desc("bytes of a row that a push holds in registers"),
                        llvm::cl::init(512)};
+  Option<int64_t> block{
+      *this, "block", llvm::cl::desc("bytes that a push stores to one destination before the next; up to tile: a tile"),
+      llvm::cl::init(0)};
   Option<int64_t> vector{*this, "vector", llvm::cl::desc("bytes of one load or store"), llvm::cl::init(64)};
   Option<int64_t> rowAlignment{
       *this, "row-alignment",

@@ -10,7 +10,14 @@
 //         store v0 .. v7 to d[tile]                        aligned, past the cache where the output is large
 //
 // The tile is in the outer loop so that a source line is loaded once and each destination gets eight whole lines in a
-// row: 5 to 15% faster than whole rows one destination after the other, which read the source from L1 each time.
+// row: on Intel, 5 to 15% faster than whole rows one destination after the other, which read
+// the source from L1 each time. On others memory gains more by the order of the stores than that costs
+// (EmitKernelsOptions::block, CpuTarget.cpp). Past the cache only, they write
+//
+//     for each block of the row, 16 kilobytes
+//       for each destination d of t
+//         for each tile of the block
+//           load, store
 //
 // Rows go to random places of large windows, often in pages of 4 KiB, so that k pages have to be found for every 4 KiB
 // of a token, and stores past the cache fill the store queue long before the next page's turn comes. A load to a page
@@ -43,21 +50,22 @@ public:
   void emitToken(Value source, Value destinations, Entries own, std::optional<Entries> next) {
     this->source = source;
     const int64_t body = shape.bytes / options.tile * options.tile;
-    if (body > 0)
+    const int64_t block = shape.streaming ? std::min(options.block / options.tile * options.tile, body) : 0;
+    if (block > options.tile)
+      emitBlocks(destinations, own, next, block, body);
+    else if (body > 0)
       kernel.overThreads(body, options.tile, [&](Value at) {
         if (next) {
           findPages(destinations, *next, at);
-          for (int64_t line = 0; line < options.tile; line += LineBytes)
-            xfer::PrefetchOp::create(kernel.builder, kernel.loc, xfer::Reach::Near, source,
-                                     kernel.add(at, SourceAhead + line));
+          askAhead(at);
         }
-        storeEverywhere(destinations, own, at, 0, loadPieces(at, 0, options.tile));
+        storeEverywhere(destinations, own, at, loadPieces(at, 0, options.tile));
       });
     // What is left of the row, and its padding, is one thread's work.
     if (body < shape.stride)
       kernel.overThreads(1, 1, [&](Value) {
         Value zero = kernel.constant(0);
-        storeEverywhere(destinations, own, zero, body, loadRest(zero, body));
+        storeEverywhere(destinations, own, zero, loadRest(zero, body));
       });
   }
 
@@ -77,6 +85,41 @@ private:
     if (bytes < 4)
       return kernel.i(unsigned(8 * bytes));
     return kernel.vectorOf(bytes / 4, kernel.i(32));
+  }
+
+  /// Whole blocks, and what is left of the tiles.
+  void emitBlocks(Value destinations, Entries own, std::optional<Entries> next, int64_t block, int64_t body) {
+    const int64_t whole = body / block * block;
+    kernel.overThreads(whole, block, [&](Value at) { emitBlock(destinations, own, next, at, block); });
+    if (whole < body)
+      kernel.overThreads(1, 1,
+                         [&](Value) { emitBlock(destinations, own, next, kernel.constant(whole), body - whole); });
+  }
+
+  void emitBlock(Value destinations, Entries own, std::optional<Entries> next, Value at, int64_t bytes) {
+    const auto overTiles = [&](llvm::function_ref<void(Value at)> body) {
+      scf::ForOp::create(kernel.builder, kernel.loc, at, kernel.add(at, bytes), kernel.constant(options.tile),
+                         ValueRange(), [&](OpBuilder &, Location, Value tile, ValueRange) {
+                           body(tile);
+                           scf::YieldOp::create(kernel.builder, kernel.loc);
+                         });
+    };
+    if (next)
+      overTiles([&](Value tile) {
+        findPages(destinations, *next, tile);
+        askAhead(tile);
+      });
+    kernel.loop(own.lo, own.hi, [&](Value j) {
+      Value destination = kernel.elementAddr(destinations, j);
+      overTiles([&](Value tile) { store(destination, tile, loadPieces(tile, 0, options.tile)); });
+    });
+  }
+
+  /// The source's lines.
+  void askAhead(Value at) {
+    for (int64_t line = 0; line < options.tile; line += LineBytes)
+      xfer::PrefetchOp::create(kernel.builder, kernel.loc, xfer::Reach::Near, source,
+                               kernel.add(at, SourceAhead + line));
   }
 
   SmallVector<Loaded> loadPieces(Value at, int64_t begin, int64_t end) {
@@ -133,19 +176,21 @@ private:
     });
   }
 
-  void storeEverywhere(Value destinations, Entries own, Value at, int64_t begin, ArrayRef<Loaded> loaded) {
+  void storeEverywhere(Value destinations, Entries own, Value at, ArrayRef<Loaded> loaded) {
+    kernel.loop(own.lo, own.hi, [&](Value j) { store(kernel.elementAddr(destinations, j), at, loaded); });
+  }
+
+  void store(Value row, Value at, ArrayRef<Loaded> loaded) {
     // Rows in Faro's memory start at a multiple of 64 when the stride is one; else a CPU knows nothing of them.
     const bool aligned = shape.stride % 64 == 0;
     const int64_t start = aligned ? options.tile : alignmentOf({options.rowAlignment, shape.stride});
-    kernel.loop(own.lo, own.hi, [&](Value j) {
-      Value destination = kernel.offset(kernel.elementAddr(destinations, j), at);
-      for (const Loaded &each : loaded) {
-        const int64_t alignment = alignmentOf({each.piece.offset, start});
-        // A store past the cache of less than a line is slower than any other.
-        const bool streaming = shape.streaming && aligned && each.piece.bytes == options.vector;
-        kernel.store(each.value, destination, kernel.constant(each.piece.offset), alignment, streaming);
-      }
-    });
+    Value destination = kernel.offset(row, at);
+    for (const Loaded &each : loaded) {
+      const int64_t alignment = alignmentOf({each.piece.offset, start});
+      // A store past the cache of less than a line is slower than any other.
+      const bool streaming = shape.streaming && aligned && each.piece.bytes == options.vector;
+      kernel.store(each.value, destination, kernel.constant(each.piece.offset), alignment, streaming);
+    }
   }
 
   KernelBuilder &kernel;

@@ -24,6 +24,9 @@ struct EmitKernelsOptions {
   /// Bytes of a row that a push holds in registers while it stores them to every destination. 512 (8 AVX-512 registers)
   /// reaches the write-once bound of a CPU; a GPU's thread holds one vector.
   int64_t tile = 512;
+  /// Bytes of a row that a push past the cache stores to one destination before it goes on to the next. More than
+  /// `tile`: it reads them from the first cache again for each.
+  int64_t block = 0;
   /// Bytes of one load or store: a cache line of a CPU, or a GPU's 128 bits.
   int64_t vector = 64;
   /// What rows start at a multiple of, the user's too, as far as the size of a row lets them: rows of 574 bytes lie at

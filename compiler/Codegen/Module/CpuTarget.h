@@ -28,9 +28,8 @@ struct CpuTarget {
   std::string tune;
   KeptPrefetches prefetches = {};
   bool hasF16c = false; ///< vcvtph2ps and vcvtps2ph: f16 conversions need no integer arithmetic
-  /// What kernels for this processor alone are best written in (EmitKernelsOptions::vector). LLVM splits larger
-  /// vectors, which takes as long as to compile them, and sums of two lines would not stay in 16 registers.
-  int64_t vector = 64;
+  /// How kernels for this processor alone are best written. Ahead of time all levels have the same.
+  EmitKernelsOptions kernels = {};
 };
 
 /// x86-64, x86-64-v3 and x86-64-v4, the last one also as AMD's memory has it.

@@ -1,7 +1,7 @@
 // The machine's own bounds: each rank moves the bytes of its dispatch in order, with nobody to wait for. No dispatch
 // can avoid reading each token once and writing each item and each padding row once; the best way of doing just that is
-// the bound: in blocks, into private or into shared memory. Private memory has large pages, which one processor gains
-// by and another loses by, so that either may be the faster.
+// the bound: row by row or in blocks, into private or into shared memory. Private memory has large pages, which one
+// processor gains by and another loses by, and so with the order of stores: any of them may be the fastest.
 #include "tests/bench/dispatch/dispatch_bench.h"
 #include "tests/bench/kernels.h"
 #include "tests/bench/limit.h"
@@ -108,9 +108,9 @@ void readOnly(DispatchBench &b) { readAll(b.arrived.data(), b.problem.received.s
 void addDispatchLimits(DispatchBench &bench, Control &control, Methods &methods) {
   addLimit(methods, bench, "memcpy of the same bytes", Kind::Limit, copyPlain);
   addLimit(methods, bench, "non-temporal copy of the same bytes", Kind::Limit, copyPastCache);
-  const Kind other = bench.problem.options.streams() ? Kind::Limit : Kind::Bound;
-  addLimit(methods, bench, "write once, plain stores", other, writeOncePlain);
-  addLimit(methods, bench, "write once, row by row, non-temporal", other, writeOnceByRow);
+  addLimit(methods, bench, "write once, plain stores", bench.problem.options.streams() ? Kind::Limit : Kind::Bound,
+           writeOncePlain);
+  addLimit(methods, bench, "write once, row by row, non-temporal", Kind::Bound, writeOnceByRow);
   addLimit(methods, bench, "write once, 512-byte blocks, non-temporal", Kind::Bound, writeOnceByBlock);
   methods.push_back(std::make_unique<WriteOnceShared>(bench, control));
   addLimit(methods, bench, "read the same bytes, nothing written", Kind::Limit, readOnly);

@@ -64,8 +64,29 @@ struct Batch {
   }
 };
 
-TEST_P(PushTest, EveryDestinationRowHoldsTheTokenAndNothingElseIsTouched) {
-  const Kernels kernels = compileKernels(GetParam().element, GetParam().columns);
+/// The ways in which pushes are written: tile by tile, and in blocks that rows have many of, some of, or none.
+std::vector<compiler::EmitKernelsOptions> writings() {
+  std::vector<compiler::EmitKernelsOptions> all(1);
+  for (int64_t block : {1536}) {
+    all.emplace_back().block = block;
+    all.back().vector = 32;
+  }
+  return all;
+}
+
+class WritingTest : public PushTest {
+protected:
+  void expectRight(const compiler::EmitKernelsOptions &options);
+};
+
+TEST_P(WritingTest, EveryDestinationRowHoldsTheTokenAndNothingElseIsTouched) {
+  for (const compiler::EmitKernelsOptions &options : writings())
+    expectRight(options);
+}
+
+void WritingTest::expectRight(const compiler::EmitKernelsOptions &options) {
+  SCOPED_TRACE("blocks of " + std::to_string(options.block));
+  const Kernels kernels = compileKernels(GetParam().element, GetParam().columns, /*f32Partials=*/false, options);
   ASSERT_GE(kernels.sets.size(), 2u); // x86-64 and this machine at least
   Batch batch(kernels.rowBytes, kernels.stride, uint32_t(GetParam().columns));
   const std::pair<int64_t, int64_t> ranges[] = {{0, Batch::Tokens}, {3, Batch::Tokens - 2}, {5, 5}};
@@ -110,7 +131,7 @@ std::vector<Row> rows() {
   return rows;
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, PushTest, ::testing::ValuesIn(some(rows())), nameOf);
+INSTANTIATE_TEST_SUITE_P(Rows, WritingTest, ::testing::ValuesIn(some(rows())), nameOf);
 INSTANTIATE_TEST_SUITE_P(Rows, LandTest,
                          ::testing::Values(Row{Element::BF16, 3}, Row{Element::BF16, 129}, Row{Element::F16, 287},
                                            Row{Element::F32, 33}),

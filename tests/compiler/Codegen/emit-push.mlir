@@ -1,5 +1,6 @@
 // RUN: faro-opt %s -split-input-file -xfer-emit-kernels | FileCheck %s
 // RUN: faro-opt %s -split-input-file -xfer-emit-kernels="tile=16 vector=16 row-alignment=16 prefetch=0" | FileCheck %s --check-prefix=GPU
+// RUN: faro-opt %s -split-input-file -xfer-emit-kernels="tile=128 vector=32 block=300" | FileCheck %s --check-prefix=BLOCK
 
 !experts = !faro.tokens<320xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 2, experts = 4>
@@ -26,6 +27,25 @@
 // CHECK-NOT: xfer.prefetch
 // CHECK-NOT: xfer.fence
 // CHECK: return
+// Blocks of two tiles; the fifth tile is a block of its own. Each is read again for every destination. The other form has tiles.
+// BLOCK-LABEL: func.func @p(
+// BLOCK: scf.forall (%{{.*}}) = (0) to (640) step (128)
+// BLOCK-COUNT-4: xfer.load %{{.*}} : vector<8xi32>
+// BLOCK: scf.for
+// BLOCK-LABEL: func.func @p_streaming(
+// BLOCK: scf.forall (%{{.*}}) = (0) to (512) step (256)
+// BLOCK: scf.for
+// BLOCK: xfer.prefetch page
+// BLOCK-COUNT-2: xfer.prefetch near
+// BLOCK: scf.for
+// BLOCK: xfer.load %{{.*}} {alignment = 8 : i64} : i64
+// BLOCK: scf.for
+// BLOCK-COUNT-4: xfer.load %{{.*}} : vector<8xi32>
+// BLOCK-COUNT-4: xfer.store %{{.*}} {alignment = {{32|64}} : i64, streaming} : vector<8xi32>
+// BLOCK: scf.forall (%{{.*}}) in (1)
+// BLOCK-COUNT-4: xfer.store %{{.*}} {alignment = {{32|64}} : i64, streaming} : vector<8xi32>
+// BLOCK-NOT: xfer.store
+// BLOCK: xfer.fence
 // Past the cache, the next token's destinations are asked for where a page of theirs begins, and the source ahead.
 // CHECK-LABEL: func.func @p_streaming(
 // CHECK: scf.forall (%[[AT:.*]]) = (0) to (512) step (512)

@@ -25,18 +25,20 @@ Status onTheChannel(const std::function<Status(uint16_t channel)> &send) {
   return status;
 }
 
+/// Whether `done` comes to be in time.
+bool within(std::chrono::seconds limit, const std::function<bool()> &done) {
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  while (!done() && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return done();
+}
+
 /// Rank 1, on another node, does `send`; rank 0 has to say `words`.
 void expectNoticed(const std::function<Status(Communicator &, uint16_t channel)> &send,
                    const std::vector<std::string> &words) {
   auto module = makeModule({});
   ASSERT_TRUE(module) << module.status().message();
   std::atomic<bool> listens = false; // rank 0: making an exchange is collective, and what comes then would end it
-  const auto within = [](std::chrono::seconds limit, const std::function<bool()> &done) {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    while (!done() && std::chrono::steady_clock::now() < deadline)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    return done();
-  };
   onRanks(communicators({0, 1}, std::chrono::seconds(10)),
           [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
             auto exchange = SliceExchange::create(communicator, *module);
@@ -109,8 +111,7 @@ void expectRunEnds(const std::vector<std::byte> &slice, StatusCode code, const s
     auto plan = (*session)->prepare(**(*module)->only(FARO_ABI_DISPATCH), inputs[rank].routing());
     ASSERT_TRUE(plan) << plan.status().message();
     if (rank == 1) {
-      while (!runs)
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      EXPECT_TRUE(within(std::chrono::seconds(5), [&] { return runs.load(); }));
       const faro_iov piece{slice.data(), slice.size()};
       const Status sent = onTheChannel([&](uint16_t c) { return communicator->deliver(c, 0, 0, {&piece, 1}, 0); });
       EXPECT_TRUE(sent) << sent.message();
