@@ -144,11 +144,20 @@ TEST(Mutation, TheOriginalsAreAcceptedAndDoNoHarm) {
   }
 }
 
+/// Which mutants are tried: all; under sanitizers, which find nothing new in the others, each of so many.
+#ifdef FARO_SANITIZED
+constexpr size_t Every = 5;
+#else
+constexpr size_t Every = 1;
+#endif
+
 TEST(Mutation, WhatTheVerifierAcceptsDoesNoHarm) {
   Compiler compiler;
-  size_t mutants = 0, unreadable = 0, rejected = 0, harmless = 0, strict = 0;
+  size_t made = 0, mutants = 0, unreadable = 0, rejected = 0, harmless = 0, strict = 0;
   for (const Original &original : originals(compiler))
     for (const Mutant &mutant : mutantsOf(original.schedule)) {
+      if (made++ % Every != 0)
+        continue;
       ++mutants;
       const std::string text = original.types + mutant.schedule.print();
       switch (compiler.judge(text)) {
@@ -171,8 +180,8 @@ TEST(Mutation, WhatTheVerifierAcceptsDoesNoHarm) {
   std::cout << mutants << " mutants: " << unreadable << " do not parse, " << rejected
             << " are rejected by the verifier (" << strict << " of them do no harm in the small case), " << harmless
             << " are accepted and harmless\n";
-  EXPECT_GT(rejected, 1000u);
-  EXPECT_GT(harmless, 100u);
+  EXPECT_GT(rejected, 1000 / Every);
+  EXPECT_GT(harmless, 100 / Every);
   EXPECT_EQ(mutants, unreadable + rejected + harmless);
 }
 
