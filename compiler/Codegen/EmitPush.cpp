@@ -50,7 +50,9 @@ public:
   void emitToken(Value source, Value destinations, Entries own, std::optional<Entries> next) {
     this->source = source;
     const int64_t body = shape.bytes / options.tile * options.tile;
-    const int64_t block = shape.streaming ? std::min(options.block / options.tile * options.tile, body) : 0;
+    // With one or two destinations there is little order to gain.
+    const bool inBlocks = shape.streaming && shape.topk > 2;
+    const int64_t block = inBlocks ? std::min(options.block / options.tile * options.tile, body) : 0;
     if (block > options.tile)
       emitBlocks(destinations, own, next, block, body);
     else if (body > 0)

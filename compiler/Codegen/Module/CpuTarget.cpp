@@ -42,8 +42,8 @@ EmitKernelsOptions kernelOptions(const llvm::StringMap<bool> &has, bool isAmd) {
   EmitKernelsOptions options;
   if (has.lookup("avx512f"))
     return options;
-  // LLVM splits vectors that are too wide, which takes as long as to compile them, and a pull's sums of two lines do not
-  // stay in 16 registers: f16 rows are summed 4 % faster by lines.
+  // LLVM splits vectors that are too wide, which takes as long as to compile them, and a pull's sums of two lines do
+  // not stay in 16 registers: f16 rows are summed 4 % faster by lines.
   options.vector = has.lookup("avx") ? 32 : 16;
   // Whole rows, as far as the source stays in the first cache: a dispatch at top-8 is 8 to 12 % faster on an EPYC of
   // family 23 than with every destination's tiles in turn; the other way round on Emerald Rapids.

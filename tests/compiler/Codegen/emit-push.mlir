@@ -3,7 +3,7 @@
 // RUN: faro-opt %s -split-input-file -xfer-emit-kernels="tile=128 vector=32 block=300" | FileCheck %s --check-prefix=BLOCK
 
 !experts = !faro.tokens<320xbf16, #faro.layout<order = [expert, source]>>
-!routes = !faro.routes<topk = 2, experts = 4>
+!routes = !faro.routes<topk = 3, experts = 4>
 
 // Whole tiles in a loop over the row; each destination gets eight lines at a time, past the cache in the streaming form.
 // CHECK: module @kernels
