@@ -10,9 +10,9 @@
 //         store v0 .. v7 to d[tile]                        aligned, past the cache where the output is large
 //
 // The tile is in the outer loop so that a source line is loaded once and each destination gets eight whole lines in a
-// row: on Intel, 5 to 15% faster than whole rows one destination after the other, which read
-// the source from L1 each time. On others memory gains more by the order of the stores than that costs
-// (EmitKernelsOptions::block, CpuTarget.cpp). Past the cache only, they write
+// row: on Intel 5 to 15% faster than whole rows one destination after the other, which read the source from L1 each
+// time. Elsewhere memory gains more by the order of the stores than that costs (EmitKernelsOptions::block,
+// CpuTarget.cpp). Past the cache, for more than two destinations, it is then
 //
 //     for each block of the row, 16 kilobytes
 //       for each destination d of t
