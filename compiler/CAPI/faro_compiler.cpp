@@ -52,8 +52,8 @@ std::unique_ptr<llvm::MemoryBuffer> compileObjects(llvm::StringRef text, const s
   }
   LoweringOptions lowering;
   lowering.plan = targets.cuda && targets.kernels.plan; // tables name the same kernels for all targets
-  for (const CpuTarget &host : targets.host)
-    lowering.kernels = host.kernels;
+  if (!targets.host.empty())
+    lowering.kernels = targets.host.front().kernels;
   if (failed(compilation.lowerTo(Phase::Kernels, lowering)))
     return nullptr;
   CudaImages images;
@@ -88,23 +88,23 @@ Result jit(llvm::StringRef text, const std::string &name, const faro_compile_opt
   const std::string key = ObjectCache::key({text, producer(), ObjectCache::compilerIdentity(), host->cpu,
                                             host->features, std::to_string(cuda), kernels.plan ? "plan" : "",
                                             kernels.bulk ? "bulk" : "", withHost ? "host" : "", result.assembler});
-  if (std::unique_ptr<llvm::MemoryBuffer> object = cache.find(key)) {
-    if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer())) {
+  if (std::unique_ptr<llvm::MemoryBuffer> code = cache.find(key)) {
+    if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(code->getBuffer())) {
       result.module = std::move(*module);
       result.fromCache = true;
       return result;
     } else // Its checksum was right and it does not load: somebody else's, to be written anew.
       llvm::consumeError(module.takeError());
   }
-  std::unique_ptr<llvm::MemoryBuffer> object = compileObjects(text, name, targets, report, result.times);
-  if (!object)
+  std::unique_ptr<llvm::MemoryBuffer> code = compileObjects(text, name, targets, report, result.times);
+  if (!code)
     return {};
-  llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(object->getBuffer());
+  llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(code->getBuffer());
   if (!module) {
     report(name + ": error: the compiled kernels cannot be loaded: " + llvm::toString(module.takeError()));
     return {};
   }
-  cache.store(key, object->getBuffer());
+  cache.store(key, code->getBuffer());
   result.module = std::move(*module);
   return result;
 }

@@ -99,7 +99,8 @@ private:
         options.tile < options.vector || options.block < 0 || !power(options.rowAlignment) || options.prefetch < 0)
       return getOperation().emitError()
              << "xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 and tile >= vector, found tile = "
-             << options.tile << ", vector = " << options.vector << ", row-alignment = " << options.rowAlignment;
+             << options.tile << ", block = " << options.block << ", vector = " << options.vector
+             << ", row-alignment = " << options.rowAlignment;
     return success();
   }
 

@@ -15,8 +15,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
-#include "llvm/IR/DiagnosticInfo.h"
-#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
@@ -75,19 +73,10 @@ Compilation::Compilation(std::string text, std::string name, Report report)
       handler(&context, [this](Diagnostic &diagnostic) { show(diagnostic); }) {
   // Messages name what is wrong and where; a dump of the operation behind each would bury them.
   context.printOpOnDiagnostic(false);
-  // LLVM's own way with an error is to end the process.
-  llvmContext.setDiagnosticHandlerCallBack(
-      [](const llvm::DiagnosticInfo *info, void *self) {
-        if (info->getSeverity() != llvm::DS_Error)
-          return;
-        std::string message;
-        llvm::raw_string_ostream stream(message);
-        llvm::DiagnosticPrinterRawOStream printer(stream);
-        info->print(printer);
-        (void)static_cast<Compilation *>(self)->fail(message);
-        static_cast<Compilation *>(self)->llvmFailed = true;
-      },
-      this);
+  onErrors(llvmContext, [this](const std::string &message) {
+    (void)fail(message);
+    llvmFailed = true;
+  });
 }
 
 Compilation::~Compilation() = default;

@@ -8,8 +8,6 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/DiagnosticInfo.h"
-#include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -131,17 +129,8 @@ llvm::Expected<std::string> writePtx(DeviceCode code, int architecture) {
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> machine = makeDeviceMachine(architecture);
   if (!machine)
     return machine.takeError();
-  // LLVM's own way with an error is to end the process.
   std::string wrong;
-  code.context->setDiagnosticHandlerCallBack(
-      [](const llvm::DiagnosticInfo *info, void *text) {
-        if (info->getSeverity() != llvm::DS_Error)
-          return;
-        llvm::raw_string_ostream stream(*static_cast<std::string *>(text));
-        llvm::DiagnosticPrinterRawOStream printer(stream);
-        info->print(printer);
-      },
-      &wrong);
+  onErrors(*code.context, [&wrong](const std::string &message) { wrong += message; });
   code.module->setTargetTriple((*machine)->getTargetTriple());
   code.module->setDataLayout((*machine)->createDataLayout());
   optimiseForDevice(*code.module, **machine);

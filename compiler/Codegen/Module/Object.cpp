@@ -3,6 +3,10 @@
 #include "llvm/Analysis/CGSCCPassManager.h"
 #include "llvm/Analysis/InlineCost.h"
 #include "llvm/Analysis/LoopAnalysisManager.h"
+#include "llvm/IR/DiagnosticHandler.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/IR/PassManager.h"
@@ -51,7 +55,30 @@ llvm::ModulePassManager pipeline() {
   return passes;
 }
 
+class ErrorHandler : public llvm::DiagnosticHandler {
+public:
+  explicit ErrorHandler(std::function<void(std::string)> report) : report(std::move(report)) {}
+
+  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+    if (info.getSeverity() != llvm::DS_Error)
+      return true;
+    std::string message;
+    llvm::raw_string_ostream stream(message);
+    llvm::DiagnosticPrinterRawOStream printer(stream);
+    info.print(printer);
+    report(std::move(message));
+    return true;
+  }
+
+private:
+  std::function<void(std::string)> report;
+};
+
 } // namespace
+
+void onErrors(llvm::LLVMContext &context, std::function<void(std::string message)> report) {
+  context.setDiagnosticHandler(std::make_unique<ErrorHandler>(std::move(report)));
+}
 
 void runPasses(llvm::ModulePassManager passes, llvm::Module &module, llvm::TargetMachine &machine) {
   llvm::PassBuilder builder(&machine);

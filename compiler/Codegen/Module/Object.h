@@ -9,14 +9,20 @@
 #include "llvm/Support/Error.h"
 #include "llvm/Support/MemoryBuffer.h"
 
+#include <functional>
 #include <memory>
+#include <string>
 
 namespace llvm {
+class LLVMContext;
 class Module;
 class TargetMachine;
 } // namespace llvm
 
 namespace faro::compiler {
+
+/// Tells `report` of each error, in LLVM's words, and LLVM goes on. Its own way with one is to end the process.
+void onErrors(llvm::LLVMContext &context, std::function<void(std::string message)> report);
 
 void runPasses(llvm::ModulePassManager passes, llvm::Module &module, llvm::TargetMachine &machine);
 

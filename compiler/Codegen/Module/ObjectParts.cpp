@@ -5,8 +5,7 @@
 
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/Bitcode/BitcodeWriter.h"
-#include "llvm/IR/DiagnosticInfo.h"
-#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Support/raw_ostream.h"
@@ -30,14 +29,6 @@ struct Part {
   std::jthread thread;
 };
 
-void note(const llvm::DiagnosticInfo *info, void *fault) {
-  if (info->getSeverity() != llvm::DS_Error || !static_cast<std::string *>(fault)->empty())
-    return;
-  llvm::raw_string_ostream stream(*static_cast<std::string *>(fault));
-  llvm::DiagnosticPrinterRawOStream printer(stream);
-  info->print(printer);
-}
-
 llvm::Expected<std::unique_ptr<MemoryBuffer>> compile(llvm::StringRef bitcode, llvm::LLVMContext &context) {
   auto machine = makeTargetMachine();
   if (!machine)
@@ -51,8 +42,10 @@ llvm::Expected<std::unique_ptr<MemoryBuffer>> compile(llvm::StringRef bitcode, l
 
 void compile(Part &part) {
   llvm::LLVMContext context;
-  // LLVM's own way with an error is to end the process.
-  context.setDiagnosticHandlerCallBack(note, &part.fault);
+  onErrors(context, [&part](std::string message) {
+    if (part.fault.empty())
+      part.fault = std::move(message);
+  });
   auto object = compile(part.bitcode, context);
   if (object)
     part.object = std::move(*object);

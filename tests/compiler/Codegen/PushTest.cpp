@@ -15,7 +15,10 @@ using reference::Element;
 constexpr size_t Guard = 64;
 constexpr std::byte Untouched{0xa5};
 
-class PushTest : public ::testing::TestWithParam<Row> {};
+class PushTest : public ::testing::TestWithParam<Row> {
+protected:
+  void expectRight(const compiler::EmitKernelsOptions &options);
+};
 
 /// Tokens with 0 to 8 destinations each, in destination rows that lie in a random order with guards between them.
 struct Batch {
@@ -64,28 +67,17 @@ struct Batch {
   }
 };
 
-/// The ways in which pushes are written: tile by tile, and in blocks that rows have many of, some of, or none.
-std::vector<compiler::EmitKernelsOptions> writings() {
-  std::vector<compiler::EmitKernelsOptions> all(1);
-  for (int64_t block : {1536}) {
-    all.emplace_back().block = block;
-    all.back().vector = 32;
-  }
-  return all;
+TEST_P(PushTest, EveryDestinationRowHoldsTheTokenAndNothingElseIsTouched) { expectRight({}); }
+
+/// Rows have many blocks, some, or none.
+TEST_P(PushTest, InBlocksAsWell) {
+  compiler::EmitKernelsOptions options;
+  options.vector = 32;
+  options.block = 1536;
+  expectRight(options);
 }
 
-class WritingTest : public PushTest {
-protected:
-  void expectRight(const compiler::EmitKernelsOptions &options);
-};
-
-TEST_P(WritingTest, EveryDestinationRowHoldsTheTokenAndNothingElseIsTouched) {
-  for (const compiler::EmitKernelsOptions &options : writings())
-    expectRight(options);
-}
-
-void WritingTest::expectRight(const compiler::EmitKernelsOptions &options) {
-  SCOPED_TRACE("blocks of " + std::to_string(options.block));
+void PushTest::expectRight(const compiler::EmitKernelsOptions &options) {
   const Kernels kernels = compileKernels(GetParam().element, GetParam().columns, /*f32Partials=*/false, options);
   ASSERT_GE(kernels.sets.size(), 2u); // x86-64 and this machine at least
   Batch batch(kernels.rowBytes, kernels.stride, uint32_t(GetParam().columns));
@@ -131,7 +123,7 @@ std::vector<Row> rows() {
   return rows;
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, WritingTest, ::testing::ValuesIn(some(rows())), nameOf);
+INSTANTIATE_TEST_SUITE_P(Rows, PushTest, ::testing::ValuesIn(some(rows())), nameOf);
 INSTANTIATE_TEST_SUITE_P(Rows, LandTest,
                          ::testing::Values(Row{Element::BF16, 3}, Row{Element::BF16, 129}, Row{Element::F16, 287},
                                            Row{Element::F32, 33}),
