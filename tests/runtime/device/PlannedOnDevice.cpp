@@ -215,7 +215,7 @@ TEST(PlannedFaults, NobodysKernelsWaitForARankThatStillAllocates) {
   const faro_abi_program &abi = *module->find("dispatch");
   // The second rank is long about its memory, and an allocation waits until no kernel runs.
   const int64_t tokens[] = {0, 1 << 20};
-  auto all = *Communicator::createLocal(2, 5s);
+  auto all = *Communicator::createLocal(2, 60s);
   std::barrier over(2);
   std::vector<std::thread> threads;
   for (uint32_t r = 0; r < 2; ++r)
