@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <limits>
 #include <numeric>
 #include <utility>
 
 namespace faro {
 
-constexpr uint64_t MaxRows = std::numeric_limits<uint32_t>::max();
 constexpr uint32_t NoToken = 0xffffffffu;
 
 std::vector<uint32_t> countNodeRows(const Topology &topology, const ExpertMap &map, uint32_t topk, TopkIdx idx) {

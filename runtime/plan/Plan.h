@@ -4,9 +4,13 @@
 #include "runtime/abi/faro_abi.h"
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 namespace faro {
+
+/// What the number of a row, or of an item, can be.
+constexpr uint64_t MaxRows = std::numeric_limits<uint32_t>::max();
 
 /// The final place of an item: a row of a rank's window.
 struct Place {

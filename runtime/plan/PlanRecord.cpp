@@ -29,7 +29,7 @@ namespace {
 template <typename T> struct IsVector : std::false_type {};
 template <typename T> struct IsVector<std::vector<T>> : std::true_type {};
 
-struct Writer {
+struct Encoder {
   Bytes bytes;
 
   template <typename T> void operator()(const T &value) {
@@ -46,7 +46,7 @@ struct Writer {
   }
 };
 
-struct Reader {
+struct Decoder {
   std::span<const std::byte> left;
   bool torn = false;
 
@@ -98,18 +98,18 @@ PlanRecord PlanRecord::of(const Plan &plan, const NodePlan *across) {
 }
 
 Bytes PlanRecord::encode() const {
-  Writer writer;
-  forEachField(*this, [&](const auto &field) { writer(field); });
-  return std::move(writer.bytes);
+  Encoder encoder;
+  forEachField(*this, [&](const auto &field) { encoder(field); });
+  return std::move(encoder.bytes);
 }
 
 Expected<PlanRecord> PlanRecord::decode(const Bytes &bytes) {
   PlanRecord record;
-  Reader reader{bytes, false};
-  forEachField(record, [&](auto &field) { reader(field); });
-  if (reader.torn || !reader.left.empty())
+  Decoder decoder{bytes, false};
+  forEachField(record, [&](auto &field) { decoder(field); });
+  if (decoder.torn || !decoder.left.empty())
     return Status(FARO_DATA_LOSS,
-                  fmt::format("a plan's record of {} bytes is {}", bytes.size(), reader.torn ? "torn" : "too long"));
+                  fmt::format("a plan's record of {} bytes is {}", bytes.size(), decoder.torn ? "torn" : "too long"));
   return record;
 }
 

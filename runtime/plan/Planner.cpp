@@ -3,11 +3,8 @@
 #include "runtime/plan/ItemOrder.h"
 
 #include <fmt/format.h>
-#include <limits>
 
 namespace faro {
-
-constexpr uint64_t MaxRows = std::numeric_limits<uint32_t>::max();
 
 Expected<std::vector<uint32_t>> countItems(const faro_abi_routes &routes, uint32_t rank, TopkIdx idx) {
   if (idx.tokens < 0 || uint64_t(idx.tokens) > MaxRows / routes.topk)
