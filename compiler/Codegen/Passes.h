@@ -38,6 +38,8 @@ struct EmitKernelsOptions {
   int64_t prefetch = 8192;
   /// Pushes past the cache by bulk copies, where rows allow that.
   BulkCopies bulk = BulkCopies::None;
+
+  bool operator==(const EmitKernelsOptions &) const = default;
 };
 
 /// Which of a kernel's prefetches (xfer.prefetch) a machine keeps: those that its memory gains by.

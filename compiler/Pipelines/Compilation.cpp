@@ -118,6 +118,10 @@ LogicalResult Compilation::lowerTo(Phase end, const LoweringOptions &options,
   for (Phase phase : {Phase::Faro, Phase::Xfer, Phase::Kernels}) {
     if (phase < level || (phase == level && atLevel) || phase > end)
       continue;
+    if (phase == Phase::Kernels) {
+      schedules = mlirModule->clone();
+      lowering = options;
+    }
     PassManager passes(&context);
     buildPhase(passes, phase, options);
     if (failed(passes.run(*mlirModule)))
@@ -139,13 +143,30 @@ std::string Compilation::print() {
   return printed;
 }
 
+FailureOr<OwningOpRef<ModuleOp>> Compilation::kernelsOf(const CpuTarget &target) {
+  constexpr llvm::StringRef Name = xfer::XferDialect::KernelsModuleName;
+  if (target.kernels == lowering.kernels)
+    return OwningOpRef<ModuleOp>(mlirModule->lookupSymbol<ModuleOp>(Name).clone());
+  OwningOpRef<ModuleOp> written(schedules->clone());
+  LoweringOptions own = lowering;
+  own.kernels = target.kernels;
+  PassManager passes(&context);
+  buildPhase(passes, Phase::Kernels, own);
+  if (failed(passes.run(*written)))
+    return failure();
+  auto kernels = written->lookupSymbol<ModuleOp>(Name);
+  kernels->remove();
+  return OwningOpRef<ModuleOp>(kernels);
+}
+
 LogicalResult Compilation::build(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images) {
   llvm::Expected<std::unique_ptr<llvm::TargetMachine>> made = makeTargetMachine();
   if (!made)
     return fail(made.takeError());
   machine = std::move(*made);
-  FailureOr<std::unique_ptr<llvm::Module>> built =
-      buildModule(*mlirModule, targets, images, text, llvmContext, *machine);
+  FailureOr<std::unique_ptr<llvm::Module>> built = buildModule(
+      *mlirModule, targets, [this](const CpuTarget &target) { return kernelsOf(target); }, images, text, llvmContext,
+      *machine);
   if (failed(built))
     return failure();
   llvmModule = std::move(*built);

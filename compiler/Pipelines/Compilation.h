@@ -38,7 +38,8 @@ public:
   mlir::ModuleOp module() { return *mlirModule; }
   std::string print();
 
-  /// The kernels of every target and the tables, optimised; `images` go along. Requires the level Kernels.
+  /// The kernels of every target, each written its own way, and the tables, optimised; `images` go along. Requires the
+  /// level Kernels.
   llvm::LogicalResult toLLVM(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images = {});
   std::string printLLVM();
 
@@ -55,6 +56,7 @@ public:
 
 private:
   void show(mlir::Diagnostic &diagnostic);
+  llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> kernelsOf(const CpuTarget &target);
   llvm::LogicalResult build(llvm::ArrayRef<CpuTarget> targets, llvm::ArrayRef<ImageTable> images);
 
   std::string text, name;
@@ -62,8 +64,10 @@ private:
   mlir::MLIRContext context;
   mlir::ScopedDiagnosticHandler handler;
   mlir::OwningOpRef<mlir::ModuleOp> mlirModule;
-  Phase level = Phase::Faro; ///< the level of the text, or the last that was reached
-  bool atLevel = false;      ///< whether the passes of `level` have run
+  Phase level = Phase::Faro;                   ///< the level of the text, or the last that was reached
+  bool atLevel = false;                        ///< whether the passes of `level` have run
+  mlir::OwningOpRef<mlir::ModuleOp> schedules; ///< before kernels were written, which targets write their own ways
+  LoweringOptions lowering;                    ///< as they were written
 
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::TargetMachine> machine;

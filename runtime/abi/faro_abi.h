@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 #define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
-#define FARO_ABI_VERSION 5u
+#define FARO_ABI_VERSION 6u
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* The largest top-k a program may have. */
@@ -288,8 +288,9 @@ typedef enum faro_abi_cpu_level {
   FARO_ABI_CPU_NONE = 0,          /* names only: the kernels are in the images for devices */
   FARO_ABI_CPU_X86_64 = 1,        /* any x86-64 */
   FARO_ABI_CPU_X86_64_V3 = 3,     /* AVX2, FMA, F16C, BMI2 */
-  FARO_ABI_CPU_X86_64_V4 = 4,     /* AVX-512 F, BW, CD, DQ, VL */
-  FARO_ABI_CPU_X86_64_V4_AMD = 5, /* the same, and AMD: other prefetches */
+  FARO_ABI_CPU_X86_64_V3_AMD = 4, /* the same, and AMD: kernels for its memory */
+  FARO_ABI_CPU_X86_64_V4 = 5,     /* AVX-512 F, BW, CD, DQ, VL */
+  FARO_ABI_CPU_X86_64_V4_AMD = 6, /* the same, and AMD */
   FARO_ABI_CPU_HOST = 100         /* compiled in this process for this very machine */
 } faro_abi_cpu_level;
 

@@ -164,6 +164,7 @@ static bool machineRuns(uint32_t level) {
   case FARO_ABI_CPU_X86_64:
     return true;
   case FARO_ABI_CPU_X86_64_V3:
+  case FARO_ABI_CPU_X86_64_V3_AMD:
     return __builtin_cpu_supports("x86-64-v3");
   case FARO_ABI_CPU_X86_64_V4:
   case FARO_ABI_CPU_X86_64_V4_AMD:
@@ -177,7 +178,8 @@ static bool machineRuns(uint32_t level) {
 /// Whether a machine that runs these kernels gains by them; who asks for them gets them anyway.
 static bool machineGains(uint32_t level) {
 #if defined(__x86_64__)
-  return level != FARO_ABI_CPU_X86_64_V4_AMD || __builtin_cpu_is("amd");
+  const bool isForAmd = level == FARO_ABI_CPU_X86_64_V3_AMD || level == FARO_ABI_CPU_X86_64_V4_AMD;
+  return !isForAmd || __builtin_cpu_is("amd");
 #else
   return true;
 #endif

@@ -21,20 +21,19 @@ namespace {
 
 using namespace mlir;
 
-/// Lowers a copy of the kernels for one target and moves its functions into `all`, under names of their own.
+/// Lowers the kernels of one target and moves them into `all`, under names of their own.
 LogicalResult lowerFor(const CpuTarget &target, ModuleOp kernels, ModuleOp all) {
-  OwningOpRef<ModuleOp> copy(kernels.clone());
-  PassManager passes(copy->getContext());
+  PassManager passes(kernels.getContext());
   // LLVM verifies what comes out; once more behind each pass is a tenth of a JIT's time.
   passes.enableVerifier(false);
   buildCpuLowering(passes, target.hasF16c, target.prefetches);
-  if (failed(passes.run(*copy)))
+  if (failed(passes.run(kernels)))
     return failure();
-  for (LLVM::LLVMFuncOp function : llvm::make_early_inc_range(copy->getOps<LLVM::LLVMFuncOp>())) {
+  for (LLVM::LLVMFuncOp function : llvm::make_early_inc_range(kernels.getOps<LLVM::LLVMFuncOp>())) {
     if (!function.isExternal()) {
       StringAttr name = StringAttr::get(all.getContext(), kernelSymbol(function.getName(), target));
       // Kernels written by hand may call functions of their module.
-      if (failed(SymbolTable::replaceAllSymbolUses(function, name, *copy)))
+      if (failed(SymbolTable::replaceAllSymbolUses(function, name, kernels)))
         return function.emitError() << "has uses that cannot be renamed for " << target.name;
       function.setSymNameAttr(name);
       function.setLinkage(LLVM::Linkage::Internal);
@@ -79,8 +78,9 @@ void registerModuleTranslation(DialectRegistry &registry) {
 }
 
 FailureOr<std::unique_ptr<llvm::Module>> buildModule(ModuleOp module, llvm::ArrayRef<CpuTarget> targets,
-                                                     llvm::ArrayRef<ImageTable> images, llvm::StringRef specText,
-                                                     llvm::LLVMContext &context, const llvm::TargetMachine &machine) {
+                                                     KernelsOf kernelsOf, llvm::ArrayRef<ImageTable> images,
+                                                     llvm::StringRef specText, llvm::LLVMContext &context,
+                                                     const llvm::TargetMachine &machine) {
   FailureOr<ModuleTables> tables = collectTables(module);
   if (failed(tables))
     return failure();
@@ -91,9 +91,13 @@ FailureOr<std::unique_ptr<llvm::Module>> buildModule(ModuleOp module, llvm::Arra
       return module.emitError() << "expects kernel @" << kernel << " in the module @kernels, found none";
 
   OwningOpRef<ModuleOp> all = ModuleOp::create(module.getLoc());
-  for (const CpuTarget &target : targets)
-    if (kernels && failed(lowerFor(target, kernels, *all)))
+  for (const CpuTarget &target : targets) {
+    if (!kernels)
+      break;
+    FailureOr<OwningOpRef<ModuleOp>> own = kernelsOf(target);
+    if (failed(own) || failed(lowerFor(target, **own, *all)))
       return failure();
+  }
   std::unique_ptr<llvm::Module> result = translateModuleToLLVMIR(*all, context, "faro");
   if (!result)
     return module.emitError() << "its kernels cannot be translated to LLVM IR";

@@ -34,20 +34,19 @@ void initialiseX86() {
 // rows to the second cache a token ahead, and asks for its nearest kilobyte from there; and a push must not wait for
 // pages of its destinations.
 constexpr KeptPrefetches OnIntel{.near = true, .far = true, .page = false};
-// On Zen 5 finding a page is what a store past the cache waits for, and lines for the second cache are in the way.
-// AMD's processors without AVX-512 take what Intel's do ahead of time, and are as fast with the one as with the other.
+// On Zen 5 finding a page is what a store past the cache waits for, and lines for the second cache are in the way. An
+// EPYC of family 23 is as fast with the one as with the other.
 constexpr KeptPrefetches OnAmd{.near = true, .far = false, .page = true};
 
-EmitKernelsOptions kernelOptions(const llvm::StringMap<bool> &has, bool isAmd) {
+/// `registers`: bytes of the widest.
+EmitKernelsOptions kernelOptions(int64_t registers, bool isAmd) {
   EmitKernelsOptions options;
-  if (has.lookup("avx512f"))
-    return options;
   // LLVM splits vectors that are too wide, which takes as long as to compile them, and a pull's sums of two lines do
   // not stay in 16 registers: f16 rows are summed 4 % faster by lines.
-  options.vector = has.lookup("avx") ? 32 : 16;
+  options.vector = registers;
   // Whole rows, as far as the source stays in the first cache: a dispatch at top-8 is 8 to 12 % faster on an EPYC of
   // family 23 than with every destination's tiles in turn; the other way round on Emerald Rapids.
-  if (isAmd)
+  if (isAmd && registers < 64)
     options.block = 16 << 10;
   return options;
 }
@@ -55,10 +54,15 @@ EmitKernelsOptions kernelOptions(const llvm::StringMap<bool> &has, bool isAmd) {
 } // namespace
 
 std::vector<CpuTarget> aotTargets() {
-  return {{"x86-64", FARO_ABI_CPU_X86_64, "x86-64", "", "", OnIntel, false, {}},
-          {"x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", "", "", OnIntel, true, {}},
-          {"x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", "", "", OnIntel, true, {}},
-          {"x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, "x86-64-v4", "", "", OnAmd, true, {}}};
+  const auto level = [](const char *name, faro_abi_cpu_level level, const char *cpu, int64_t registers, bool isAmd) {
+    return CpuTarget{
+        name, level, cpu, "", "", isAmd ? OnAmd : OnIntel, /*hasF16c=*/registers > 16, kernelOptions(registers, isAmd)};
+  };
+  return {level("x86-64", FARO_ABI_CPU_X86_64, "x86-64", 16, false),
+          level("x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", 32, false),
+          level("x86-64-v3-amd", FARO_ABI_CPU_X86_64_V3_AMD, "x86-64-v3", 32, true),
+          level("x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", 64, false),
+          level("x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, "x86-64-v4", 64, true)};
 }
 
 llvm::Expected<CpuTarget> hostTarget() {
@@ -79,7 +83,7 @@ llvm::Expected<CpuTarget> hostTarget() {
   for (const auto &feature : has)
     features.push_back((llvm::Twine(feature.second ? "+" : "-") + feature.first()).str());
   target.hasF16c = has.lookup("f16c");
-  target.kernels = kernelOptions(has, isAmd);
+  target.kernels = kernelOptions(has.lookup("avx512f") ? 64 : has.lookup("avx") ? 32 : 16, isAmd);
   // A map has no order, and this text is part of the cache's key.
   std::sort(features.begin(), features.end());
   target.features = llvm::join(features, ",");

@@ -28,11 +28,11 @@ struct CpuTarget {
   std::string tune;
   KeptPrefetches prefetches = {};
   bool hasF16c = false; ///< vcvtph2ps and vcvtps2ph: f16 conversions need no integer arithmetic
-  /// How kernels for this processor alone are best written. Ahead of time all levels have the same.
+  /// How kernels for this processor are best written.
   EmitKernelsOptions kernels = {};
 };
 
-/// x86-64, x86-64-v3 and x86-64-v4, the last one also as AMD's memory has it.
+/// x86-64, x86-64-v3 and x86-64-v4, the last two also as AMD's memory has it.
 std::vector<CpuTarget> aotTargets();
 
 /// This machine, by the features that it reports (its name may promise more than a hypervisor lets through). An error

@@ -1,6 +1,7 @@
 // The kernels as they are written for a CUDA device, run on the CPU with its blocks and threads as loops: what such a
 // kernel computes, apart from what PTX makes of it. Against the reference, and across nodes against the CPU's own.
 #include "tests/compiler/Codegen/Kernels.h"
+#include "tests/support/Some.h"
 
 #include <cstring>
 #include <random>

@@ -10,15 +10,6 @@ namespace faro::test {
 
 using namespace compiler;
 
-std::vector<Row> some(std::vector<Row> rows) {
-#ifdef FARO_SANITIZED
-  for (size_t i = 0; 3 * i < rows.size(); ++i)
-    rows[i] = rows[3 * i];
-  rows.resize((rows.size() + 2) / 3);
-#endif
-  return rows;
-}
-
 std::string nameOf(const ::testing::TestParamInfo<Row> &info) {
   const char *names[] = {"", "BF16", "F16", "F32"};
   return std::string(names[int(info.param.element)]) + "x" + std::to_string(info.param.columns);
@@ -43,9 +34,10 @@ std::string specOf(reference::Element element, uint64_t columns, bool f32Partial
 static bool machineRuns(uint32_t level) {
   switch (level) {
   case FARO_ABI_CPU_X86_64_V3:
+  case FARO_ABI_CPU_X86_64_V3_AMD:
     return __builtin_cpu_supports("x86-64-v3");
   case FARO_ABI_CPU_X86_64_V4:
-  case FARO_ABI_CPU_X86_64_V4_AMD: // the same instructions
+  case FARO_ABI_CPU_X86_64_V4_AMD:
     return __builtin_cpu_supports("x86-64-v4");
   default:
     return true;
@@ -98,11 +90,13 @@ std::unique_ptr<JitModule> compileSpec(const std::string &text, llvm::ArrayRef<C
 }
 
 Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials,
-                       const EmitKernelsOptions &options) {
+                       std::optional<EmitKernelsOptions> options) {
   std::vector<CpuTarget> targets = aotTargets();
   targets.push_back(llvm::cantFail(hostTarget()));
+  for (CpuTarget &target : targets)
+    target.kernels = options.value_or(target.kernels);
   LoweringOptions lowering;
-  lowering.kernels = options;
+  lowering.kernels = options.value_or(EmitKernelsOptions());
   Kernels kernels;
   kernels.module = compileSpec(specOf(element, columns, f32Partials), targets, lowering);
   const faro_abi_module &table = *kernels.module->table();

@@ -21,9 +21,6 @@ struct Row {
 };
 std::string nameOf(const ::testing::TestParamInfo<Row> &info);
 
-/// All of them; every third, from the first on, under sanitizers, which do not see into kernels.
-std::vector<Row> some(std::vector<Row> rows);
-
 /// A dispatch and a combine of rows of `columns` elements on any number of nodes. `f32Partials`: whose sums travel
 /// between nodes as f32.
 std::string specOf(reference::Element element, uint64_t columns, bool f32Partials = false);
@@ -46,10 +43,10 @@ struct Kernels {
   uint64_t rowBytes = 0, stride = 0, partialStride = 0;
 };
 
-/// Compiles for x86-64, v3, v4 and this machine, and leaves out what it cannot run. Throws when anything goes wrong.
-/// `options`: how kernels are written.
+/// Compiles for all levels and for this machine, and leaves out what it cannot run. Throws when anything goes wrong.
+/// `options`: how kernels are written; each level's own way without.
 Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials = false,
-                       const compiler::EmitKernelsOptions &options = {});
+                       std::optional<compiler::EmitKernelsOptions> options = {});
 
 /// A spec for these processors, in memory. Throws when anything goes wrong.
 std::unique_ptr<compiler::JitModule> compileSpec(const std::string &text, llvm::ArrayRef<compiler::CpuTarget> targets,

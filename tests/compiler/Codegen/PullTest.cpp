@@ -1,6 +1,7 @@
 // Pull kernels against the interpreter, to the bit: every element, remainder, number of rows and strange number;
 // nothing outside a row is written, and nothing behind a row's stride is read.
 #include "tests/compiler/Codegen/Kernels.h"
+#include "tests/support/Some.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,7 @@
 // Push kernels: every destination row gets the token's bits and zeros in its padding; nothing else is written, and
 // nothing behind the source is read.
 #include "tests/compiler/Codegen/Kernels.h"
+#include "tests/support/Some.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +18,7 @@ constexpr std::byte Untouched{0xa5};
 
 class PushTest : public ::testing::TestWithParam<Row> {
 protected:
-  void expectRight(const compiler::EmitKernelsOptions &options);
+  void expectRight(std::optional<compiler::EmitKernelsOptions> options);
 };
 
 /// Tokens with 0 to 8 destinations each, in destination rows that lie in a random order with guards between them.
@@ -77,7 +78,7 @@ TEST_P(PushTest, InBlocksAsWell) {
   expectRight(options);
 }
 
-void PushTest::expectRight(const compiler::EmitKernelsOptions &options) {
+void PushTest::expectRight(std::optional<compiler::EmitKernelsOptions> options) {
   const Kernels kernels = compileKernels(GetParam().element, GetParam().columns, /*f32Partials=*/false, options);
   ASSERT_GE(kernels.sets.size(), 2u); // x86-64 and this machine at least
   Batch batch(kernels.rowBytes, kernels.stride, uint32_t(GetParam().columns));

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <functional>
 #include <gtest/gtest.h>
+#include <span>
 
 using namespace faro;
 
@@ -106,20 +107,26 @@ TEST(ModuleCheck, aModuleWithoutKernelsForThisMachineSaysWhatItHas) {
 }
 
 TEST(ModuleCheck, kernelsForAVendorsMemoryAreTakenThereOrWhenAskedFor) {
-  if (!__builtin_cpu_supports("x86-64-v4"))
-    GTEST_SKIP() << "this processor has no AVX-512";
+  if (!__builtin_cpu_supports("x86-64-v3"))
+    GTEST_SKIP() << "this processor has no AVX2";
   Tables tables;
   faro_abi_kernel_set sets[] = {{"x86-64", FARO_ABI_CPU_X86_64, 1, tables.kernels},
+                                {"x86-64-v3-amd", FARO_ABI_CPU_X86_64_V3_AMD, 1, tables.kernels},
+                                {"x86-64-v3", FARO_ABI_CPU_X86_64_V3, 1, tables.kernels},
                                 {"x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, 1, tables.kernels},
                                 {"x86-64-v4", FARO_ABI_CPU_X86_64_V4, 1, tables.kernels}};
   tables.module.kernel_sets = sets;
-  tables.module.kernel_set_count = 3;
   const auto chosen = [&] {
     const auto set = chooseKernels(tables.module, "m.so");
     return set ? std::string((*set)->target) : set.status().message();
   };
-  EXPECT_EQ(chosen(), __builtin_cpu_is("amd") ? "x86-64-v4-amd" : "x86-64-v4");
-  for (const faro_abi_kernel_set &set : sets) {
+  const std::string vendor = __builtin_cpu_is("amd") ? "-amd" : "";
+  const uint32_t run = __builtin_cpu_supports("x86-64-v4") ? 5 : 3;
+  for (const uint32_t count : {3u, run}) {
+    tables.module.kernel_set_count = count;
+    EXPECT_EQ(chosen(), (count == 3 ? "x86-64-v3" : "x86-64-v4") + vendor);
+  }
+  for (const faro_abi_kernel_set &set : std::span(sets).first(run)) {
     setenv("FARO_KERNELS", set.target, 1);
     EXPECT_EQ(chosen(), set.target);
   }
