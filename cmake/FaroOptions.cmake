@@ -21,6 +21,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(faro_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
 endif()
 if(FARO_SANITIZE)
+  target_compile_definitions(faro_options INTERFACE FARO_SANITIZED) # for tests/support/Some.h
   add_compile_options(-fsanitize=${FARO_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${FARO_SANITIZE})
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND FARO_SANITIZE MATCHES "address")

@@ -4,6 +4,7 @@
 
 #include "compiler/Plan/Passes.h"
 #include "compiler/Schedule/Passes.h"
+#include "tests/support/Some.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Diagnostics.h"
@@ -144,19 +145,14 @@ TEST(Mutation, TheOriginalsAreAcceptedAndDoNoHarm) {
   }
 }
 
-/// Which mutants are tried: all; under sanitizers, which find nothing new in the others, each of so many.
-#ifdef FARO_SANITIZED
-constexpr size_t Every = 5;
-#else
-constexpr size_t Every = 1;
-#endif
+constexpr size_t Step = stepOf(5);
 
 TEST(Mutation, WhatTheVerifierAcceptsDoesNoHarm) {
   Compiler compiler;
   size_t made = 0, mutants = 0, unreadable = 0, rejected = 0, harmless = 0, strict = 0;
   for (const Original &original : originals(compiler))
     for (const Mutant &mutant : mutantsOf(original.schedule)) {
-      if (made++ % Every != 0)
+      if (made++ % Step != 0)
         continue;
       ++mutants;
       const std::string text = original.types + mutant.schedule.print();
@@ -180,8 +176,8 @@ TEST(Mutation, WhatTheVerifierAcceptsDoesNoHarm) {
   std::cout << mutants << " mutants: " << unreadable << " do not parse, " << rejected
             << " are rejected by the verifier (" << strict << " of them do no harm in the small case), " << harmless
             << " are accepted and harmless\n";
-  EXPECT_GT(rejected, 1000 / Every);
-  EXPECT_GT(harmless, 100 / Every);
+  EXPECT_GT(rejected, 1000 / Step);
+  EXPECT_GT(harmless, 100 / Step);
   EXPECT_EQ(mutants, unreadable + rejected + harmless);
 }
 
