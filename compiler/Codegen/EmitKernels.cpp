@@ -69,6 +69,7 @@ public:
     tile = options.tile;
     block = options.block;
     vector = options.vector;
+    fewRowsVector = options.fewRowsVector;
     rowAlignment = options.rowAlignment;
     prefetch = options.prefetch;
     bulk = options.bulk;
@@ -82,7 +83,7 @@ public:
   }
 
   void runOnOperation() final {
-    const EmitKernelsOptions options{tile, block, vector, rowAlignment, prefetch, bulk};
+    const EmitKernelsOptions options{tile, block, vector, fewRowsVector, rowAlignment, prefetch, bulk};
     if (failed(checkOptions(options)))
       return signalPassFailure();
     emitted.clear();
@@ -95,12 +96,13 @@ public:
 private:
   LogicalResult checkOptions(const EmitKernelsOptions &options) {
     const auto power = [](int64_t value) { return value > 0 && std::has_single_bit(uint64_t(value)); };
-    if (!power(options.vector) || options.vector < 16 || options.vector > 64 || !power(options.tile) ||
+    const auto access = [&](int64_t bytes) { return power(bytes) && bytes >= 16 && bytes <= 64; };
+    if (!access(options.vector) || (options.fewRowsVector && !access(options.fewRowsVector)) || !power(options.tile) ||
         options.tile < options.vector || options.block < 0 || !power(options.rowAlignment) || options.prefetch < 0)
       return getOperation().emitError()
              << "xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 and tile >= vector, found tile = "
              << options.tile << ", block = " << options.block << ", vector = " << options.vector
-             << ", row-alignment = " << options.rowAlignment;
+             << ", few-rows-vector = " << options.fewRowsVector << ", row-alignment = " << options.rowAlignment;
     return success();
   }
 
@@ -193,6 +195,8 @@ private:
       *this, "block", llvm::cl::desc("bytes that a push stores to one destination before the next; up to tile: a tile"),
       llvm::cl::init(0)};
   Option<int64_t> vector{*this, "vector", llvm::cl::desc("bytes of one load or store"), llvm::cl::init(64)};
+  Option<int64_t> fewRowsVector{*this, "few-rows-vector",
+                                llvm::cl::desc("the same of a pull of one row or two; 0: vector"), llvm::cl::init(0)};
   Option<int64_t> rowAlignment{
       *this, "row-alignment",
       llvm::cl::desc("what rows start at a multiple of, in bytes, as far as their size lets them"), llvm::cl::init(1)};

@@ -49,7 +49,7 @@ class PullEmitter {
 public:
   PullEmitter(KernelBuilder &kernel, const KernelShape &shape, const EmitKernelsOptions &options)
       : kernel(kernel), numeric(kernel, shape.element), stored(kernel, shape.stored), shape(shape), options(options),
-        vector(shape.topk <= 2 && options.vector == 32 ? 64 : options.vector) {}
+        vector(shape.topk <= 2 && options.fewRowsVector ? options.fewRowsVector : options.vector) {}
 
   Value out, rows, weights, lo, hi;
 
@@ -284,9 +284,7 @@ private:
   Numeric numeric, stored; ///< of the rows that are read, and of those that are stored
   const KernelShape &shape;
   const EmitKernelsOptions &options;
-  /// Bytes. Sums of two lines of one row or two stay in 16 registers, and whole lines are 5 % faster then, though LLVM
-  /// splits them.
-  const int64_t vector;
+  const int64_t vector; ///< bytes of one load
   Value count;
   SmallVector<Term> terms; ///< all of the token's, where their number is known
   SmallVector<Value> unrolled;

@@ -29,6 +29,8 @@ struct EmitKernelsOptions {
   int64_t block = 0;
   /// Bytes of one load or store: a cache line of a CPU, or a GPU's 128 bits.
   int64_t vector = 64;
+  /// The same of a pull of one row or two. 0: `vector`.
+  int64_t fewRowsVector = 0;
   /// What rows start at a multiple of, the user's too, as far as the size of a row lets them: rows of 574 bytes lie at
   /// multiples of 2. 1 costs a CPU nothing.
   int64_t rowAlignment = 1;

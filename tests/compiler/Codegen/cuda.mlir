@@ -47,6 +47,13 @@
 // ODD: ld.global.L1::no_allocate.v4.b32
 // ODD: st.global.b16
 
+// A thread has one access of each row, also where rows are few.
+// RUN: sed -e 's/topk = 8/topk = 2/' %faro_src/examples/02_deepseek_v3/moe.mlir | faroc - --compile-to=ptx --target=cuda:sm_100 | FileCheck %s --check-prefix=FEW
+// FEW-LABEL: .entry combine_pull_streaming(
+// FEW-COUNT-2: ld.global.L1::no_allocate.v8.b32
+// FEW-NOT: ld.global.L1::no_allocate.v8.b32
+// FEW: st.global.L1::no_allocate.v8.b32
+
 // The product is rounded before it is added.
 // TWICE-NOT: fma.rn
 

@@ -1,6 +1,8 @@
 // RUN: faro-opt %s -split-input-file -verify-diagnostics -xfer-emit-kernels
 // RUN: not faro-opt %s -split-input-file -xfer-emit-kernels="tile=48" 2>&1 | FileCheck %s --check-prefix=TILE
 // TILE: error: xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 and tile >= vector, found tile = 48
+// RUN: not faro-opt %s -split-input-file -xfer-emit-kernels="few-rows-vector=128" 2>&1 | FileCheck %s --check-prefix=FEW
+// FEW: error: xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 {{.*}}few-rows-vector = 128
 
 !experts = !faro.tokens<2xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 2, experts = 4>

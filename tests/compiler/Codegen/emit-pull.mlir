@@ -1,4 +1,6 @@
 // RUN: faro-opt %s -split-input-file -xfer-emit-kernels | FileCheck %s
+// RUN: faro-opt %s -split-input-file -xfer-emit-kernels="vector=32" | FileCheck %s --check-prefix=NARROW
+// RUN: faro-opt %s -split-input-file -xfer-emit-kernels="vector=32 few-rows-vector=64" | FileCheck %s --check-prefix=FEW
 
 !experts = !faro.tokens<256xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 2, experts = 4>
@@ -25,6 +27,13 @@
 // CHECK: xfer.load %[[WEIGHTS]][{{.*}}] {alignment = 4 : i64} : f32
 // CHECK: %[[LOOPED:.*]] = arith.mulf %{{.*}} : vector<16xf32>
 // CHECK: arith.addf %{{.*}}, %[[LOOPED]] : vector<16xf32>
+// Narrower vectors, and of one row or two wider ones again.
+// NARROW-LABEL: func.func @pull(
+// NARROW: scf.forall ({{.*}}) = (0) to (512) step (64)
+// NARROW: xfer.load {{.*}} : vector<8xi32>
+// FEW-LABEL: func.func @pull(
+// FEW: scf.forall ({{.*}}) = (0) to (512) step (128)
+// FEW: xfer.load {{.*}} : vector<16xi32>
 // CHECK-LABEL: func.func @pull_streaming(
 // CHECK-COUNT-2: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
 // CHECK: xfer.fence
