@@ -77,7 +77,7 @@ TEST_F(TcpMeeting, ADeadRankIsReportedToAllWhileRankZeroDoesNothing) {
       EXPECT_TRUE(eventually([&] { return told >= 2; })); // computes, without a call of Faro's
     const auto start = Clock::now();
     expectStatus(hear(self), FARO_PEER_FAILED, {"rank 2 died"});
-    EXPECT_LT(Clock::now() - start, seconds(2));
+    EXPECT_LT(Clock::now() - start, seconds(5));
     ++told;
   });
 }

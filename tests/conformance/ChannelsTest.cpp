@@ -267,7 +267,7 @@ TEST_P(ChannelsOf, CloseComesToAnEndWhenAPeerDies) {
         expectStatus(hear(self), FARO_PEER_FAILED, {"rank 1"});
         const auto start = Clock::now();
         self.close(*channel);
-        EXPECT_LT(Clock::now() - start, seconds(3));
+        EXPECT_LT(Clock::now() - start, seconds(10));
       },
       {1});
 }

@@ -91,7 +91,7 @@ TEST(PlannedFaults, ARankThatDoesNotComeEndsInATimeOutThatNamesIt) {
   const auto module = load("aligned");
   const faro_abi_program &abi = *module->find("dispatch");
   const Batch batch = makeBatch(reference::fromAbi(abi), 3, 20, 3);
-  asRanks(3, module, sized(abi, 3, 20), 2s, [&](Rank &rank, uint32_t r) {
+  asRanks(3, module, sized(abi, 3, 20), 4s, [&](Rank &rank, uint32_t r) {
     if (r == 1)
       return;
     rank.give(batch);
