@@ -52,7 +52,7 @@ std::unique_ptr<llvm::MemoryBuffer> compileObjects(llvm::StringRef text, const s
   }
   LoweringOptions lowering;
   lowering.plan = targets.cuda && targets.kernels.plan; // tables name the same kernels for all targets
-  if (!targets.host.empty())
+  if (!targets.host.empty())                            // written once, then
     lowering.kernels = targets.host.front().kernels;
   if (failed(compilation.lowerTo(Phase::Kernels, lowering)))
     return nullptr;

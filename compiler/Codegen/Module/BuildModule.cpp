@@ -91,9 +91,7 @@ FailureOr<std::unique_ptr<llvm::Module>> buildModule(ModuleOp module, llvm::Arra
       return module.emitError() << "expects kernel @" << kernel << " in the module @kernels, found none";
 
   OwningOpRef<ModuleOp> all = ModuleOp::create(module.getLoc());
-  for (const CpuTarget &target : targets) {
-    if (!kernels)
-      break;
+  for (const CpuTarget &target : kernels ? targets : llvm::ArrayRef<CpuTarget>()) {
     FailureOr<OwningOpRef<ModuleOp>> own = kernelsOf(target);
     if (failed(own) || failed(lowerFor(target, **own, *all)))
       return failure();

@@ -57,15 +57,15 @@ EmitKernelsOptions kernelOptions(int64_t registers, bool isAmd) {
 } // namespace
 
 std::vector<CpuTarget> aotTargets() {
-  const auto level = [](const char *name, faro_abi_cpu_level level, const char *cpu, int64_t registers, bool isAmd) {
+  const auto target = [](const char *name, faro_abi_cpu_level level, const char *cpu, int64_t registers, bool isAmd) {
     return CpuTarget{
         name, level, cpu, "", "", isAmd ? OnAmd : OnIntel, /*hasF16c=*/registers > 16, kernelOptions(registers, isAmd)};
   };
-  return {level("x86-64", FARO_ABI_CPU_X86_64, "x86-64", 16, false),
-          level("x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", 32, false),
-          level("x86-64-v3-amd", FARO_ABI_CPU_X86_64_V3_AMD, "x86-64-v3", 32, true),
-          level("x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", 64, false),
-          level("x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, "x86-64-v4", 64, true)};
+  return {target("x86-64", FARO_ABI_CPU_X86_64, "x86-64", 16, false),
+          target("x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", 32, false),
+          target("x86-64-v3-amd", FARO_ABI_CPU_X86_64_V3_AMD, "x86-64-v3", 32, true),
+          target("x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", 64, false),
+          target("x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, "x86-64-v4", 64, true)};
 }
 
 llvm::Expected<CpuTarget> hostTarget() {
