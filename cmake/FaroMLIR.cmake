@@ -47,6 +47,12 @@ target_precompile_headers(faro_mlir_headers PRIVATE
   <llvm/Target/TargetMachine.h> <map> <string>)
 function(faro_precompile_mlir target)
   target_precompile_headers(${target} REUSE_FROM faro_mlir_headers)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL EXECUTABLE)
+    # Compiled as the headers were: as if for a library.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
 endfunction()
 
 # Generated headers are not ours to warn about.

@@ -61,10 +61,11 @@ function(faro_library name)
   target_link_libraries(${name} PUBLIC faro_options ${arg_LINK})
 endfunction()
 
-# faro_unit_test(NAME SOURCES... LINK libs... [TIMEOUT seconds] [COST seconds] [THREADS] [OPTIMISED]): a GoogleTest program,
-# one ctest entry per case. COST: ctest begins with what takes long.
+# faro_unit_test(NAME SOURCES... LINK libs... [TIMEOUT seconds] [COST seconds] [THREADS] [OPTIMISED | MLIR]): a GoogleTest
+# program, one ctest entry per case. COST: ctest begins with what takes long.
 # THREADS: its ranks are threads of one process, so it is one of those that run with the thread sanitizer.
 # OPTIMISED: it computes for seconds. What others do themselves takes less time than it takes to optimise them: -O0.
+# MLIR: most of what it includes is MLIR's. It shares those headers with the compiler, and so how it is optimised.
 add_custom_target(thread_tests)
 set(FARO_TEST_OPTIONS $<$<NOT:$<CONFIG:Debug>>:-O0>)
 if(FARO_BUILD_TESTS)
@@ -76,7 +77,7 @@ if(FARO_BUILD_TESTS)
   faro_precompile(faro_test_headers <gtest/gtest.h>)
 endif()
 function(faro_unit_test name)
-  cmake_parse_arguments(arg "THREADS;OPTIMISED" "TIMEOUT;COST" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "THREADS;OPTIMISED;MLIR" "TIMEOUT;COST" "SOURCES;LINK" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -84,7 +85,9 @@ function(faro_unit_test name)
   set(properties TIMEOUT ${arg_TIMEOUT} ENVIRONMENT FARO_CHECK=1)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE faro_options ${arg_LINK} GTest::gtest_main)
-  if(NOT arg_OPTIMISED)
+  if(arg_MLIR)
+    faro_precompile_mlir(${name})
+  elseif(NOT arg_OPTIMISED)
     target_precompile_headers(${name} REUSE_FROM faro_test_headers)
     target_compile_options(${name} PRIVATE ${FARO_TEST_OPTIONS})
   endif()

@@ -1,7 +1,5 @@
 // faro-opt: MLIR's opt with Faro's dialects and passes.
-#ifdef FARO_HAVE_CODEGEN
 #include "compiler/Codegen/Passes.h"
-#endif
 #include "compiler/Plan/Passes.h"
 #include "compiler/Schedule/Passes.h"
 
@@ -22,8 +20,6 @@ int main(int argc, char **argv) {
   mlir::registerAllPasses();
   faro::compiler::registerPlanPasses();
   faro::compiler::registerSchedulePasses();
-#ifdef FARO_HAVE_CODEGEN
   faro::compiler::registerCodegenPasses();
-#endif
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Faro's optimizer driver\n", registry));
 }
