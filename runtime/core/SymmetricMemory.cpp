@@ -3,26 +3,8 @@
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 namespace faro {
-
-/// Makes the pages of a mapping before rows are stored all over it: the owner first, in order, so that they lie
-/// together; the others then fill in their page tables. So the first batch does not pay for it.
-static void populate(std::byte *base, uint64_t size) {
-#ifdef MADV_HUGEPAGE
-  // Rows lie all over a window, each on pages of its own: large ones spare their table walks. Where the system gives
-  // none to shared memory, nothing happens.
-  (void)madvise(base, size, MADV_HUGEPAGE);
-#endif
-#ifdef MADV_POPULATE_WRITE
-  if (madvise(base, size, MADV_POPULATE_WRITE) == 0)
-    return;
-#endif
-  // An older kernel: touching is as good. The memory is zero, and nobody else writes to it yet.
-  for (uint64_t at = 0; at < size; at += 4096)
-    reinterpret_cast<volatile std::byte *>(base)[at] = std::byte(0);
-}
 
 NodeGather gatherOverJob(std::shared_ptr<Communicator> communicator) {
   return [communicator = std::move(communicator)](const Bytes &mine, const char *what) -> Expected<std::vector<Bytes>> {
@@ -51,7 +33,10 @@ Expected<std::unique_ptr<SymmetricMemory>> SymmetricMemory::create(std::shared_p
   if (const faro_status code = transport.alloc(communicator->transportContext(), mine, &memory->region))
     return Status(code, fmt::format("rank {}: {} bytes for the {}: {}", communicator->rank(), mine, what,
                                     transport.last_error()));
-  populate(static_cast<std::byte *>(transport.base(memory->region)), mine);
+  memory->views.resize(communicator->size());
+  SharedView &view = memory->views[communicator->rank()];
+  view = SharedView(static_cast<std::byte *>(transport.base(memory->region)), mine);
+  view.makePages();
   FARO_RETURN_IF_ERROR(memory->map(gather, what));
   return memory;
 }
@@ -68,8 +53,6 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
   if (!keys)
     return keys.status();
 
-  bases.resize(communicator->size());
-  bases[communicator->rank()] = static_cast<std::byte *>(transport.base(region));
   const auto node = nodeRanks(*communicator);
   for (uint32_t local = 0; local < node.size(); ++local) {
     const uint32_t rank = node[local];
@@ -82,19 +65,21 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
       return {code, fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,
                                 transport.last_error())};
     remotes.push_back(remote);
-    bases[rank] = static_cast<std::byte *>(transport.pointer(remote));
-    if (!bases[rank])
+    auto *mapped = static_cast<std::byte *>(transport.pointer(remote));
+    if (!mapped)
       return {FARO_UNAVAILABLE,
               fmt::format("rank {}: the {} of rank {} cannot be mapped, though both are said to be on node {}: ranks "
                           "of one node need shared memory (is /dev/shm there, large enough, and the same for both?)",
                           communicator->rank(), what, rank, communicator->topology().nodeOf(rank))};
-    populate(bases[rank], sizes[local]);
+    views[rank] = SharedView(mapped, sizes[local]);
+    views[rank].mapPages();
   }
   // Nobody may give up and release a region that another is still about to map.
   return gather({}, what).status();
 }
 
 SymmetricMemory::~SymmetricMemory() {
+  views.clear();
   const faro_transport &transport = communicator->transport();
   for (faro_remote *remote : remotes)
     transport.unmap(remote);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "faro/communicator.h"
+#include "runtime/core/SharedView.h"
 
 #include <functional>
 #include <memory>
@@ -49,8 +50,8 @@ public:
   SymmetricMemory(const SymmetricMemory &) = delete;
   SymmetricMemory &operator=(const SymmetricMemory &) = delete;
 
-  std::byte *mine() const { return bases[communicator->rank()]; }
-  std::byte *of(uint32_t rank) const override { return bases[rank]; }
+  std::byte *mine() const { return of(communicator->rank()); }
+  std::byte *of(uint32_t rank) const override { return views[rank].base(); }
   uint64_t sizeOfLocal(uint32_t local) const override { return sizes[local]; }
 
 private:
@@ -60,8 +61,8 @@ private:
   std::shared_ptr<Communicator> communicator;
   faro_region *region = nullptr;
   std::vector<faro_remote *> remotes;
-  std::vector<std::byte *> bases; ///< by rank
-  std::vector<uint64_t> sizes;    ///< by local index
+  std::vector<SharedView> views; ///< by rank; of other nodes' there is nothing to see
+  std::vector<uint64_t> sizes;   ///< by local index
 };
 
 /// Symmetric memory that grows when a batch needs more. The ranks of a node know the sizes of all of them, so they

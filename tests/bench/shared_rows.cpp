@@ -11,30 +11,35 @@
 
 namespace faro::bench {
 
-static char *attach(int id, const char *whose) {
+static void *attach(int id, const char *whose) {
   void *at = shmat(id, nullptr, 0);
   if (at == reinterpret_cast<void *>(-1))
     endJob(fmt::format("attaching the shared memory of {}: {}", whose, std::strerror(errno)));
-  return static_cast<char *>(at);
+  return at;
 }
 
 SharedRows::SharedRows(Control &control, const std::vector<int> &members, size_t size)
-    : self(control.rank), bytes(std::max<size_t>(size, 1)), base(size_t(control.ranks)) {
+    : self(control.rank), bytes((std::max<size_t>(size, 1) + 4095) / 4096 * 4096), mapped(size_t(control.ranks)),
+      view(size_t(control.ranks)) {
   const int id = shmget(IPC_PRIVATE, bytes, IPC_CREAT | 0600);
   if (id < 0)
     endJob(fmt::format("no shared memory of {} bytes: {}; use fewer --tokens", bytes, std::strerror(errno)));
-  base[size_t(self)] = attach(id, "this rank");
-  std::memset(mine(), 0, bytes);
+  const auto see = [&](int member, int its, const char *whose) -> SharedView & {
+    mapped[size_t(member)] = attach(its, whose);
+    return view[size_t(member)] = SharedView(static_cast<std::byte *>(mapped[size_t(member)]), bytes);
+  };
+  see(self, id, "this rank").makePages();
   const std::vector<std::string> ids = control.allgather(std::to_string(id));
   for (int member : members)
     if (member != self)
-      base[size_t(member)] = attach(std::stoi(ids[size_t(member)]), "another rank");
+      see(member, std::stoi(ids[size_t(member)]), "another rank").mapPages();
   control.barrier();
   shmctl(id, IPC_RMID, nullptr); // goes away with the last rank that has it attached
 }
 
 SharedRows::~SharedRows() {
-  for (char *at : base)
+  view.clear();
+  for (void *at : mapped)
     if (at)
       shmdt(at);
 }

@@ -1,6 +1,7 @@
 // Rows in memory that several ranks of a machine load from and store to.
 #pragma once
 
+#include "runtime/core/SharedView.h"
 #include "tests/bench/control.h"
 
 #include <cstddef>
@@ -8,8 +9,8 @@
 
 namespace faro::bench {
 
-/// A System V segment of each of `members`, mapped by all of them: what symmetric memory is made of too, with the same
-/// small pages. Its owner touches all of it first.
+/// A System V segment of each of `members`, mapped by all of them: what symmetric memory is made of too, on the same
+/// pages. Its owner touches all of it first.
 class SharedRows {
 public:
   /// Collective of all ranks of the control; `members` are those that share memory with this one, itself among them.
@@ -19,14 +20,15 @@ public:
   SharedRows &operator=(const SharedRows &) = delete;
 
   char *mine() const { return of(self); }
-  char *of(int rank) const { return base[size_t(rank)]; } ///< null for a rank that is no member
-  void wipe();                                            ///< this rank's
+  char *of(int rank) const { return reinterpret_cast<char *>(view[size_t(rank)].base()); } ///< null: it is no member
+  void wipe();                                                                             ///< this rank's
   void flush();
 
 private:
   int self;
   size_t bytes;
-  std::vector<char *> base;
+  std::vector<void *> mapped; ///< by rank, like the views
+  std::vector<SharedView> view;
 };
 
 } // namespace faro::bench

@@ -84,6 +84,23 @@ TEST(UcxCommunicator, RanksOfANodeThatCannotShareMemoryAreToldSo) {
   unsetenv("UCX_ALLOC_PRIO");
 }
 
+/// UCX's own mappings are not, and its hooks of the C library are no hindrance.
+TEST(UcxCommunicator, WindowsLieWhereLargePagesCanBeMapped) {
+  runJob(RankKind::Processes, {0, 0}, [](Communicator &self) {
+    const auto shared = std::shared_ptr<Communicator>(std::shared_ptr<void>(), &self);
+    const uint64_t size = 5 << 20;
+    const auto memory = SymmetricMemory::create(shared, {size, size}, gatherOverJob(shared), "window");
+    ASSERT_TRUE(memory) << memory.status().message();
+    const uint32_t peer = 1 - self.rank();
+    for (const uint32_t rank : {self.rank(), peer})
+      EXPECT_EQ(reinterpret_cast<uintptr_t>((*memory)->of(rank)) % SharedView::LargePage, 0u) << "of rank " << rank;
+    (*memory)->of(peer)[size - 1] = std::byte(1 + self.rank());
+    ASSERT_TRUE(self.barrier().isOk());
+    EXPECT_EQ((*memory)->mine()[size - 1], std::byte(1 + peer));
+    ASSERT_TRUE(self.barrier().isOk());
+  });
+}
+
 TEST(UcxCommunicator, SharedMemoryAloneIsNoWireToAnotherNode) {
   setenv("UCX_TLS", "posix,sysv", 1);
   const uint16_t port = freePort();

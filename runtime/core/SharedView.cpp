@@ -1,0 +1,84 @@
+#include "runtime/core/SharedView.h"
+
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <utility>
+
+namespace faro {
+
+// Of Linux, but not of all C libraries that know the others.
+constexpr int MakeLarge = 25;     // MADV_COLLAPSE, since 6.1
+constexpr int MakeWritable = 23;  // MADV_POPULATE_WRITE, since 5.14
+constexpr uint64_t SmallPage = 4096;
+
+static uint64_t roundUp(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
+
+/// `mapped` once more at a multiple of a large page; null where that cannot be had.
+static std::byte *mapAgain(std::byte *mapped, uint64_t size) {
+  // Addresses that nothing else can take meanwhile, of which the mapping replaces its part.
+  const uint64_t room = size + SharedView::LargePage;
+  void *reserved = mmap(nullptr, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (reserved == MAP_FAILED)
+    return nullptr;
+  const uint64_t begin = reinterpret_cast<uintptr_t>(reserved);
+  const uint64_t at = roundUp(begin, SharedView::LargePage);
+  // Nothing of the old mapping moves: its shared pages get another (mremap(2), old_size of zero). Private ones have none.
+  // Straight to the system: UCX and Open MPI put functions of their own in mremap's place, which forget the address.
+  const long made = syscall(SYS_mremap, mapped, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at);
+  if (made == -1) {
+    munmap(reserved, room);
+    return nullptr;
+  }
+  if (at > begin)
+    munmap(reserved, at - begin);
+  munmap(reinterpret_cast<void *>(at + size), begin + room - (at + size));
+  return reinterpret_cast<std::byte *>(made);
+}
+
+SharedView::SharedView(std::byte *mapped, uint64_t size) : base_(mapped), size_(size) {
+  if (size < LargePage || reinterpret_cast<uintptr_t>(mapped) % LargePage == 0)
+    return;
+  if (std::byte *made = mapAgain(mapped, size)) {
+    base_ = made;
+    own = true;
+  }
+}
+
+SharedView::SharedView(SharedView &&other) noexcept { *this = std::move(other); }
+
+SharedView &SharedView::operator=(SharedView &&other) noexcept {
+  std::swap(base_, other.base_);
+  std::swap(size_, other.size_);
+  std::swap(own, other.own);
+  return *this;
+}
+
+SharedView::~SharedView() {
+  if (own)
+    munmap(base_, size_);
+}
+
+static void touch(std::byte *base, uint64_t size, uint64_t step) {
+  for (uint64_t at = 0; at < size; at += step)
+    reinterpret_cast<volatile std::byte *>(base)[at] = std::byte(0);
+}
+
+void SharedView::makePages() {
+  // Where the system gives large pages to whoever asks, they come with the first touch.
+  (void)madvise(base_, size_, MADV_HUGEPAGE);
+  // Elsewhere small ones are made into large ones. One small page of each has to be there.
+  if (const uint64_t whole = size_ / LargePage * LargePage) {
+    touch(base_, whole, LargePage);
+    (void)madvise(base_, whole, MakeLarge);
+  }
+  mapPages();
+}
+
+void SharedView::mapPages() {
+  (void)madvise(base_, size_, MADV_HUGEPAGE);
+  if (madvise(base_, size_, MakeWritable) != 0)
+    touch(base_, size_, SmallPage); // an older kernel
+}
+
+} // namespace faro
