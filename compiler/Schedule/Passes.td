@@ -101,7 +101,7 @@ def XferVerifySchedule : Pass<"xfer-verify-schedule", "::mlir::ModuleOp"> {
 
       - /*schedule_s1*/ no operation of the faro dialect is left;
       - /*schedule_s2*/ a flag that is awaited is raised exactly once in its program;
-      - /*schedule_s3*/ a flag that is raised is awaited;
+      - /*schedule_s3*/ a flag that is raised is awaited by one stage;
       - /*schedule_s4*/ live: no cycle without a token, and none at all through a stage that fires once: it stands for all
         slices, which are more than any number of slots;
       - /*schedule_s5*/ the stages that move rows are those of the shuffle and path, one each: a push or a pull on the

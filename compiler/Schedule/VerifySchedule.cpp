@@ -46,10 +46,16 @@ private:
         if (raised != 1)
           return errorAt(stage) << "expects one stage that raises flag \"" << await.getFlag() << "\", found " << raised;
       }
-      if (auto notify = dyn_cast<xfer::NotifyOp>(stage.getOperation()))
+      if (auto notify = dyn_cast<xfer::NotifyOp>(stage.getOperation())) {
         // /*schedule_s3*/
-        if (graph.awaitsOf(notify.getFlag()).empty())
+        const auto awaits = graph.awaitsOf(notify.getFlag());
+        if (awaits.empty())
           return errorAt(stage) << "raises flag \"" << notify.getFlag() << "\", which no stage awaits";
+        if (awaits.size() > 1)
+          return errorAt(graph.stage(awaits[1]))
+                 << "awaits flag \"" << notify.getFlag() << "\", as stage '" << graph.stage(awaits[0]).getStageName()
+                 << "' does; expected one await of a flag: it takes what was raised, and another would never end";
+      }
     }
     return success();
   }

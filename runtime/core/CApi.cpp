@@ -170,10 +170,13 @@ faro_status faro_reserve(faro_session *session, const faro_plan *plan) {
   });
 }
 
-static void describe(const Received &received, faro_received *out) {
-  *out = {received.rows.data,           received.rows.rows,
-          received.rows.stride,         received.expertOffsets.empty() ? nullptr : received.expertOffsets.data(),
-          received.expertCounts.data(), int64_t(received.expertCounts.size())};
+static Status describe(const Expected<Received> &received, faro_received *out) {
+  if (!received)
+    return received.status();
+  *out = {received->rows.data,           received->rows.rows,
+          received->rows.stride,         received->expertOffsets.empty() ? nullptr : received->expertOffsets.data(),
+          received->expertCounts.data(), int64_t(received->expertCounts.size())};
+  return Status::ok();
 }
 
 static Status postDispatch(const char *call, faro_session *session, const faro_plan *plan, const void *x,
@@ -207,8 +210,7 @@ faro_status faro_received_of(faro_session *session, const faro_plan *plan, faro_
   return guarded([&]() -> Status {
     if (!session || !plan || !out)
       return missing("faro_received_of", !session ? "session" : !plan ? "plan" : "out");
-    describe(session->session->received(*plan->plan), out);
-    return Status::ok();
+    return describe(session->session->received(plan->plan), out);
   });
 }
 
@@ -219,8 +221,7 @@ faro_status faro_dispatch(faro_session *session, const faro_plan *plan, const vo
       return missing("faro_dispatch", "out");
     FARO_RETURN_IF_ERROR(postDispatch("faro_dispatch", session, plan, x, x_stride));
     FARO_RETURN_IF_ERROR(session->session->wait());
-    describe(session->session->received(*plan->plan), out);
-    return Status::ok();
+    return describe(session->session->received(plan->plan), out);
   });
 }
 

@@ -37,6 +37,8 @@ template <typename Work> faro_status guarded(Work work) {
     return fail({FARO_OUT_OF_MEMORY, "out of memory"});
   } catch (const std::exception &e) {
     return fail({FARO_INTERNAL, e.what()});
+  } catch (...) {
+    return fail({FARO_INTERNAL, "an exception of an unknown kind"});
   }
 }
 

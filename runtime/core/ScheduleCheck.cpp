@@ -92,6 +92,8 @@ private:
     ++found[stage.op];
     if (rule.flag && stage.flag >= FARO_ABI_FLAGS)
       return fmt::format("stage {} names flag {} of {}", index, stage.flag, FARO_ABI_FLAGS);
+    if (rule.flag)
+      ++(stage.op == FARO_ABI_STAGE_NOTIFY ? raises : awaits)[stage.flag];
     if (rule.kernel && (stage.kernel >= kernels ||
                         (stage.streaming_kernel != FARO_ABI_NO_KERNEL && stage.streaming_kernel >= kernels)))
       return fmt::format("stage {} names a kernel that is not there", index);
@@ -145,6 +147,11 @@ private:
     if (found[FARO_ABI_STAGE_PAD] != pads)
       return fmt::format("{} stages that zero padding, expected {} for align {}", found[FARO_ABI_STAGE_PAD], pads,
                          program.layout.align);
+    for (uint32_t flag = 0; flag < FARO_ABI_FLAGS; ++flag)
+      // An await takes what was raised: a second one would wait for ever, and so would one of a flag nobody raises.
+      if (const uint32_t raised = raises[flag], awaited = awaits[flag]; raised > 1 || raised != awaited)
+        return fmt::format("flag {} is raised by {} stages and awaited by {}, expected one each", flag, raised,
+                           awaited);
     return {};
   }
 
@@ -194,7 +201,8 @@ private:
   const faro_abi_schedule &schedule;
   uint32_t kernels;
   uint32_t found[std::size(Rules)] = {};
-  uint64_t before[FARO_ABI_MAX_STAGES] = {}; ///< a bit a stage
+  uint32_t raises[FARO_ABI_FLAGS] = {}, awaits[FARO_ABI_FLAGS] = {}; ///< stages, by flag
+  uint64_t before[FARO_ABI_MAX_STAGES] = {};                         ///< a bit a stage
 };
 
 } // namespace

@@ -8,8 +8,8 @@
 namespace faro {
 
 // Of Linux, but not of all C libraries that know the others.
-constexpr int MakeLarge = 25;     // MADV_COLLAPSE, since 6.1
-constexpr int MakeWritable = 23;  // MADV_POPULATE_WRITE, since 5.14
+constexpr int MakeLarge = 25;    // MADV_COLLAPSE, since 6.1
+constexpr int MakeWritable = 23; // MADV_POPULATE_WRITE, since 5.14
 constexpr uint64_t SmallPage = 4096;
 
 static uint64_t roundUp(uint64_t value, uint64_t unit) { return (value + unit - 1) / unit * unit; }
@@ -23,8 +23,9 @@ static std::byte *mapAgain(std::byte *mapped, uint64_t size) {
     return nullptr;
   const uint64_t begin = reinterpret_cast<uintptr_t>(reserved);
   const uint64_t at = roundUp(begin, SharedView::LargePage);
-  // Nothing of the old mapping moves: its shared pages get another (mremap(2), old_size of zero). Private ones have none.
-  // Straight to the system: UCX and Open MPI put functions of their own in mremap's place, which forget the address.
+  // Nothing of the old mapping moves: its shared pages get another (mremap(2), old_size of zero). Private ones have
+  // none. Straight to the system: UCX and Open MPI put functions of their own in mremap's place, which forget the
+  // address.
   const long made = syscall(SYS_mremap, mapped, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at);
   if (made == -1) {
     munmap(reserved, room);

@@ -6,9 +6,9 @@
 
 namespace faro {
 
-/// A second mapping of memory that others share, at a multiple of a large page: rows lie all over a window, each on pages
-/// of its own, and large ones spare their table walks. Transports map where the system puts them, which is seldom such an
-/// address. Memory that is small, private, or lies well already is seen where it is. Movable; of one thread.
+/// A second mapping of memory that others share, at a multiple of a large page: rows lie all over a window, each on
+/// pages of its own, and large ones spare their table walks. Transports map where the system puts them, which is seldom
+/// such an address. Memory that is small, private, or lies well already is seen where it is. Movable; of one thread.
 class SharedView {
 public:
   static constexpr uint64_t LargePage = uint64_t(2) << 20;
@@ -23,8 +23,8 @@ public:
   std::byte *base() const { return base_; }
 
   /// Makes the pages, which are all zero and nobody writes to yet, as large ones where the kernel can (Linux 6.1 and
-  /// later, whatever it is told about shared memory). The owner comes first: its pages lie together, and the others need
-  /// only map them.
+  /// later, whatever it is told about shared memory). The owner comes first: its pages lie together, and the others
+  /// need only map them.
   void makePages();
   /// Maps pages that the owner has made, so that the first batch does not pay for it.
   void mapPages();

@@ -85,14 +85,19 @@ Expected<WindowName> SessionImpl::locateRows(const Batch &batch, ConstRows y, ui
   const bool inReceived = inOrder && y.data == windows.received.mine();
   const bool inOutputs = inOrder && y.data == windows.outputs.mine();
   const bool staged = batch.receivedRows > 0 && !inReceived && !inOutputs;
-  // Rows that lie in these windows for another batch are not what this combine is to sum.
-  const uint64_t holds = inReceived ? windows.receivedOf : inOutputs ? windows.outputsOf : 0;
-  if (batch.receivedRows > 0 && holds && holds != batch.hash)
-    return Status(FARO_INVALID_ARGUMENT,
-                  fmt::format("rank {}: combine of rows that belong to another batch than its plan: {}",
-                              communicator->rank(),
-                              inReceived ? "the last dispatch was of another plan"
-                                         : "the memory of expertRows was asked for with another plan"));
+  // Rows that lie in these windows for another batch, or for none since the windows grew, are not what this combine is
+  // to sum; nor are rows that the copy would overwrite.
+  const bool ofReceived = inReceived || windows.received.holds(y.data);
+  const bool ofOutputs = inOutputs || windows.outputs.holds(y.data);
+  if (batch.receivedRows > 0 && ((ofReceived && windows.receivedOf != batch.hash) ||
+                                 (ofOutputs && (!inOutputs || windows.outputsOf != batch.hash))))
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: combine of rows that belong to another batch than its plan: {}", communicator->rank(),
+                    ofReceived ? "they lie where received rows do, and the last dispatch was of another plan, "
+                                 "or `reserve` has made that memory anew since"
+                               : "they lie in the memory of expertRows, which was asked for with another "
+                                 "plan, or hold their place or their stride no more"));
   if (!windows.outputsFit(batch)) {
     auto anyStaged = exchanges->meetAny(activity, staged, "combine");
     if (!anyStaged)

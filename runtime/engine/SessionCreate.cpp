@@ -1,4 +1,5 @@
 // What all ranks must agree on before there is a session.
+#include "runtime/core/ModuleTerms.h"
 #include "runtime/engine/SessionImpl.h"
 #include "runtime/engine/SlotChoice.h"
 
@@ -13,9 +14,11 @@ namespace faro {
 /// is decided alike without talking must be decided in the same way.
 static Status agree(Communicator &communicator, const Module &module, bool onDevice, const std::string &slots) {
   const char *name = std::getenv("FARO_BALANCER");
-  constexpr size_t HashBytes = sizeof module.abi().spec_sha256;
+  constexpr size_t SpecBytes = sizeof module.abi().spec_sha256, HashBytes = SpecBytes + sizeof(Digest);
+  const Digest terms = termsOf(module.abi());
   Bytes mine(HashBytes);
-  std::memcpy(mine.data(), module.abi().spec_sha256, HashBytes);
+  std::memcpy(mine.data(), module.abi().spec_sha256, SpecBytes);
+  std::memcpy(mine.data() + SpecBytes, terms.data(), sizeof terms);
   const std::string settings =
       fmt::format("FARO_BALANCER={}, FARO_CHECK={}, FARO_SLOTS={}, rows on {}", name ? name : "", checksPlans() ? 1 : 0,
                   slots, onDevice ? "a CUDA device" : "the host");
@@ -26,9 +29,14 @@ static Status agree(Communicator &communicator, const Module &module, bool onDev
     return all.status();
   for (uint32_t rank = 0; rank < communicator.size(); ++rank) {
     const Bytes &theirs = (*all)[rank];
-    if (theirs.size() < HashBytes || !std::equal(mine.begin(), mine.begin() + HashBytes, theirs.begin()))
+    if (theirs.size() < HashBytes || !std::equal(mine.begin(), mine.begin() + SpecBytes, theirs.begin()))
       return {FARO_INVALID_ARGUMENT, fmt::format("rank {} has a module made from another spec than rank {}'s ({})",
                                                  rank, communicator.rank(), module.name())};
+    if (!std::equal(mine.begin(), mine.begin() + HashBytes, theirs.begin()))
+      return {FARO_INVALID_ARGUMENT,
+              fmt::format("rank {} has a module with other schedules of the same spec than rank {}'s ({}): use one "
+                          "file, or compile with the same faroc and the same --wire",
+                          rank, communicator.rank(), module.name())};
     if (theirs != mine)
       return {
           FARO_INVALID_ARGUMENT,

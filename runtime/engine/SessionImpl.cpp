@@ -14,7 +14,7 @@ int64_t planRows(const Plan &plan) { return plan.receivedRows; }
 Expected<Received> Session::dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
   FARO_RETURN_IF_ERROR(postDispatch(plan, x));
   FARO_RETURN_IF_ERROR(wait());
-  return received(*plan);
+  return received(plan);
 }
 
 Status Session::combine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
@@ -52,6 +52,17 @@ const Status &statusOf(const Status &status) { return status; }
 template <typename T> const Status &statusOf(const Expected<T> &value) { return value.status(); }
 } // namespace
 
+/// What the call returns, or an error for what it throws: the library does not, but memory may be short.
+template <typename Work> static auto caught(Work &work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const std::bad_alloc &) {
+    return Status(FARO_OUT_OF_MEMORY, "out of memory");
+  } catch (const std::exception &e) {
+    return Status(FARO_INTERNAL, e.what());
+  }
+}
+
 /// Times a call. When it fails the other ranks are told, and the session is over.
 template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work work) -> decltype(work()) {
   if (!broken.isOk())
@@ -60,7 +71,7 @@ template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work w
   if (device)
     FARO_RETURN_IF_ERROR(device->device->makeCurrent());
   const auto start = std::chrono::steady_clock::now();
-  auto result = work();
+  auto result = caught(work);
   if (nanoseconds)
     *nanoseconds += uint64_t((std::chrono::steady_clock::now() - start) / Nanoseconds(1));
   if (const Status &status = statusOf(result); !status.isOk()) {
@@ -79,13 +90,20 @@ Status SessionImpl::checkIdle(const char *name) const {
               : Status::ok();
 }
 
-Expected<SessionImpl::BatchHandle> SessionImpl::enter(const std::shared_ptr<const Plan> &plan, const char *name) {
+Expected<SessionImpl::BatchHandle> SessionImpl::batchOf(const std::shared_ptr<const Plan> &plan,
+                                                        const char *name) const {
   FARO_RETURN_IF_ERROR(checkIdle(name));
   auto batch = std::static_pointer_cast<const Batch>(plan); // all plans are made by makeBatch
   if (!batch || batch->maker != identity)
     return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {}: the plan given to {} {}", communicator->rank(), name,
                                                      batch ? "was made by another session" : "is null"));
-  exchanges->board().about(batch->hash);
+  return batch;
+}
+
+Expected<SessionImpl::BatchHandle> SessionImpl::enter(const std::shared_ptr<const Plan> &plan, const char *name) {
+  auto batch = batchOf(plan, name);
+  if (batch)
+    exchanges->board().about((*batch)->hash);
   return batch;
 }
 
@@ -140,10 +158,21 @@ Status SessionImpl::wait() {
   });
 }
 
-Received SessionImpl::received(const Plan &plan) const {
-  return {{windows.received.mine(), plan.receivedRows, int64_t(plan.program->row.stride)},
-          plan.expertOffsets,
-          plan.expertCounts};
+Expected<Received> SessionImpl::received(const std::shared_ptr<const Plan> &plan) const {
+  if (!broken.isOk())
+    return broken;
+  auto batch = batchOf(plan, "received");
+  if (!batch)
+    return batch.status();
+  if (windows.receivedOf != (*batch)->hash)
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: received rows of a plan that the last dispatch was not of, or that `reserve` has "
+                    "made new memory since",
+                    communicator->rank()));
+  return Received{{windows.received.mine(), plan->receivedRows, int64_t(plan->program->row.stride)},
+                  plan->expertOffsets,
+                  plan->expertCounts};
 }
 
 Expected<Rows> SessionImpl::expertRows(const std::shared_ptr<const Plan> &plan) {

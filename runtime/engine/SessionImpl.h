@@ -33,7 +33,7 @@ public:
                      const float *weights, Rows out) override;
   Expected<bool> test() override;
   Status wait() override;
-  Received received(const Plan &plan) const override;
+  Expected<Received> received(const std::shared_ptr<const Plan> &plan) const override;
   Expected<Rows> expertRows(const std::shared_ptr<const Plan> &plan) override;
   Expected<std::vector<Source>> sources(const std::shared_ptr<const Plan> &plan) override;
   const SessionStatistics &statistics() const override;
@@ -59,7 +59,9 @@ private:
   // Around every call. The first error ends the session: ranks no longer agree on where they are.
   template <typename Work> auto guarded(uint64_t *nanoseconds, Work work) -> decltype(work());
   Status checkIdle(const char *name) const;
-  /// What every call with a plan asks first. From then on flags are about this batch.
+  /// What every call with a plan asks first.
+  Expected<BatchHandle> batchOf(const std::shared_ptr<const Plan> &plan, const char *name) const;
+  /// The same, and from then on flags are about this batch.
   Expected<BatchHandle> enter(const std::shared_ptr<const Plan> &plan, const char *name);
   /// Makes a run the call under way, and goes as far as it can.
   Status begin(Call started);

@@ -13,6 +13,9 @@ Expected<std::shared_ptr<const Plan>> SessionImpl::makeBatch(const faro_abi_prog
   if (found == experts.end() || program.op != FARO_ABI_DISPATCH)
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("rank {}: prepare needs a dispatch of module {}", communicator->rank(), module->name()));
+  if (topkIdx.tokens < 0 || (topkIdx.tokens > 0 && !topkIdx.data))
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {}: prepare of {} tokens{}", communicator->rank(),
+                                                     topkIdx.tokens, topkIdx.data ? "" : " without topk_idx"));
   const ExpertMap &map = found->second;
   const Topology &topology = communicator->topology();
   const uint32_t rank = communicator->rank();

@@ -44,7 +44,11 @@ bool SessionWindows::outputsFit(const Batch &batch) const {
 }
 
 Status SessionWindows::ensureOutputs(const Batch &batch) {
-  return outputs.ensure(bytesOf(batch, batch.program->row.stride));
+  const uint64_t before = outputs.growths();
+  FARO_RETURN_IF_ERROR(outputs.ensure(bytesOf(batch, batch.program->row.stride)));
+  if (outputs.growths() != before)
+    outputsOf = 0;
+  return Status::ok();
 }
 
 Status SessionWindows::ensureOrigins(const Batch &batch) { return origins.ensure(bytesOf(batch, sizeof(Origin))); }

@@ -58,7 +58,9 @@ TEST(LocalShuffles, postedCallsAreOverWhenAllHaveCome) {
         break;
       std::this_thread::yield();
     }
-    const Received received = (*session)->received(**plan);
+    const auto got = (*session)->received(*plan);
+    ASSERT_TRUE(got) << got.status().message();
+    const Received &received = *got;
     ASSERT_EQ(received.rows.rows, 2);
     for (int row = 0; row < 2; ++row) { // expert e gets a row from each of the two other ranks
       const uint32_t from = row == 0 ? (rank == 0 ? 1 : 0) : (rank == 2 ? 1 : 2);

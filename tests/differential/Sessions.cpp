@@ -71,6 +71,65 @@ TEST_P(Mistakes, combineOfAnotherBatchsRowsIsRefused) {
   expectAll(ended, "another batch");
 }
 
+/// New memory takes the place of the old, at the same address or another.
+TEST_P(Mistakes, rowsThatReserveHasDroppedAreNotReceivedAnyMore) {
+  const auto ended = run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &) -> Status {
+    constexpr int64_t Many = 5000;
+    std::vector<int64_t> experts(size_t(Many) * Topk);
+    for (size_t i = 0; i < experts.size(); ++i)
+      experts[i] = int64_t(i % 8); // more rows for every rank
+    auto small = prepare(session, rank, 0), large = session.prepare(*dispatch, {experts.data(), Many});
+    if (!small || !large)
+      return small ? large.status() : small.status();
+    auto got = session.dispatch(*small, x());
+    if (!got)
+      return got.status();
+    FARO_RETURN_IF_ERROR(session.reserve(*small));
+    EXPECT_TRUE(session.received(*small)) << "nothing was missing";
+    FARO_RETURN_IF_ERROR(session.reserve(*large));
+    EXPECT_FALSE(session.received(*small)) << "its rows are gone";
+    got = session.dispatch(*small, x());
+    if (!got)
+      return got.status();
+    std::vector<float> out(Tokens * Columns);
+    FARO_RETURN_IF_ERROR(session.combine(*combine, *small, {got->rows.data, got->rows.rows, got->rows.stride},
+                                         weights.data(), {out.data(), Tokens, Columns * sizeof(float)}));
+    EXPECT_EQ(out, std::vector<float>(Tokens * Columns, float(Topk)));
+    return Status::ok();
+  });
+  expectAllOk(ended);
+}
+
+TEST_P(Mistakes, rowsWithinTheMemoryOfExpertRowsAreRefusedWhereItDoesNotHoldThem) {
+  const auto ended = runPlanned(1, [&](uint32_t, Session &session, const Plans &plans) -> Status {
+    auto rows = session.expertRows(plans[0]);
+    if (!rows)
+      return rows.status();
+    std::vector<float> out(Tokens * Columns);
+    return session.combine(*combine, plans[0],
+                           {static_cast<std::byte *>(rows->data) + rows->stride, planRows(*plans[0]), rows->stride},
+                           weights.data(), {out.data(), Tokens, Columns * sizeof(float)});
+  });
+  expectAll(ended, "another batch");
+}
+
+TEST_P(Mistakes, receivedRowsAreThoseOfTheLastDispatch) {
+  const auto ended = runPlanned(2, [&](uint32_t, Session &session, const Plans &plans) -> Status {
+    EXPECT_FALSE(session.received(plans[0])) << "nothing was dispatched";
+    EXPECT_FALSE(session.received(nullptr));
+    auto got = session.dispatch(plans[1], x());
+    if (!got)
+      return got.status();
+    const auto first = session.received(plans[0]);
+    EXPECT_EQ(first.status().code(), FARO_INVALID_ARGUMENT);
+    const auto second = session.received(plans[1]);
+    EXPECT_TRUE(second) << second.status().message();
+    EXPECT_EQ(second->rows.data, got->rows.data);
+    return Status::ok();
+  });
+  expectAllOk(ended);
+}
+
 TEST_P(Mistakes, combineOfAnotherProgramsShuffleIsRefused) {
   const std::string both = withSecondPair(shape().spec());
   auto made = Module::compile(both, "both.mlir");

@@ -1,5 +1,6 @@
 #include "runtime/device/cuda/ShuffleTerms.h"
 
+#include "runtime/core/ModuleTerms.h"
 #include "runtime/plan/PlanHash.h"
 
 #include <cstring>
@@ -12,19 +13,20 @@ namespace {
 
 /// What ranks must agree on.
 struct Terms {
-  uint8_t spec[32];
+  Digest module;
   int64_t rows;
-  uint32_t dispatch, combine, inPlace, reserved;
+  uint32_t dispatch, combine, inPlace, chunkTokens;
   bool operator==(const Terms &) const = default;
 };
 
 Status agree(Communicator &communicator, const Module &module, const DeviceShuffleOptions &options) {
   Terms terms{};
-  std::memcpy(terms.spec, module.abi().spec_sha256, sizeof terms.spec);
+  terms.module = termsOf(module.abi());
   terms.rows = options.mostRows;
   terms.dispatch = uint32_t(options.dispatch - module.abi().programs);
   terms.combine = options.combine ? uint32_t(options.combine - module.abi().programs) : module.abi().program_count;
   terms.inPlace = options.inPlace;
+  terms.chunkTokens = options.dispatch->plan->chunk_tokens;
   Bytes mine(sizeof terms);
   std::memcpy(mine.data(), &terms, sizeof terms);
   auto all = communicator.allgather(mine, "terms of a shuffle on devices");
@@ -34,7 +36,7 @@ Status agree(Communicator &communicator, const Module &module, const DeviceShuff
     if ((*all)[rank] != mine)
       return {
           FARO_INVALID_ARGUMENT,
-          fmt::format("rank {} makes a shuffle on devices of another spec, other programs, mostRows or inPlace than "
+          fmt::format("rank {} makes a shuffle on devices of another module, other programs, mostRows or inPlace than "
                       "rank {} ({}, {} rows); they must be the same on all ranks",
                       rank, communicator.rank(), module.name(), options.mostRows)};
   return Status::ok();

@@ -99,9 +99,9 @@ FARO_API int64_t faro_plan_rows(const faro_plan *plan);
 FARO_API void faro_plan_destroy(faro_plan *plan);
 
 typedef struct faro_received {
-  void *data;                    /* belongs to the session; valid until its next dispatch */
-  int64_t rows;                  /* padding included */
-  int64_t stride;                /* bytes from row to row */
+  void *data;     /* belongs to the session; valid until its next dispatch, or a faro_reserve that needs more */
+  int64_t rows;   /* padding included */
+  int64_t stride; /* bytes from row to row */
   const int64_t *expert_offsets; /* [local_experts + 1], or null when the layout is not expert-first */
   const int64_t *expert_counts;  /* [local_experts]; both belong to the plan */
   int64_t local_experts;
@@ -111,8 +111,9 @@ typedef struct faro_received {
 FARO_API faro_status faro_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride,
                                    faro_received *out);
 
-/* Collective. Memory for expert outputs, `faro_plan_rows` rows, which combine reads in place. Valid until the next
- * call. */
+/* Collective. Memory for expert outputs, `faro_plan_rows` rows, which combine reads in place. Belongs to the session;
+ * valid until the next faro_expert_rows, and until a combine of another plan for which some rank's rows lie elsewhere.
+ */
 FARO_API faro_status faro_expert_rows(faro_session *session, const faro_plan *plan, void **data, int64_t *stride);
 
 /* Collective. out[t] = sum over k of weights[t][k] x y[row of (t, k)]. y: faro_plan_rows rows in the order of the
@@ -124,7 +125,8 @@ FARO_API faro_status faro_combine(faro_session *session, const char *program, co
 /*
  * The same in halves, so that the caller can compute in between. A posted call is under way until faro_wait returns, or
  * faro_test says that it is over; until then nothing else of the session may be called, and x, y, weights and out must
- * stay as they are. A posted dispatch leaves its rows in faro_received_of.
+ * stay as they are. A posted dispatch leaves its rows in faro_received_of, which
+ * refuses any other plan than that of the last dispatch.
  */
 FARO_API faro_status faro_post_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride);
 FARO_API faro_status faro_post_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
@@ -134,7 +136,8 @@ FARO_API faro_status faro_test(faro_session *session, int *over);
 FARO_API faro_status faro_wait(faro_session *session);
 FARO_API faro_status faro_received_of(faro_session *session, const faro_plan *plan, faro_received *out);
 
-/* Collective. Makes the shared memory that dispatches of this plan need, which the first would make otherwise. */
+/* Collective. Makes the shared memory that dispatches of this plan need, which the first would make otherwise. What an
+ * earlier dispatch received may be gone: a combine of it is an error. */
 FARO_API faro_status faro_reserve(faro_session *session, const faro_plan *plan);
 
 /*

@@ -42,7 +42,8 @@ struct Source {
 /// rows that another plan dispatched, get an error.
 class Plan;
 
-/// Rows of this rank's experts. The memory belongs to the session and is valid until its next dispatch.
+/// Rows of this rank's experts. The memory belongs to the session and is valid until its next dispatch, or a `reserve`
+/// that needs more.
 struct Received {
   Rows rows;                              ///< padding included
   std::span<const int64_t> expertOffsets; ///< local experts + 1; empty when the layout is not expert-first
@@ -118,7 +119,8 @@ public:
   virtual Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) = 0;
 
   /// Collective. Makes the shared memory that dispatches of this plan need, unless it is there already. A dispatch does
-  /// so by itself; this is for callers who want the cost of new memory elsewhere.
+  /// so by itself; this is for callers who want the cost of new memory elsewhere. New memory takes the place of the
+  /// old: rows that an earlier dispatch received are gone, and a combine of them is an error.
   virtual Status reserve(const std::shared_ptr<const Plan> &plan) = 0;
 
   /// Collective. Moves the tokens to the ranks of their experts. x.rows must be the plan's tokens.
@@ -126,7 +128,8 @@ public:
 
   /// Collective. Brings results back: out[t] = sum over k of weights[t][k] x row of item (t, k). `y` are this rank's
   /// rows in the order of Received (padding included): either memory of `expertRows` or `Received::rows`, which is read
-  /// in place, or any other, which costs one copy. `weights` is [tokens, topk]; that of a dropped choice is ignored.
+  /// in place, or any other of the caller's, which costs one copy. `weights` is [tokens, topk]; that of a dropped
+  /// choice is ignored.
   Status combine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                  const float *weights, Rows out);
 
@@ -134,16 +137,17 @@ public:
   /// does what needs nobody else; `test` does what has become possible, without waiting for anybody, and says whether
   /// the call is over; `wait` returns when it is. One call is under way at a time, and nothing else of the session may
   /// be called until it is over; x, y, weights and out must stay as they are. After a dispatch, `received` has its
-  /// rows.
+  /// rows (INVALID_ARGUMENT for any other plan than the last dispatch's; that does not end the session).
   virtual Status postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) = 0;
   virtual Status postCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                              const float *weights, Rows out) = 0;
   virtual Expected<bool> test() = 0;
   virtual Status wait() = 0;
-  virtual Received received(const Plan &plan) const = 0;
+  virtual Expected<Received> received(const std::shared_ptr<const Plan> &plan) const = 0;
 
   /// Collective, after prepare: memory for this rank's expert outputs of that plan, where combine reads them without a
-  /// copy. Belongs to the session; valid until the next call of expertRows.
+  /// copy. Belongs to the session; valid until the next call of expertRows, and until a combine of another plan for
+  /// which some rank's rows lie elsewhere.
   virtual Expected<Rows> expertRows(const std::shared_ptr<const Plan> &plan) = 0;
 
   /// Collective, after prepare: where each received row came from. For tools and tests; costs 16 bytes an item.

@@ -181,9 +181,14 @@ private:
     list.events[ends[r]].after.push_back(event);
     for (const std::string &name : stage.args("after"))
       addAllOf(after, name, r);
-    if (stage.op == "await")
+    if (stage.op == "await") {
       for (size_t q : mates(r))
         addNotify(after, stage.head, q);
+      // An await takes what was raised: of two, one has nothing left.
+      for (size_t other = 0; other < s; ++other)
+        if (stages[other]->op == "await" && stages[other]->head == stage.head)
+          addNever(after, "a second notify " + stage.head);
+    }
     if (stage.op == "push" || stage.op == "hand")
       read(event, input(r), "input");
     for (size_t q : mates(r)) {
@@ -231,8 +236,13 @@ private:
     for (size_t s = 0; s < stages.size(); ++s)
       if (stages[s]->op == "notify" && stages[s]->head == flag)
         return after.push_back(fired[s][q]);
-    after.push_back(create("a notify " + flag + " that there is not"));
-    list.events.back().after = {list.events.size() - 1}; // waits for itself: never happens
+    addNever(after, "a notify " + flag + " that there is not");
+  }
+
+  void addNever(std::vector<size_t> &after, const std::string &name) {
+    const size_t event = create(name);
+    list.events[event].after = {event}; // waits for itself: never happens
+    after.push_back(event);
   }
 
   void bindSlice(size_t s, size_t f, size_t n) {

@@ -60,6 +60,22 @@ xfer.program @schedule_s3 dispatch(!experts, !routes) path(direct)
 
 !experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s3_twice dispatch(!experts, !routes) path(direct)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  // expected-error@+1 {{stage 'await open' awaits flag "open", as stage 'await open' does; expected one await of a flag}}
+  %again = xfer.await "open" after(%in) on(link)
+  %push = xfer.push %plan after(%again) on(core) kernel(@p)
+  %sent = xfer.notify "done" after(%push) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
 xfer.program @schedule_s4 dispatch(!experts, !routes) path(direct)
     attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors

@@ -2,6 +2,7 @@
 #include "runtime/core/ModuleCheck.h"
 
 #include "faro/module.h"
+#include "runtime/core/ModuleTerms.h"
 #include "tests/runtime/HandMadeTables.h"
 
 #include <cstdlib>
@@ -84,6 +85,35 @@ TEST(ModuleCheck, refusesEachFaultByName) {
     EXPECT_NE(status.message().find(fault.expected), std::string::npos) << fault.expected << ": " << status.message();
     EXPECT_EQ(status.message().rfind("m.so: ", 0), 0u) << status.message();
   }
+}
+
+TEST(ModuleTerms, differWithWhatRanksTellEachOtherWithoutSaying) {
+  const Tables same;
+  const Digest terms = termsOf(same.module);
+  const std::function<void(Tables &)> changes[] = {
+      [](Tables &t) { t.module.spec_sha256[5] ^= 1; },
+      [](Tables &t) { t.module.mesh.nodes = 2; },
+      [](Tables &t) { t.program.name = "other"; },
+      [](Tables &t) { t.program.row.stride += 64; },
+      [](Tables &t) { t.program.layout.align = 2; },
+      [](Tables &t) { t.program.routes.topk = 1; },
+      [](Tables &t) { t.stages[2].name = "other"; },
+      [](Tables &t) { t.stages[0].flag = 1; },
+      [](Tables &t) { t.after2[0] = 0; },
+      [](Tables &t) { t.schedule.stage_count = 2; },
+      [](Tables &t) { t.stages[1].acquires = 1; },
+      [](Tables &t) { t.schedule.partial_stride = 64; },
+  };
+  for (const auto &change : changes) {
+    Tables changed;
+    change(changed);
+    EXPECT_NE(termsOf(changed.module), terms) << "change " << &change - changes;
+  }
+  Tables other; // another processor's kernels, and more of them
+  other.set.target = "x86-64-v4";
+  other.kernels[0].name = "other";
+  other.program.plan = nullptr;
+  EXPECT_EQ(termsOf(other.module), terms);
 }
 
 TEST(ModuleCheck, aModuleForDevicesOnlyHasNamesOfKernels) {

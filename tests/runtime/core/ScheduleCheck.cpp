@@ -164,6 +164,8 @@ TEST(ScheduleCheck, refusesEachFaultOfADispatch) {
           {"0 stages of operation push", [](Schedule &s) { s.stage(FARO_ABI_STAGE_PUSH).op = FARO_ABI_STAGE_NOTIFY; }},
           {"0 stages that zero padding, expected 1", [](Schedule &s) { s.program.layout.align = 2; }},
           {"1 stages that zero padding, expected 0", [](Schedule &s) { s.stages.back().op = FARO_ABI_STAGE_PAD; }},
+          {"flag 0 is raised by 1 stages and awaited by 2", [](Schedule &s) { s.stages.back().flag = 0; }},
+          {"flag 0 is raised by 0 stages and awaited by 1", [](Schedule &s) { s.stages[0].flag = 3; }},
           {"no chain", [](Schedule &s) { s.stage(FARO_ABI_STAGE_WIRE).into = Tx; }},
           {"no chain", [](Schedule &s) { s.stage(FARO_ABI_STAGE_FAN_OUT).from = Tx; }},
           {"does not wait for its writer", [](Schedule &s) { s.afterOf(FARO_ABI_STAGE_WIRE)[0] = 1; }},

@@ -18,8 +18,8 @@ public:
   explicit Shared(uint64_t size, int kind = MAP_SHARED) : size(size) {
     void *const room = mmap(nullptr, size + 2 * Large, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     const uint64_t at = (reinterpret_cast<uintptr_t>(room) + Large - 1) / Large * Large + 4096;
-    base = static_cast<std::byte *>(mmap(reinterpret_cast<void *>(at), size, PROT_READ | PROT_WRITE,
-                                         kind | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+    base = static_cast<std::byte *>(
+        mmap(reinterpret_cast<void *>(at), size, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
   }
   ~Shared() { munmap(base, size); }
   Shared(const Shared &) = delete;
