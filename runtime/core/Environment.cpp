@@ -31,20 +31,23 @@ struct Launcher {
   const char *worldSize;
   const char *localRank;    // null: does not say
   const char *ranksPerNode; // null: does not say
+  bool atMost;              // ranksPerNode is a limit, and may be another job step's
   const char *node[2];      // the node's number; null: does not say. The first that is set counts
   const char *nodes[2];     // how many nodes; likewise
   const char *jobs[3];      // what tells one job from another on the same machine
 };
 
 constexpr Launcher Torchrun = {
-    "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", {"GROUP_RANK", "NODE_RANK"}, {}, {}};
+    "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", false, {"GROUP_RANK", "NODE_RANK"}, {}, {}};
 /// In the order in which they are asked: mpirun inside of a Slurm allocation sees Slurm's variables as well.
+enum LauncherIndex { OpenMpi, Pmi, Slurm };
 constexpr Launcher Launchers[] = {
     {"Open MPI",
      "OMPI_COMM_WORLD_RANK",
      "OMPI_COMM_WORLD_SIZE",
      "OMPI_COMM_WORLD_LOCAL_RANK",
      "OMPI_COMM_WORLD_LOCAL_SIZE",
+     false,
      {},
      {},
      {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_ess_jobid"}},
@@ -53,6 +56,7 @@ constexpr Launcher Launchers[] = {
      "PMI_SIZE",
      "MPI_LOCALRANKID",
      "MPI_LOCALNRANKS",
+     false,
      {},
      {},
      {"PMI_JOBID", "PMI_KVSNAME", nullptr}},
@@ -61,6 +65,7 @@ constexpr Launcher Launchers[] = {
      "SLURM_NTASKS",
      "SLURM_LOCALID",
      "SLURM_NTASKS_PER_NODE",
+     true,
      {"SLURM_NODEID", nullptr},
      {"SLURM_STEP_NUM_NODES", "SLURM_NNODES"},
      {"SLURM_JOB_ID", nullptr, nullptr}},
@@ -98,13 +103,23 @@ private:
 };
 } // namespace
 
+/// `srun --mpi=pmi2` sets PMI's variables, which say nothing of nodes, beside its own.
+static bool isSameJob(const Reader &reader, const Launcher &one, const Launcher &other) {
+  const auto same = [&](const char *a, const char *b) {
+    const char *left = reader.text(a), *right = reader.text(b);
+    return left && right && std::strcmp(left, right) == 0;
+  };
+  return same(one.rank, other.rank) && same(one.worldSize, other.worldSize);
+}
+
 static const Launcher *findLauncher(const Reader &reader) {
   // Either of the two means torchrun, so that a missing one is found out.
   if (reader.text(Torchrun.rank) || reader.text(Torchrun.worldSize))
     return &Torchrun;
   for (const Launcher &launcher : Launchers)
     if (reader.text(launcher.rank) && reader.text(launcher.worldSize))
-      return &launcher;
+      return &launcher == &Launchers[Pmi] && isSameJob(reader, Launchers[Pmi], Launchers[Slurm]) ? &Launchers[Slurm]
+                                                                                                 : &launcher;
   return nullptr;
 }
 
@@ -123,15 +138,18 @@ static void readPlace(Reader &reader, const Launcher &launcher, CommunicatorOpti
   options.rank = uint32_t(*rank);
   options.worldSize = uint32_t(*world);
 
-  if (const auto perNode = reader.number(launcher.ranksPerNode, 1, MaxRanks)) {
+  for (const char *name : launcher.node)
+    if (const auto node = reader.number(name, 0, MaxRanks); node && !options.node)
+      options.node = uint32_t(*node);
+  if (const auto perNode = reader.number(launcher.ranksPerNode, 1, MaxRanks); perNode && launcher.atMost) {
+    if (!options.node)
+      options.ranksPerNode = uint32_t(std::min(*perNode, *world));
+  } else if (perNode) {
     if (*perNode > *world)
       return reader.fail(fmt::format("{}={} is more than {}={}: a node cannot hold more ranks than there are",
                                      launcher.ranksPerNode, *perNode, launcher.worldSize, *world));
     options.ranksPerNode = uint32_t(*perNode);
   }
-  for (const char *name : launcher.node)
-    if (const auto node = reader.number(name, 0, MaxRanks); node && !options.node)
-      options.node = uint32_t(*node);
   const uint32_t perNode = options.ranksPerNode ? options.ranksPerNode : options.worldSize;
   options.localRank = uint32_t(reader.number(launcher.localRank, 0, MaxRanks).value_or(*rank % perNode));
   if (options.localRank >= perNode)
@@ -210,10 +228,11 @@ Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup) {
   if (const char *secret = reader.text("FARO_JOB_SECRET"))
     options.jobSecret = secret;
   if (const char *timeout = reader.text("FARO_TIMEOUT")) {
-    char *end = nullptr;
-    const double seconds = std::strtod(timeout, &end);
+    double seconds = 0;
+    const char *end = timeout + std::strlen(timeout);
+    const auto [stop, error] = std::from_chars(timeout, end, seconds); // whatever the locale
     constexpr double Longest = 1e6;
-    if (*end || !std::isfinite(seconds) || seconds <= 0 || seconds > Longest)
+    if (error != std::errc() || stop != end || !std::isfinite(seconds) || seconds <= 0 || seconds > Longest)
       reader.fail(fmt::format("FARO_TIMEOUT='{}': expected seconds, more than 0 and at most {:g}", timeout, Longest));
     else
       options.timeout = Nanoseconds(int64_t(std::ceil(seconds * 1e9)));

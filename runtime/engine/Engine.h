@@ -81,6 +81,7 @@ private:
   std::vector<uint32_t> absent() const;
   SignalBoard::Waiter newWaiter();
   std::string waits() const;
+  Status withWaits(Status status) const;
   std::string waitOf(const FlowRun &flow) const;
 
   std::unique_ptr<RunContext> context;

@@ -104,7 +104,15 @@ Expected<bool> Run::test() {
     watch = newWaiter();
   }
   FARO_RETURN_IF_ERROR(watch->look(schedule.name));
+  FARO_RETURN_IF_ERROR(withWaits(watch->lookAtDeadline(schedule.name)));
   return false;
+}
+
+/// What a rank waited for too long, with what its flows wait for.
+Status Run::withWaits(Status status) const {
+  if (status.code() == FARO_DEADLINE_EXCEEDED && !flows.empty())
+    return {status.code(), fmt::format("{}: {}", status.message(), waits())};
+  return status;
 }
 
 Status Run::wait() {
@@ -139,9 +147,7 @@ Status Run::wait() {
     if (credit)
       context->parts.statistics->creditWaitNs += uint64_t((Clock::now() - start) / std::chrono::nanoseconds(1));
     if (!paused)
-      return paused.code() == FARO_DEADLINE_EXCEEDED && !flows.empty()
-                 ? Status(paused.code(), fmt::format("{}: {}", paused.message(), waits()))
-                 : paused;
+      return withWaits(paused);
   }
 }
 

@@ -67,11 +67,13 @@ public:
     Status pause(const std::string &what);
     /// Only looks after peers, now and then, without waiting: for those who come back later by themselves.
     Status look(const std::string &what);
+    /// An error once the deadline has passed. Of the time in which nobody looked, a second at most counts: the caller
+    /// was elsewhere.
+    Status lookAtDeadline(const std::string &what) const;
 
   private:
     using Clock = std::chrono::steady_clock;
     Status lookAfterPeers(const std::string &what, Clock::time_point now);
-    Status lookAtDeadline(const std::string &what, Clock::time_point now) const;
     std::vector<uint32_t> missing() const;
 
     SignalBoard *board;

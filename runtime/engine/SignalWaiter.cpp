@@ -22,6 +22,8 @@ constexpr auto LookEvery = std::chrono::milliseconds(5);
 /// wait for another core, while one that comes back again and again looks like work itself.
 /// With a core for each rank nobody takes the offer, and this is a longer look.
 constexpr auto YieldFor = std::chrono::microseconds(100);
+/// How much of the time between two looks counts as waiting.
+constexpr auto AwayAtMost = std::chrono::seconds(1);
 /// How long what a rank sent over the wire before it left may still be on its way.
 constexpr auto WireGrace = std::chrono::seconds(1);
 
@@ -66,27 +68,31 @@ Status SignalBoard::Waiter::lookAfterPeers(const std::string &what, Clock::time_
   return {FARO_PEER_FAILED, fmt::format("{} left the job, but rank {} waits in {}", nameRanks(gone), rank, what)};
 }
 
-Status SignalBoard::Waiter::lookAtDeadline(const std::string &what, Clock::time_point now) const {
+Status SignalBoard::Waiter::lookAtDeadline(const std::string &what) const {
+  const auto now = Clock::now();
   if (now - start <= board->communicator->timeout())
     return Status::ok();
   const auto ranks = missing();
   return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {} waited {:.1f} s in {} for {}", board->communicator->rank(),
                                               std::chrono::duration<double>(now - start).count(), what,
-                                              ranks.empty() ? "what comes from other nodes" : nameRanks(ranks))};
+                                              !ranks.empty()       ? nameRanks(ranks)
+                                              : board->acrossNodes ? "what comes from other nodes"
+                                                                   : "a flag that nobody raises")};
 }
 
 Status SignalBoard::Waiter::look(const std::string &what) {
   const auto now = Clock::now();
   if (now - lastCheck < LookEvery)
     return Status::ok();
+  if (now - lastCheck > AwayAtMost)
+    start += now - lastCheck - AwayAtMost;
   lastCheck = now;
   return lookAfterPeers(what, now);
 }
 
 Status SignalBoard::Waiter::pause(const std::string &what) {
-  if (board->acrossNodes && board->communicator->progress() > 0)
-    return Status::ok();
-  if (++spins < board->spinLimit) {
+  const bool busy = board->acrossNodes && board->communicator->progress() > 0;
+  if (!busy && ++spins < board->spinLimit) {
     pauseCore();
     return Status::ok();
   }
@@ -98,9 +104,9 @@ Status SignalBoard::Waiter::pause(const std::string &what) {
   if (now - lastCheck >= LookEvery) {
     lastCheck = now;
     FARO_RETURN_IF_ERROR(lookAfterPeers(what, now));
-    FARO_RETURN_IF_ERROR(lookAtDeadline(what, now));
+    FARO_RETURN_IF_ERROR(lookAtDeadline(what));
   }
-  return board->sleep(LookEvery);
+  return busy ? Status::ok() : board->sleep(LookEvery);
 }
 
 } // namespace faro

@@ -99,6 +99,41 @@ TEST(Environment, SlurmsVariables) {
   EXPECT_EQ(read(variables)->masterAddress, "127.0.0.1") << "one node has no need of the network";
 }
 
+/// sbatch's --ntasks-per-node is a limit, and steps inherit it.
+TEST(Environment, SlurmsTasksPerNodeAreAtMostTheWorld) {
+  Variables variables = {{"SLURM_PROCID", "2"}, {"SLURM_NTASKS", "4"}, {"SLURM_NTASKS_PER_NODE", "8"}};
+  const auto options = read(variables);
+  ASSERT_TRUE(options) << options.status().message();
+  EXPECT_EQ(options->ranksPerNode, 4u);
+  EXPECT_EQ(options->masterAddress, "127.0.0.1");
+  // Where each task says on which node it is, that is what counts.
+  variables.insert({{"SLURM_NODEID", "1"}, {"SLURM_LOCALID", "0"}, {"SLURM_LAUNCH_NODE_IPADDR", "10.1.1.1"}});
+  variables["SLURM_NTASKS_PER_NODE"] = "2";
+  const auto placed = read(variables);
+  ASSERT_TRUE(placed) << placed.status().message();
+  EXPECT_EQ(placed->node, 1u);
+  EXPECT_EQ(placed->localRank, 0u);
+  EXPECT_EQ(placed->masterAddress, "10.1.1.1");
+}
+
+/// srun --mpi=pmi2: PMI's variables say nothing of nodes.
+TEST(Environment, SlurmsVariablesWinOverPmisOfTheSameTask) {
+  Variables variables = {{"PMI_RANK", "1"},     {"PMI_SIZE", "2"},     {"SLURM_PROCID", "1"},
+                         {"SLURM_NTASKS", "2"}, {"SLURM_NODEID", "1"}, {"SLURM_LOCALID", "0"},
+                         {"SLURM_NNODES", "2"}, {"SLURM_JOB_ID", "5"}, {"SLURM_LAUNCH_NODE_IPADDR", "10.9.9.9"}};
+  const auto options = read(variables);
+  ASSERT_TRUE(options) << options.status().message();
+  EXPECT_EQ(options->node, 1u);
+  EXPECT_EQ(options->localRank, 0u);
+  EXPECT_EQ(options->masterAddress, "10.9.9.9");
+  variables["SLURM_PROCID"] = "0"; // an mpirun of another MPI, inside of one task
+  variables["SLURM_NTASKS"] = "1";
+  const auto inside = read(variables);
+  ASSERT_TRUE(inside) << inside.status().message();
+  EXPECT_EQ(inside->rank, 1u);
+  EXPECT_EQ(inside->worldSize, 2u);
+}
+
 TEST(Environment, PmisVariables) {
   const auto options = read({{"PMI_RANK", "1"}, {"PMI_SIZE", "2"}});
   ASSERT_TRUE(options) << options.status().message();

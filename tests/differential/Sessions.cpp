@@ -2,6 +2,9 @@
 // nodes.
 #include "tests/differential/SmallJob.h"
 
+#include <atomic>
+#include <thread>
+
 using namespace faro;
 using namespace faro::differential;
 
@@ -158,6 +161,35 @@ TEST_P(Mistakes, ranksThatPrepareAndRanksThatDispatchAreFoundOut) {
       std::chrono::seconds(2));
   for (const Status &status : ended)
     EXPECT_FALSE(status.isOk());
+}
+
+/// Who asks again and again waits no longer than who waits.
+TEST_P(Mistakes, aRankThatDoesNotComeEndsAPollInTime) {
+  std::atomic<uint32_t> over{0};
+  const auto ended = runPlanned(
+      1,
+      [&](uint32_t rank, Session &session, const Plans &plans) -> Status {
+        if (rank == Ranks - 1) {
+          const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+          while (over < Ranks - 1 && std::chrono::steady_clock::now() < end)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+          return Status::ok();
+        }
+        Status status = session.postDispatch(plans[0], x());
+        for (Expected<bool> done = false; status && !(done && *done);) {
+          done = session.test();
+          status = done.status();
+        }
+        ++over;
+        return status;
+      },
+      std::chrono::seconds(1));
+  uint32_t late = 0;
+  for (uint32_t rank = 0; rank + 1 < Ranks; ++rank) {
+    EXPECT_FALSE(ended[rank].isOk());
+    late += ended[rank].code() == FARO_DEADLINE_EXCEEDED;
+  }
+  EXPECT_GT(late, 0u);
 }
 
 /// A node whose ranks get more rows than before makes memory; the others are not even asked.

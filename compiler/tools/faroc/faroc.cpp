@@ -191,6 +191,8 @@ private:
 } // namespace
 
 int main(int argc, char **argv) {
+  // Whoever started this may not have wanted to hear of its children; of the linker and the assemblers we do.
+  std::signal(SIGCHLD, SIG_DFL);
   Options options;
   CLI::App app("Compiles a token shuffle into a module that faro-run and the runtime load.");
   app.add_option("SPEC", options.input, "the spec; - reads standard input")->required();

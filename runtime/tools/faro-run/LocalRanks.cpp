@@ -7,6 +7,7 @@
 #include <csignal>
 #include <fmt/format.h>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace faro::run {
@@ -34,19 +35,30 @@ Outcome runThreads(const Setup &setup) {
   sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, &before);
   std::vector<std::thread> threads;
-  for (uint32_t rank = 0; rank < ranks; ++rank)
-    threads.emplace_back([&, rank] {
-      // The communicator ends with its thread's work: the others' last calls may wait for that.
-      std::shared_ptr<Communicator> communicator = std::move((*communicators)[rank]);
-      Expected<RankResult> result = runRank(
-          {setup.options, setup.job, *setup.inputs, communicator, setup.outputs.empty() ? -1 : setup.outputs[rank].fd(),
-           setup.outputs.empty() ? "" : setup.outputs[rank].path(), board->slot(rank)});
-      communicator.reset();
+  Status started = Status::ok();
+  const auto work = [&](uint32_t rank) {
+    // The communicator ends with its thread's work: the others' last calls may wait for that.
+    std::shared_ptr<Communicator> communicator = std::move((*communicators)[rank]);
+    Expected<RankResult> result = runRank({setup.options, setup.job, *setup.inputs, communicator,
+                                           setup.outputs.empty() ? -1 : setup.outputs[rank].fd(),
+                                           setup.outputs.empty() ? "" : setup.outputs[rank].path(), board->slot(rank)});
+    communicator.reset();
+    const std::lock_guard lock(mutex);
+    results[rank].emplace(std::move(result));
+    if (--left == 0)
+      ended.notify_all();
+  };
+  threads.reserve(ranks);
+  for (uint32_t rank = 0; rank < ranks && started; ++rank)
+    try {
+      threads.emplace_back(work, rank);
+    } catch (const std::system_error &error) {
+      started = {FARO_UNAVAILABLE, fmt::format("rank {} of {} has no thread: {}; use fewer --ranks, or --transport ucx",
+                                               rank, ranks, error.what())};
+      (*communicators)[rank]->abort(started);
       const std::lock_guard lock(mutex);
-      results[rank].emplace(std::move(result));
-      if (--left == 0)
-        ended.notify_all();
-    });
+      left -= ranks - rank;
+    }
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   {
     ProgressLine line(*board, setup.options.repeat);
@@ -56,10 +68,14 @@ Outcome runThreads(const Setup &setup) {
   }
   for (std::thread &thread : threads)
     thread.join();
+  communicators->clear(); // of those that have none
 
   Outcome outcome;
+  outcome.status = started;
   for (std::optional<Expected<RankResult>> &result : results)
-    if (result->operator bool())
+    if (!result)
+      continue; // it was not started
+    else if (result->operator bool())
       outcome.results.push_back(std::move(**result));
     else if (outcome.status || explanatoryRank(result->status().code()) < explanatoryRank(outcome.status.code()))
       outcome.status = result->status();

@@ -200,8 +200,11 @@ void Supervision::readReport(Child &child) {
 void Supervision::reap() {
   for (Child &child : children_) {
     int status = 0;
-    if (child.pid > 0 && ::waitpid(child.pid, &status, WNOHANG) == child.pid)
-      onExit(child, status);
+    if (child.pid <= 0)
+      continue;
+    const pid_t ended = ::waitpid(child.pid, &status, WNOHANG);
+    if (ended == child.pid || (ended < 0 && errno == ECHILD)) // somebody else took its status
+      onExit(child, ended < 0 ? 0 : status);
   }
 }
 

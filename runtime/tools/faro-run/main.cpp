@@ -73,6 +73,8 @@ int run(int argc, char **argv) {
     cuda::letStreamsRunSideBySide();
   // A file that may not grow further is an error to report, not a signal to die of.
   ::signal(SIGXFSZ, SIG_IGN);
+  // Whoever started this may not have wanted to hear of its children; we do.
+  ::signal(SIGCHLD, SIG_DFL);
   if (!options.child.empty())
     return childMain(options);
   removeTemporariesOnSignals();
