@@ -84,10 +84,11 @@ Result jit(llvm::StringRef text, const std::string &name, const faro_compile_opt
                         cuda ? findAssembler() : nullptr};
   Result result;
   result.assembler = targets.assembler ? targets.assembler->name() : "";
-  const ObjectCache cache(asked.cache_dir);
-  const std::string key = ObjectCache::key({text, producer(), ObjectCache::compilerIdentity(), host->cpu,
-                                            host->features, std::to_string(cuda), kernels.plan ? "plan" : "",
-                                            kernels.bulk ? "bulk" : "", withHost ? "host" : "", result.assembler});
+  const std::string compiler = ObjectCache::compilerIdentity();
+  const ObjectCache cache(compiler.empty() ? "" : asked.cache_dir);
+  const std::string key = ObjectCache::key({text, producer(), compiler, host->cpu, host->features, std::to_string(cuda),
+                                            kernels.plan ? "plan" : "", kernels.bulk ? "bulk" : "",
+                                            withHost ? "host" : "", result.assembler});
   if (std::unique_ptr<llvm::MemoryBuffer> code = cache.find(key)) {
     if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(code->getBuffer())) {
       result.module = std::move(*module);

@@ -1,5 +1,8 @@
 #include "runtime/core/SharedView.h"
 
+#include <cerrno>
+#include <cstring>
+#include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -60,26 +63,34 @@ SharedView::~SharedView() {
     munmap(base_, size_);
 }
 
-static void touch(std::byte *base, uint64_t size, uint64_t step) {
-  for (uint64_t at = 0; at < size; at += step)
+static Status populate(std::byte *base, uint64_t size) {
+  if (madvise(base, size, MakeWritable) == 0)
+    return Status::ok();
+  if (errno == EFAULT || errno == ENOMEM)
+    return {FARO_OUT_OF_MEMORY,
+            fmt::format("there are no pages for {} bytes of shared memory ({}); is there room left in "
+                        "memory and in /dev/shm?",
+                        size, std::strerror(errno))};
+  for (uint64_t at = 0; at < size; at += SmallPage) // an older kernel
     reinterpret_cast<volatile std::byte *>(base)[at] = std::byte(0);
+  return Status::ok();
 }
 
-void SharedView::makePages() {
+Status SharedView::makePages() {
   // Where the system gives large pages to whoever asks, they come with the first touch.
   (void)madvise(base_, size_, MADV_HUGEPAGE);
   // Elsewhere small ones are made into large ones. One small page of each has to be there.
   if (const uint64_t whole = size_ / LargePage * LargePage) {
-    touch(base_, whole, LargePage);
+    for (uint64_t at = 0; at < whole; at += LargePage)
+      FARO_RETURN_IF_ERROR(populate(base_ + at, SmallPage));
     (void)madvise(base_, whole, MakeLarge);
   }
-  mapPages();
+  return mapPages();
 }
 
-void SharedView::mapPages() {
+Status SharedView::mapPages() {
   (void)madvise(base_, size_, MADV_HUGEPAGE);
-  if (madvise(base_, size_, MakeWritable) != 0)
-    touch(base_, size_, SmallPage); // an older kernel
+  return populate(base_, size_);
 }
 
 } // namespace faro

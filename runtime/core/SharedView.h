@@ -1,6 +1,8 @@
 // Shared memory at an address where the kernel can map it by large pages.
 #pragma once
 
+#include "faro/status.h"
+
 #include <cstddef>
 #include <cstdint>
 
@@ -24,10 +26,10 @@ public:
 
   /// Makes the pages, which are all zero and nobody writes to yet, as large ones where the kernel can (Linux 6.1 and
   /// later, whatever it is told about shared memory). The owner comes first: its pages lie together, and the others
-  /// need only map them.
-  void makePages();
-  /// Maps pages that the owner has made, so that the first batch does not pay for it.
-  void mapPages();
+  /// need only map them. OUT_OF_MEMORY where there are no more pages: a store would end the process.
+  Status makePages();
+  /// Maps pages that the owner has made, so that the first batch does not pay for it. Errors as above.
+  Status mapPages();
 
 private:
   std::byte *base_ = nullptr;

@@ -36,7 +36,8 @@ Expected<std::unique_ptr<SymmetricMemory>> SymmetricMemory::create(std::shared_p
   memory->views.resize(communicator->size());
   SharedView &view = memory->views[communicator->rank()];
   view = SharedView(static_cast<std::byte *>(transport.base(memory->region)), mine);
-  view.makePages();
+  if (const Status status = view.makePages(); !status)
+    return Status(status.code(), fmt::format("rank {}: the {}: {}", communicator->rank(), what, status.message()));
   FARO_RETURN_IF_ERROR(memory->map(gather, what));
   return memory;
 }
@@ -72,7 +73,9 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
                           "of one node need shared memory (is /dev/shm there, large enough, and the same for both?)",
                           communicator->rank(), what, rank, communicator->topology().nodeOf(rank))};
     views[rank] = SharedView(mapped, sizes[local]);
-    views[rank].mapPages();
+    if (const Status status = views[rank].mapPages(); !status)
+      return {status.code(), fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,
+                                         status.message())};
   }
   // Nobody may give up and release a region that another is still about to map.
   return gather({}, what).status();
@@ -114,7 +117,12 @@ Status Window::ensure(const std::vector<uint64_t> &bytesOfLocal) {
   std::vector<uint64_t> sizes;
   for (uint32_t local = 0; local < bytesOfLocal.size(); ++local)
     sizes.push_back(std::max(bytesOfLocal[local] + bytesOfLocal[local] / 8, memory ? memory->sizeOfLocal(local) : 0));
-  memory.reset(); // first: old and new need not fit side by side
+  // First: old and new need not fit side by side.
+  if (memory) {
+    memory->letGoOfPeers();
+    FARO_RETURN_IF_ERROR(gather({}, name).status());
+    memory.reset();
+  }
   auto larger = make(sizes, gather, name);
   if (!larger)
     return larger.status();

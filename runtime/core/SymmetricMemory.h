@@ -31,6 +31,8 @@ public:
   virtual std::byte *of(uint32_t rank) const = 0;
   /// Of a rank of this node, by local index.
   virtual uint64_t sizeOfLocal(uint32_t local) const = 0;
+  /// Unmaps what is of others, where their owners may free it only then.
+  virtual void letGoOfPeers() {}
 };
 
 /// Collective on the node. Makes memory of these sizes, by local index.

@@ -28,11 +28,15 @@ SharedRows::SharedRows(Control &control, const std::vector<int> &members, size_t
     mapped[size_t(member)] = attach(its, whose);
     return view[size_t(member)] = SharedView(static_cast<std::byte *>(mapped[size_t(member)]), bytes);
   };
-  see(self, id, "this rank").makePages();
+  const auto must = [](const Status &status) {
+    if (!status)
+      endJob(status.message());
+  };
+  must(see(self, id, "this rank").makePages());
   const std::vector<std::string> ids = control.allgather(std::to_string(id));
   for (int member : members)
     if (member != self)
-      see(member, std::stoi(ids[size_t(member)]), "another rank").mapPages();
+      must(see(member, std::stoi(ids[size_t(member)]), "another rank").mapPages());
   control.barrier();
   shmctl(id, IPC_RMID, nullptr); // goes away with the last rank that has it attached
 }

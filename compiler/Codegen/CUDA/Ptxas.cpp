@@ -8,6 +8,10 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <chrono>
+#include <csignal>
+#include <thread>
+
 namespace faro::compiler {
 namespace {
 
@@ -58,8 +62,7 @@ public:
     const std::optional<llvm::StringRef> streams[] = {llvm::StringRef(""), llvm::StringRef(said.path),
                                                       llvm::StringRef(said.path)};
     std::string why;
-    const int status = llvm::sys::ExecuteAndWait(path, arguments, std::nullopt, streams, /*SecondsToWait=*/60,
-                                                 /*MemoryLimit=*/0, &why);
+    const int status = run(arguments, streams, why);
     if (status != 0)
       return llvm::createStringError("'%s' %s: %s", path.c_str(), target.c_str(),
                                      (why.empty() ? llvm::StringRef(said.read()).rtrim().str() : why).c_str());
@@ -73,6 +76,32 @@ public:
   PartAssembler *parts() override { return nullptr; }
 
 private:
+  /// Its exit status; -1 and why where there is none. Not ExecuteAndWait, whose limit is an alarm: this process, and
+  /// its signals, are somebody else's.
+  int run(llvm::ArrayRef<llvm::StringRef> arguments, llvm::ArrayRef<std::optional<llvm::StringRef>> streams,
+          std::string &why) const {
+    bool failed = false;
+    const llvm::sys::ProcessInfo child =
+        llvm::sys::ExecuteNoWait(path, arguments, std::nullopt, streams, /*MemoryLimit=*/0, &why, &failed);
+    if (failed)
+      return -1;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (true) {
+      const llvm::sys::ProcessInfo ended = llvm::sys::Wait(child, /*SecondsToWait=*/0, &why);
+      if (ended.Pid == child.Pid)
+        return ended.ReturnCode;
+      if (!why.empty())
+        return -1;
+      if (std::chrono::steady_clock::now() >= end) {
+        ::kill(child.Pid, SIGKILL);
+        llvm::sys::Wait(child, std::nullopt);
+        why = "was not done after 60 s";
+        return -1;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
   std::string path;
 };
 

@@ -1,11 +1,13 @@
 #include "compiler/Codegen/Module/ObjectCache.h"
 
+#include "mlir/IR/Diagnostics.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
+#include "llvm/TargetParser/Host.h"
 
 #include <array>
 #include <cstdlib>
@@ -61,12 +63,19 @@ bool trusted(int file) {
 ObjectCache::ObjectCache(const char *directory) : directory(directory ? directory : defaultDirectory()) {}
 
 std::string ObjectCache::compilerIdentity() {
-  Dl_info info;
-  struct stat status;
   static const char here = 0;
-  if (::dladdr(&here, &info) == 0 || ::stat(info.dli_fname, &status) != 0)
-    return "";
-  return llvm::formatv("{0}.{1}.{2}", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  const auto llvmHere = static_cast<llvm::StringRef (*)()>(llvm::sys::getHostCPUName);
+  const auto mlirHere = static_cast<mlir::InFlightDiagnostic (*)(mlir::Location)>(mlir::emitError);
+  std::string identity;
+  for (const void *address : {static_cast<const void *>(&here), reinterpret_cast<const void *>(llvmHere),
+                              reinterpret_cast<const void *>(mlirHere)}) {
+    Dl_info info;
+    struct stat status;
+    if (::dladdr(address, &info) == 0 || ::stat(info.dli_fname, &status) != 0)
+      return "";
+    identity += llvm::formatv("{0}.{1}.{2} ", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+  }
+  return identity;
 }
 
 std::string ObjectCache::key(llvm::ArrayRef<llvm::StringRef> parts) {

@@ -21,8 +21,8 @@ public:
   /// `directory`: null for $FARO_CACHE_DIR, else $XDG_CACHE_HOME/faro, else ~/.cache/faro; "" for none.
   explicit ObjectCache(const char *directory);
 
-  /// Tells this build of the compiler from others: its library's size and time. Two builds of one release may lay out
-  /// tables or write kernels differently.
+  /// Tells this build of the compiler from others: sizes and times of its library, LLVM's and MLIR's. Two builds of one
+  /// release may lay out tables or write kernels differently. Empty where they cannot be found: nothing is kept then.
   static std::string compilerIdentity();
 
   /// A name for what is made of `parts`; any difference in them gives another.

@@ -2,13 +2,13 @@
 // in the order of the meetings (docs/cuda.md, "Planning on the device").
 #include "faro/device_shuffle.h"
 
+#include "runtime/core/ProcessIdentity.h"
 #include "runtime/device/cuda/PlanMemory.h"
 #include "runtime/device/cuda/SessionDevice.h"
 #include "runtime/device/cuda/ShuffleTerms.h"
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace faro::cuda {
 namespace {
@@ -67,7 +67,7 @@ private:
   uint64_t receivedBase = 0, outputsBase = 0;
   int64_t tokens = 0;   ///< rows of the last plan
   bool planned = false; ///< and its push is still to come
-  const pid_t process = ::getpid();
+  const ProcessIdentity process = thisProcess();
   bool hasThreads = false; ///< other ranks are threads of this process
 };
 

@@ -1,8 +1,10 @@
 #include "runtime/device/cuda/DeviceWindow.h"
 
+#include "runtime/core/ProcessIdentity.h"
+
 #include <cstring>
 #include <fmt/format.h>
-#include <unistd.h>
+#include <utility>
 
 namespace faro::cuda {
 
@@ -10,7 +12,8 @@ namespace {
 
 /// What a rank says of its piece.
 struct Piece {
-  int32_t process, device;
+  ProcessIdentity process;
+  int32_t device;
   const std::shared_ptr<Memory> *memory; ///< for other threads of the process
   api::Pointer address;
   api::IpcHandle handle;
@@ -47,7 +50,7 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
       return fail(status);
 
   const Driver &cuda = device->driver();
-  Piece piece{getpid(), device->number(), &window->mine, window->mine->address(), {}};
+  Piece piece{thisProcess(), device->number(), &window->mine, window->mine->address(), {}};
   // A device that cannot share memory with other processes is no matter for threads.
   const bool shared = cuda.ipcGetMemHandle(&piece.handle, piece.address) == api::Success;
   Bytes said(sizeof piece + 1);
@@ -94,11 +97,13 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
   return std::unique_ptr<NodeMemory>(std::move(window));
 }
 
-DeviceWindow::~DeviceWindow() {
+void DeviceWindow::letGoOfPeers() {
   if (mapped.empty() || !device->makeCurrent())
     return;
-  for (const api::Pointer address : mapped)
+  for (const api::Pointer address : std::exchange(mapped, {}))
     (void)device->driver().ipcCloseMemHandle(address);
 }
+
+DeviceWindow::~DeviceWindow() { letGoOfPeers(); }
 
 } // namespace faro::cuda

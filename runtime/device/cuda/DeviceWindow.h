@@ -18,6 +18,8 @@ public:
 
   std::byte *of(uint32_t rank) const override { return bases[rank]; }
   uint64_t sizeOfLocal(uint32_t local) const override { return sizes[local]; }
+  /// The driver wants all mappings of a piece gone before it is freed.
+  void letGoOfPeers() override;
 
 private:
   DeviceWindow() = default;

@@ -63,7 +63,7 @@ TEST(SharedView, SeesTheSameBytesAtAMultipleOfALargePage) {
   ASSERT_FALSE(isLarge(memory.base));
   SharedView view(memory.base, memory.size);
   EXPECT_TRUE(isLarge(view.base()));
-  view.makePages();
+  EXPECT_TRUE(view.makePages());
   EXPECT_TRUE(isZero(view.base(), memory.size));
   for (const uint64_t at : {uint64_t(0), Large, 3 * Large + 8191}) {
     memory.base[at] = std::byte(7);
@@ -79,10 +79,10 @@ TEST(SharedView, PagesAreLargeWhereTheSystemMakesThem) {
   probe.base()[0] = std::byte(0);
   if (madvise(probe.base(), Large, 25 /* MADV_COLLAPSE */) != 0 || mappedLarge(probe.base()) != long(Large))
     GTEST_SKIP() << "this system makes no large pages of small shared ones (Linux 6.1 does, where it has free ones)";
-  probe.makePages();
+  EXPECT_TRUE(probe.makePages());
   EXPECT_EQ(mappedLarge(probe.base()), long(4 * Large));
   SharedView other(memory.base, memory.size);
-  other.mapPages();
+  EXPECT_TRUE(other.mapPages());
   EXPECT_EQ(mappedLarge(other.base()), long(4 * Large));
 }
 
@@ -91,8 +91,8 @@ TEST(SharedView, SmallAndPrivateMemoryStaysWhereItIs) {
   for (const Shared *memory : {&small, &own}) {
     SharedView view(memory->base, memory->size);
     EXPECT_EQ(view.base(), memory->base);
-    view.makePages();
-    view.mapPages();
+    EXPECT_TRUE(view.makePages());
+    EXPECT_TRUE(view.mapPages());
     EXPECT_TRUE(isZero(view.base(), memory->size));
   }
 }
