@@ -108,6 +108,14 @@ class Processes(RunTest):
                 self.check_refused(result, "--timeout")
                 self.assertLess(result.seconds, 6 * PATIENCE)
 
+    def test_a_launcher_that_hears_of_no_child(self):
+        # Ignored signals are inherited.
+        began = time.monotonic()
+        process = self.start(self.program, "--ranks", 2, "--tokens", 3, "--timeout", 30 * STARTED,
+                             preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN))
+        result = self.finish(process, began, 20)
+        self.assertEqual(result.status, 0, result)
+
     def test_standard_output_that_is_closed(self):
         result = subprocess.run("'%s' '%s' --ranks 2 --tokens 3 >&-" % (FARO_RUN, self.program), shell=True,
                                 stderr=subprocess.PIPE, env=self.environment, timeout=30 * PATIENCE)
