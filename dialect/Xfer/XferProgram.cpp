@@ -127,9 +127,10 @@ SmallVector<RingOp> faro::xfer::ringsOf(ProgramOp program) {
 }
 
 LogicalResult RingOp::verify() {
+  constexpr int64_t MostSlots = 65536; // every flow keeps accounts of them, at both ends
   // /*ring_g1*/
-  if (const int64_t slots = int64_t(getSlots()); slots < 1 || slots > INT32_MAX)
-    return emitOpError() << "expects 1 to " << INT32_MAX << " slots, found " << slots;
+  if (const int64_t slots = int64_t(getSlots()); slots < 1 || slots > MostSlots)
+    return emitOpError() << "expects 1 to " << MostSlots << " slots, found " << slots;
   // /*ring_g2*/
   if (const int64_t bytes = int64_t(getBytes()); bytes < SlotUnit || bytes % SlotUnit != 0)
     return emitOpError() << "expects slots of a multiple of " << SlotUnit << " bytes, found " << bytes;

@@ -23,6 +23,10 @@ extern "C" {
 #define FARO_ABI_VERSION 6u
 #define FARO_ABI_SYMBOL "faro_module"
 
+/* A library made by faroc ends with these eight letters and the SHA-256 of all before them: who loads it can tell
+ * whether it is still what was written. Without the letters nobody can. */
+#define FARO_ABI_SUM_MARK "FaroSum1"
+
 /* The largest top-k a program may have. */
 #define FARO_ABI_MAX_TOPK 64u
 

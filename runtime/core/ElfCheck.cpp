@@ -1,12 +1,18 @@
 #include "runtime/core/ElfCheck.h"
 
+#include "runtime/abi/faro_abi.h"
+#include "runtime/core/Digest.h"
+
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <elf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace faro {
 
@@ -26,6 +32,24 @@ bool readAt(int fd, void *out, size_t size, uint64_t offset) {
 
 bool inside(uint64_t offset, uint64_t size, uint64_t fileSize) {
   return offset <= fileSize && size <= fileSize - offset;
+}
+
+/// Whether a library that ends with a sum is what it was made of.
+Status checkSum(int fd, uint64_t size, const std::string &path) {
+  constexpr std::string_view Mark = FARO_ABI_SUM_MARK;
+  std::array<char, Mark.size()> mark{};
+  Digest sum{};
+  const uint64_t trailer = Mark.size() + sum.size();
+  if (size < trailer || !readAt(fd, mark.data(), mark.size(), size - trailer) ||
+      std::string_view(mark.data(), mark.size()) != Mark)
+    return Status::ok();
+  std::vector<std::byte> bytes(size - trailer);
+  if (!readAt(fd, bytes.data(), bytes.size(), 0) || !readAt(fd, sum.data(), sum.size(), size - sum.size()))
+    return {FARO_INVALID_ARGUMENT, fmt::format("{}: cannot be read: {}", path, std::strerror(errno))};
+  if (sha256(bytes) != sum)
+    return {FARO_DATA_LOSS,
+            fmt::format("{}: damaged: its bytes are not those that faroc wrote; compile the spec again", path)};
+  return Status::ok();
 }
 
 } // namespace
@@ -60,6 +84,17 @@ Status checkElf(const std::string &path) {
   // The section headers come last: whatever cut the file cut them.
   if (header.e_shoff != 0 && !inside(header.e_shoff, uint64_t(header.e_shnum) * header.e_shentsize, size))
     return torn("section headers");
+  // All of them zero but the first is how a file looks whose last blocks were never written.
+  uint32_t sections = 0;
+  for (uint32_t i = 0; header.e_shoff != 0 && header.e_shentsize == sizeof(Elf64_Shdr) && i < header.e_shnum; ++i) {
+    Elf64_Shdr section{};
+    if (!readAt(file.fd, &section, sizeof section, header.e_shoff + i * sizeof section))
+      return torn("section headers");
+    sections += section.sh_type != SHT_NULL;
+  }
+  if (header.e_shnum > 1 && sections == 0)
+    return {FARO_DATA_LOSS,
+            fmt::format("{}: a damaged shared library: its section headers are empty; make it again", path)};
   for (uint32_t i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment{};
     if (!readAt(file.fd, &segment, sizeof segment, header.e_phoff + i * sizeof segment))
@@ -67,7 +102,7 @@ Status checkElf(const std::string &path) {
     if (!inside(segment.p_offset, segment.p_filesz, size))
       return torn("segments");
   }
-  return Status::ok();
+  return checkSum(file.fd, size, path);
 }
 
 } // namespace faro

@@ -9,7 +9,7 @@
 namespace faro {
 
 /// OK for an ELF file of this machine's kind with all the bytes that its headers speak of. Errors: INVALID_ARGUMENT (no
-/// regular file, no shared library for this kind of machine), DATA_LOSS (torn).
+/// regular file, no shared library for this kind of machine), DATA_LOSS (torn, or not what faroc wrote).
 Status checkElf(const std::string &path);
 
 } // namespace faro

@@ -44,7 +44,8 @@ Expected<const faro_transport *> loadTransport(const std::string &name) {
     const faro_transport *table;
   };
   static std::mutex mutex;
-  static auto &transports = *new std::map<std::string, Loaded>(); // guarded by mutex; never destroyed: ranks may outlive it
+  static auto &transports =
+      *new std::map<std::string, Loaded>(); // guarded by mutex; never destroyed: ranks may outlive it
 
   // The name becomes part of a file's name.
   const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; };

@@ -80,6 +80,9 @@ std::optional<uint32_t> Run::waitsForDevice() const {
 std::string Run::waits() const {
   constexpr uint32_t Most = 4; // the others wait for the same, as a rule
   std::string text;
+  for (uint32_t s = 0; s < schedule.stage_count; ++s)
+    if (schedule.stages[s].op == FARO_ABI_STAGE_AWAIT && !isDone(s) && ready(s))
+      text += fmt::format("{}stage {} waits for its flag", text.empty() ? "" : "; ", schedule.stages[s].name);
   uint32_t left = 0;
   for (const FlowRun &flow : flows) {
     bool over = flow.slotsFree();
@@ -110,9 +113,10 @@ Expected<bool> Run::test() {
 
 /// What a rank waited for too long, with what its flows wait for.
 Status Run::withWaits(Status status) const {
-  if (status.code() == FARO_DEADLINE_EXCEEDED && !flows.empty())
-    return {status.code(), fmt::format("{}: {}", status.message(), waits())};
-  return status;
+  if (status.code() != FARO_DEADLINE_EXCEEDED)
+    return status;
+  const std::string text = waits();
+  return text.empty() ? status : Status(status.code(), fmt::format("{}: {}", status.message(), text));
 }
 
 Status Run::wait() {

@@ -20,8 +20,8 @@ static Status agree(Communicator &communicator, const Module &module, bool onDev
   std::memcpy(mine.data(), module.abi().spec_sha256, SpecBytes);
   std::memcpy(mine.data() + SpecBytes, terms.data(), sizeof terms);
   const std::string settings =
-      fmt::format("FARO_BALANCER={}, FARO_CHECK={}, FARO_SLOTS={}, rows on {}", name ? name : "", checksPlans() ? 1 : 0,
-                  slots, onDevice ? "a CUDA device" : "the host");
+      fmt::format("FARO_BALANCER={}, FARO_CHECK={}, FARO_SLOTS={}, rows on {}", name ? name : "", checkSetting(), slots,
+                  onDevice ? "a CUDA device" : "the host");
   const auto words = std::as_bytes(std::span(settings));
   mine.insert(mine.end(), words.begin(), words.end());
   auto all = communicator.allgather(mine, "spec of the module");
@@ -78,6 +78,7 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   auto balancer = balancerFromEnvironment();
   if (!balancer)
     return balancer.status();
+  FARO_RETURN_IF_ERROR(isCheckSetting());
   if (!slots)
     return slots.status();
   ExpertMaps experts;

@@ -9,12 +9,21 @@
 
 namespace faro {
 
-bool checksPlans() {
-  static const bool wanted = [] {
-    const char *value = std::getenv("FARO_CHECK");
-    return value && std::strcmp(value, "1") == 0;
+const std::string &checkSetting() {
+  static const std::string value = [] {
+    const char *given = std::getenv("FARO_CHECK");
+    return std::string(given && *given ? given : "0");
   }();
-  return wanted;
+  return value;
+}
+
+bool checksPlans() { return checkSetting() == "1"; }
+
+Status isCheckSetting() {
+  if (checkSetting() == "0" || checkSetting() == "1")
+    return Status::ok();
+  return {FARO_INVALID_ARGUMENT,
+          fmt::format("FARO_CHECK='{}': expected 1 (plans are checked) or 0 (they are not)", checkSetting())};
 }
 
 Bytes planRecord(const Plan &plan, const NodePlan *across) { return PlanRecord::of(plan, across).encode(); }

@@ -20,8 +20,11 @@
 
 namespace faro {
 
-/// Whether FARO_CHECK=1 was in the environment when first asked.
+/// FARO_CHECK as it was in the environment when first asked; "0" for none.
+const std::string &checkSetting();
+/// Whether that is 1, and an error where it is neither 1 nor 0.
 bool checksPlans();
+Status isCheckSetting();
 
 /// What other ranks need to know of this rank's plan. `across` is null when all ranks are on one node.
 Bytes planRecord(const Plan &, const NodePlan *across);

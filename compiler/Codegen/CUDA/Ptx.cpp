@@ -85,8 +85,10 @@ llvm::Expected<std::unique_ptr<llvm::TargetMachine>> makeDeviceMachine(int archi
   llvm::Expected<const llvm::Target *> target = findTarget();
   if (!target)
     return target.takeError();
-  // The PTX version of CUDA 12.6: old enough for drivers in use, new enough for every architecture up to sm_90.
-  const char *version = architecture < 100 ? "+ptx85" : "+ptx88";
+  // The oldest that has the architecture, but for the PTX version of CUDA 12.6: old enough for drivers in use, new
+  // enough for every architecture up to sm_90.
+  const bool ofCuda13 = architecture == 88 || (architecture >= 110 && architecture < 120);
+  const char *version = ofCuda13 ? "+ptx90" : architecture < 100 ? "+ptx85" : "+ptx88";
   std::unique_ptr<llvm::TargetMachine> machine((*target)->createTargetMachine(
       nvptx(), "sm_" + std::to_string(architecture), version, llvm::TargetOptions(), std::nullopt));
   if (!machine)

@@ -90,7 +90,8 @@ private:
       table.op = opOf(stage);
       table.resource = uint32_t(stage.getOn());
       for (Value timepoint : stage.getAfter())
-        table.after.push_back(indices.lookup(timepoint.getDefiningOp()));
+        if (const uint32_t before = indices.lookup(timepoint.getDefiningOp()); !llvm::is_contained(table.after, before))
+          table.after.push_back(before);
       if (auto flag = stage->getAttrOfType<StringAttr>("flag"))
         table.flag = uint32_t(llvm::find(flags, flag.getValue()) - flags.begin());
       if (auto kernel = stage->getAttrOfType<FlatSymbolRefAttr>("kernel"))

@@ -1,8 +1,13 @@
 #include "compiler/Codegen/Module/Object.h"
 
+#include "runtime/abi/faro_abi.h"
+
 #include "llvm/ADT/ScopeExit.h"
+#include "llvm/BinaryFormat/Magic.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Program.h"
+#include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdlib>
@@ -57,6 +62,26 @@ llvm::Error runLinker(llvm::StringRef linker, llvm::StringRef object, llvm::Stri
                                  (error.empty() ? "" : ": " + error) + (said.empty() ? "" : ":\n" + said));
 }
 
+/// So that a module that was damaged later is found out before it is loaded. A message when it goes wrong.
+std::string appendSum(const std::string &path) {
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file)
+    return file.getError().message();
+  const llvm::StringRef library = (*file)->getBuffer();
+  if (llvm::identify_magic(library) != llvm::file_magic::elf_shared_object)
+    return "the linker said that all was well, and left no shared library";
+  const auto sum = llvm::SHA256::hash(llvm::ArrayRef(library.bytes_begin(), library.size()));
+  std::error_code wrong;
+  llvm::raw_fd_ostream stream(path, wrong, llvm::sys::fs::OF_Append);
+  if (!wrong) {
+    stream << FARO_ABI_SUM_MARK << llvm::StringRef(reinterpret_cast<const char *>(sum.data()), sum.size());
+    stream.close();
+    wrong = stream.error();
+    stream.clear_error();
+  }
+  return wrong ? wrong.message() : std::string();
+}
+
 } // namespace
 
 llvm::Error linkShared(llvm::StringRef object, llvm::StringRef path) {
@@ -90,6 +115,10 @@ llvm::Error linkShared(llvm::StringRef object, llvm::StringRef path) {
   if (llvm::Error error = runLinker(*linker, input->TmpName, output->TmpName, log->TmpName)) {
     llvm::consumeError(output->discard());
     return error;
+  }
+  if (std::string wrong = appendSum(output->TmpName); !wrong.empty()) {
+    llvm::consumeError(output->discard());
+    return llvm::createStringError("cannot write '" + path + "': " + wrong);
   }
   if (llvm::Error error = output->keep(path))
     return llvm::createStringError("cannot write '" + path + "': " + llvm::toString(std::move(error)));

@@ -17,6 +17,33 @@ std::string readText(const std::string &path, std::string &text) {
   return {};
 }
 
+std::string resolveOutput(const std::string &input, bool isModule, std::string &output) {
+  namespace fs = llvm::sys::fs;
+  fs::file_status status;
+  if (output.empty() || output == "-" || fs::status(output, status))
+    return {}; // nothing is there yet
+  if (isModule && !fs::is_regular_file(status) && !fs::is_directory(status))
+    return "cannot write '" + output + "': it is there and no regular file, which a module would replace";
+  if (bool same = false; input != "-" && !fs::equivalent(input, output, same) && same)
+    return "cannot write '" + output + "': it is the spec itself; give another name with -o";
+  if (llvm::SmallString<128> resolved; fs::is_regular_file(status) && !fs::real_path(output, resolved))
+    output = resolved.str().str();
+  return {};
+}
+
+static std::string writeInto(const std::string &path, std::string_view text) {
+  std::error_code wrong;
+  llvm::raw_fd_ostream stream(path, wrong, llvm::sys::fs::CD_OpenExisting, llvm::sys::fs::FA_Write,
+                              llvm::sys::fs::OF_None);
+  if (!wrong) {
+    stream << text;
+    stream.close();
+    wrong = stream.error();
+    stream.clear_error();
+  }
+  return wrong ? "cannot write '" + path + "': " + wrong.message() : std::string();
+}
+
 std::string writeText(const std::string &path, std::string_view text) {
   const bool toStdout = path.empty() || path == "-";
   if (toStdout) {
@@ -33,6 +60,8 @@ std::string writeText(const std::string &path, std::string_view text) {
   const auto failed = [&](const std::string &why) { return "cannot write '" + path + "': " + why; };
   if (llvm::sys::fs::is_directory(path))
     return failed("it is a folder");
+  if (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path))
+    return writeInto(path, text);
   llvm::Expected<llvm::sys::fs::TempFile> file = llvm::sys::fs::TempFile::create(path + "-%%%%%%%%.tmp");
   if (!file)
     return failed(llvm::toString(file.takeError()));

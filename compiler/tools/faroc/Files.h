@@ -9,7 +9,12 @@ namespace faro::compiler {
 /// A whole file, or standard input for "-".
 std::string readText(const std::string &path, std::string &text);
 
-/// Standard output for an empty path or "-"; a file appears whole or not at all.
+/// Makes `output` what is to be written: through a link, what it points to. It must not be `input`, and a module takes
+/// the place of a regular file only.
+std::string resolveOutput(const std::string &input, bool isModule, std::string &output);
+
+/// Standard output for an empty path or "-"; a file appears whole or not at all. What is no regular file (a device, a
+/// pipe) is written to.
 std::string writeText(const std::string &path, std::string_view text);
 
 std::string makeFolder(const std::string &path);

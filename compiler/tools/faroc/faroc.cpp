@@ -196,7 +196,8 @@ int main(int argc, char **argv) {
   Options options;
   CLI::App app("Compiles a token shuffle into a module that faro-run and the runtime load.");
   app.add_option("SPEC", options.input, "the spec; - reads standard input")->required();
-  app.add_option("-o,--output", options.output, "the module to write (default: SPEC's name with .so)");
+  const auto *output =
+      app.add_option("-o,--output", options.output, "the module to write (default: SPEC's name with .so)");
   app.add_option("--target", options.targets, "cpu and cuda:sm_<number>, separated by commas")->capture_default_str();
   app.add_flag("--kernel-usage", options.usage,
                "print what the assembler says of registers and spills, a CUDA kernel a line");
@@ -215,7 +216,11 @@ int main(int argc, char **argv) {
   // A file that grows past the user's limit is a failed write with a message, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
 
+  if (output->count() && options.output.empty())
+    return complain("-o: expected the name of a file, found nothing");
   if (std::string wrong = checkOptions(options); !wrong.empty())
+    return complain(wrong);
+  if (std::string wrong = resolveOutput(options.input, options.compileTo.empty(), options.output); !wrong.empty())
     return complain(wrong);
   std::string text;
   if (std::string wrong = readText(options.input, text); !wrong.empty())

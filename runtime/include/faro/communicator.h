@@ -103,9 +103,9 @@ public:
   /// slices reach its receiver. Messages that come before it is open are kept; slices must not: a receiver has to tell
   /// its peers first that it is there.
   virtual Expected<uint16_t> open(Receiver &receiver) = 0;
-  /// Returns when nothing is being read from or written to the receiver's memory any more, or gives up: a second after a
-  /// failure of the job, and at the time-out. Then a rank is stuck in the middle of a slice, and memory under way to or
-  /// from it has to stay until the communicator is gone. What still comes is dropped.
+  /// Returns when nothing is being read from or written to the receiver's memory any more, or gives up: a second after
+  /// a failure of the job, and at the time-out. Then a rank is stuck in the middle of a slice, and memory under way to
+  /// or from it has to stay until the communicator is gone. What still comes is dropped.
   virtual void close(uint16_t channel) = 0;
 
   /// Sends a copy of the bytes, in order after this rank's other messages to `rank`. tag < 2^16.

@@ -11,10 +11,11 @@
  * which may then hold some of its sums.
  *
  * Errors. FARO_INVALID_ARGUMENT is the caller's, FARO_UNAVAILABLE and FARO_OUT_OF_MEMORY are the machine's,
- * FARO_PEER_FAILED, FARO_ABORTED and FARO_DEADLINE_EXCEEDED are of other ranks that died, gave up, or did not come within
- * FARO_TIMEOUT seconds (30), which bounds every wait. A session's call that fails ends the session on all ranks: their
- * calls fail, too, and so do later ones; faro_received_of alone may fail without. When a posted call has failed, x, y,
- * weights and out may be touched again once the session is destroyed, which waits a second for what is on the wire.
+ * FARO_PEER_FAILED, FARO_ABORTED and FARO_DEADLINE_EXCEEDED are of other ranks that died, gave up, or did not come
+ * within FARO_TIMEOUT seconds (30), which bounds every wait. A session's call that fails ends the session on all ranks:
+ * their calls fail, too, and so do later ones; faro_received_of alone may fail without. When a posted call has failed,
+ * x, y, weights and out may be touched again once the session is destroyed, which waits a second for what is on the
+ * wire.
  */
 #ifndef FARO_FARO_H
 #define FARO_FARO_H

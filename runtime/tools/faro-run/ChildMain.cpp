@@ -1,6 +1,7 @@
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/OutputFile.h"
 #include "runtime/tools/faro-run/Rank.h"
+#include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Setup.h"
 
 #include <csignal>
@@ -38,7 +39,7 @@ Expected<RankResult> runChild(const Options &options, const ChildOrders &orders)
 int childMain(const Options &options) {
   ChildOrders orders;
   if (!ChildOrders::decode(options.child, orders)) {
-    fmt::print(stderr, "faro-run: --internal-child is for faro-run's own use\n");
+    say("faro-run: --internal-child is for faro-run's own use\n");
     return 2;
   }
   ::signal(SIGPIPE, SIG_IGN);

@@ -1,5 +1,6 @@
 #include "runtime/tools/faro-run/Progress.h"
 #include "runtime/tools/faro-run/Rank.h"
+#include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
 
@@ -51,14 +52,16 @@ public:
 
   int run() {
     const Watchdog watchdog(setup_.deadline.end(), [this] {
-      return fmt::format("rank {}: not done after {:g} s (--timeout): {}", place_.rank, options_.timeout,
-                         board_.describe());
+      const auto phase = Phase(board_.slot(0).phase.load(std::memory_order_relaxed));
+      setup_.fail({FARO_DEADLINE_EXCEEDED, fmt::format("rank {}: not done after {:g} s (--timeout): {}", place_.rank,
+                                                       options_.timeout, phaseName(phase))});
     });
     if (place_.rank == 0)
       if (Status status = setup_.openReports(); !status)
         return alone(status);
     CommunicatorOptions place = place_;
-    place.timeout = setup_.deadline.forWaits();
+    const bool given = std::getenv("FARO_TIMEOUT") && *std::getenv("FARO_TIMEOUT");
+    place.timeout = given ? std::min(place_.timeout, setup_.deadline.forWaits()) : setup_.deadline.forWaits();
     board_.slot(0).enter(Phase::Connecting);
     Expected<std::shared_ptr<Communicator>> communicator = Communicator::create(place);
     if (!communicator)
@@ -127,21 +130,20 @@ bool underLauncher() {
 int runLaunchedRank(const Options &options) {
   Expected<CommunicatorOptions> place = CommunicatorOptions::fromEnvironment();
   if (!place) {
-    fmt::print(stderr, "faro-run: {}\n", place.status().message());
+    say("faro-run: {}\n", place.status().message());
     return 1;
   }
   if (options.transport)
     place->transport = *options.transport;
   if (place->transport == "local" && place->worldSize > 1) {
-    fmt::print(stderr,
-               "faro-run: the transport 'local' joins threads of one process, but a launcher started {} "
-               "processes; use ucx, or give --ranks\n",
-               place->worldSize);
+    say("faro-run: the transport 'local' joins threads of one process, but a launcher started {} "
+        "processes; use ucx, or give --ranks\n",
+        place->worldSize);
     return 2;
   }
   Expected<ProgressBoard> board = ProgressBoard::create(1);
   if (!board) {
-    fmt::print(stderr, "faro-run: {}\n", board.status().message());
+    say("faro-run: {}\n", board.status().message());
     return 1;
   }
   LaunchedRank rank(options, *place, *board);

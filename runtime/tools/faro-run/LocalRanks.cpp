@@ -27,7 +27,8 @@ Outcome runThreads(const Setup &setup) {
   std::condition_variable ended;
   uint32_t left = ranks;
   const Watchdog watchdog(setup.deadline.end(), [&] {
-    return fmt::format("not done after {:g} s (--timeout): {}", setup.options.timeout, board->describe());
+    setup.fail({FARO_DEADLINE_EXCEEDED,
+                fmt::format("not done after {:g} s (--timeout): {}", setup.options.timeout, board->describe())});
   });
 
   // Signals are for the main thread.

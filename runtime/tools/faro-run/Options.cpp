@@ -1,4 +1,5 @@
 #include "runtime/tools/faro-run/Options.h"
+#include "runtime/tools/faro-run/Say.h"
 
 #include <CLI/CLI.hpp>
 #include <charconv>
@@ -74,6 +75,11 @@ static std::optional<int> parseDevice(std::string_view text) {
   return error == std::errc() && end == text.data() + text.size() && number >= 0 ? std::optional(number) : std::nullopt;
 }
 
+/// What was asked for; returns the exit status.
+static int print(const std::string &text) {
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0 ? 0 : 1;
+}
+
 std::variant<Options, int> parseOptions(int argc, char **argv) {
   Options options;
   CLI::App app{"Runs a Faro program (token dispatch and combine) on local ranks, checks and times it.", "faro-run"};
@@ -82,7 +88,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 
   uint32_t ranks = 0;
-  std::string transport, routing = "uniform", expertsFn = "identity", device = "cpu", plan = "host";
+  std::string transport, seed = "0", routing = "uniform", expertsFn = "identity", device = "cpu", plan = "host";
   app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")
       ->type_name("")
       ->required();
@@ -101,9 +107,11 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
                  "Where each batch is planned: host (default), or device: by kernels (with --device cuda)")
       ->type_name("KIND")
       ->check(CLI::IsMember({"host", "device"}));
-  app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up")
-      ->type_name("DIR");
-  app.add_option("--output", options.output, "Folder to write rank<r>.safetensors to")->type_name("DIR");
+  auto *inputOption =
+      app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up")
+          ->type_name("DIR");
+  auto *outputOption =
+      app.add_option("--output", options.output, "Folder to write rank<r>.safetensors to")->type_name("DIR");
   auto *routingOption =
       app.add_option("--routing", routing, "Made-up routing: uniform (default), zipf:S, single-node or bimodal")
           ->type_name("KIND");
@@ -118,30 +126,35 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
       ->type_name("K")
       ->check(CLI::Range(1, 1000000));
   app.add_flag("--verify", options.verify, "Compare every byte of every run with the reference interpreter");
-  app.add_option("--trace", options.trace, "File for a trace of all ranks (Chrome/Perfetto JSON)")->type_name("FILE");
+  auto *traceOption = app.add_option("--trace", options.trace, "File for a trace of all ranks (Chrome/Perfetto JSON)")
+                          ->type_name("FILE");
   app.add_option("--timeout", options.timeout, "Seconds after which everything is given up (default 300)")
       ->type_name("S")
-      ->check(CLI::Range(0.01, 1e7));
-  app.add_option("--json", options.json, "File for the figures, for machines")->type_name("FILE");
-  auto *seedOption = app.add_option("--seed", options.seed, "Seed of the made-up input (default 0)")->type_name("S");
+      ->check(CLI::Range(0.01, 1e6));
+  auto *jsonOption = app.add_option("--json", options.json, "File for the figures, for machines")->type_name("FILE");
+  auto *seedOption = app.add_option("--seed", seed, "Seed of the made-up input (default 0)")->type_name("S");
   app.add_option("--internal-child", options.child)->group("");
 
   const auto usage = [](const std::string &message) {
-    fmt::print(stderr, "faro-run: {}\nTry 'faro-run --help'.\n", message);
+    say("faro-run: {}\nTry 'faro-run --help'.\n", message);
     return 2;
   };
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp &) {
-    fmt::print("{}", app.help());
-    return 0;
+    return print(app.help());
   } catch (const CLI::CallForVersion &) {
-    fmt::print("{}\n", Version);
-    return 0;
+    return print(std::string(Version) + "\n");
   } catch (const CLI::ParseError &error) {
     return usage(error.what());
   }
 
+  for (const CLI::Option *path : {inputOption, outputOption, traceOption, jsonOption})
+    if (path->count() && path->as<std::string>().empty())
+      return usage(fmt::format("{}: expected a {}, found nothing", path->get_name(), path->get_type_name()));
+  if (const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), options.seed);
+      error != std::errc() || end != seed.data() + seed.size())
+    return usage(fmt::format("--seed: '{}' is no whole number from 0 to {}", seed, UINT64_MAX));
   if (ranksOption->count())
     options.ranks = ranks;
   if (transportOption->count())

@@ -21,12 +21,15 @@ namespace {
 constexpr size_t MaxTemporaries = 2048;
 std::array<std::atomic<const char *>, MaxTemporaries> temporaries{};
 
-int remember(const char *path) {
+int remember(const std::string &name) {
+  char *path = new char[name.size() + 1];
+  std::memcpy(path, name.c_str(), name.size() + 1);
   for (size_t i = 0; i < MaxTemporaries; ++i) {
     const char *none = nullptr;
     if (temporaries[i].compare_exchange_strong(none, path))
       return int(i);
   }
+  delete[] path;
   return -1;
 }
 
@@ -121,11 +124,7 @@ Expected<OutputFile> OutputFile::open(const std::string &path) {
   if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
     return failure(path, errno, "create this file");
   file.temporary_ = hiddenName(file.path_);
-  char *name = new char[file.temporary_.size() + 1];
-  std::memcpy(name, file.temporary_.c_str(), file.temporary_.size() + 1);
-  file.slot_ = remember(name);
-  if (file.slot_ < 0)
-    delete[] name;
+  file.slot_ = remember(file.temporary_);
   file.fd_ = ::open(file.temporary_.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
   if (file.fd_ < 0)
     return failure(path, errno, "create this file");
@@ -133,14 +132,18 @@ Expected<OutputFile> OutputFile::open(const std::string &path) {
 }
 
 OutputFile::OutputFile(OutputFile &&other) noexcept
-    : fd_(other.fd_), slot_(other.slot_), committed_(other.committed_), path_(std::move(other.path_)),
-      temporary_(std::move(other.temporary_)) {
+    : fd_(other.fd_), slot_(other.slot_), replacedSlot_(other.replacedSlot_), committed_(other.committed_),
+      path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), replaced_(std::move(other.replaced_)) {
   other.fd_ = -1;
-  other.slot_ = -1;
+  other.slot_ = other.replacedSlot_ = -1;
   other.temporary_.clear();
+  other.replaced_.clear();
 }
 
 OutputFile::~OutputFile() {
+  if (!replaced_.empty())
+    ::unlink(replaced_.c_str());
+  forget(replacedSlot_);
   if (!temporary_.empty()) {
     ::unlink(temporary_.c_str());
     forget(slot_);
@@ -162,12 +165,14 @@ Status OutputFile::commit() {
     const std::string hidden = hiddenName(path_);
     if (::linkat(AT_FDCWD, self.c_str(), AT_FDCWD, hidden.c_str(), AT_SYMLINK_FOLLOW) != 0)
       return failure(path_, errno, "put this file in place");
+    keepReplaced();
     if (::rename(hidden.c_str(), path_.c_str()) != 0) {
       const int error = errno;
       ::unlink(hidden.c_str());
       return failure(path_, error, "put this file in place");
     }
   } else {
+    keepReplaced();
     if (::rename(temporary_.c_str(), path_.c_str()) != 0)
       return failure(path_, errno, "put this file in place");
     forget(slot_);
@@ -178,9 +183,20 @@ Status OutputFile::commit() {
   return Status::ok();
 }
 
+/// The file that is about to be replaced, under another name for as long as this object lives.
+void OutputFile::keepReplaced() {
+  const std::string name = hiddenName(path_);
+  if (::link(path_.c_str(), name.c_str()) != 0)
+    return;
+  replaced_ = name;
+  replacedSlot_ = remember(name);
+}
+
 void OutputFile::revoke() {
-  if (committed_)
+  if (committed_ && (replaced_.empty() || ::rename(replaced_.c_str(), path_.c_str()) != 0))
     ::unlink(path_.c_str());
+  else
+    replaced_.clear();
   committed_ = false;
 }
 

@@ -26,15 +26,16 @@ public:
 
   /// Puts the file in place. It may be called once.
   Status commit();
-  /// Takes a committed file away again.
+  /// Takes a committed file away again; one that it replaced is back.
   void revoke();
 
 private:
   OutputFile() = default;
   int fd_ = -1;
-  int slot_ = -1; ///< of the hidden name, if there is one
+  int slot_ = -1, replacedSlot_ = -1; ///< of the hidden names, if there are any
   bool committed_ = false;
-  std::string path_, temporary_;
+  void keepReplaced();
+  std::string path_, temporary_, replaced_;
 };
 
 /// A small text file, complete at once. A target that is no regular file (/dev/stdout, a pipe) is written to directly:

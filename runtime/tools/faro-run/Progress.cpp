@@ -1,4 +1,5 @@
 #include "runtime/tools/faro-run/Progress.h"
+#include "runtime/tools/faro-run/Say.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -125,10 +126,9 @@ std::chrono::milliseconds ProgressLine::tick() {
     const std::string line = fmt::format(
         "faro-run: {:.0f} s, {}{}", std::chrono::duration<double>(now - begin_).count(), repeat, board_.describe());
     if (terminal_)
-      fmt::print(stderr, "\r\033[K{}", line);
+      say("\r\033[K{}", line);
     else
-      fmt::print(stderr, "{}\n", line);
-    std::fflush(stderr);
+      say("{}\n", line);
     drawn_ = terminal_;
     next_ = now + (terminal_ ? Clock::duration(TerminalPeriod) : Clock::duration(LogPeriod));
   }
@@ -137,7 +137,7 @@ std::chrono::milliseconds ProgressLine::tick() {
 
 void ProgressLine::clear() {
   if (drawn_)
-    fmt::print(stderr, "\r\033[K");
+    say("\r\033[K");
   drawn_ = false;
 }
 

@@ -30,23 +30,47 @@ uint64_t readLength(std::span<const std::byte> file) {
   return length;
 }
 
-/// Parses JSON; a key named twice is an error, which nlohmann would silently let pass.
-Expected<Json> parseJson(const std::string &path, std::string_view text) {
-  std::vector<std::set<std::string>> open;
+/// Finds a key that an object names twice, which nlohmann's own parser silently lets pass. (Its parser with a callback
+/// would tell, but looks through all of an object whenever a part of it ends.)
+class KeysOnce final : public nlohmann::json_sax<Json> {
+public:
   std::string twice;
-  const auto watch = [&](int, Json::parse_event_t event, Json &value) {
-    if (event == Json::parse_event_t::object_start)
-      open.emplace_back();
-    else if (event == Json::parse_event_t::object_end)
-      open.pop_back();
-    else if (event == Json::parse_event_t::key && !open.back().insert(value.get<std::string>()).second && twice.empty())
-      twice = value.get<std::string>();
+
+  bool key(string_t &name) override {
+    if (!open.back().insert(name).second && twice.empty())
+      twice = name;
     return true;
-  };
+  }
+  bool start_object(size_t) override {
+    open.emplace_back();
+    return true;
+  }
+  bool end_object() override {
+    open.pop_back();
+    return true;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t &) override { return true; }
+  bool string(string_t &) override { return true; }
+  bool binary(binary_t &) override { return true; }
+  bool start_array(size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(size_t, const std::string &, const nlohmann::detail::exception &) override { return false; }
+
+private:
+  std::vector<std::set<std::string>> open;
+};
+
+Expected<Json> parseJson(const std::string &path, std::string_view text) {
   try {
-    Json header = Json::parse(text, watch);
-    if (!twice.empty())
-      return torn(path, fmt::format("the header names '{}' twice", twice));
+    Json header = Json::parse(text);
+    KeysOnce keys;
+    Json::sax_parse(text, &keys);
+    if (!keys.twice.empty())
+      return torn(path, fmt::format("the header names '{}' twice", keys.twice));
     if (!header.is_object())
       return torn(path, "the header is no JSON object");
     return header;

@@ -1,4 +1,5 @@
 #include "runtime/tools/faro-run/Setup.h"
+#include "runtime/tools/faro-run/Say.h"
 
 #include "runtime/plan/Balancer.h"
 
@@ -87,42 +88,54 @@ Status Setup::openFiles(uint32_t begin, uint32_t end, bool checkInputs) {
 }
 
 int Setup::succeed(const std::vector<RankResult> &results, const std::string &transport) {
-  if (figuresOf(job, results).findings.differences == 0) {
-    const SignalsHeld held;
-    if (Status status = commitOutputs(outputs); !status)
-      return fail(status);
-  }
-  return report(results, transport);
+  if (figuresOf(job, results).findings.differences != 0)
+    return report(results, transport);
+  const SignalsHeld held;
+  if (Status status = commitOutputs(outputs); !status)
+    return fail(status);
+  const int exitStatus = report(results, transport);
+  if (exitStatus != 0)
+    for (OutputFile &file : outputs)
+      file.revoke();
+  return exitStatus;
 }
 
 int Setup::report(const std::vector<RankResult> &results, const std::string &transport) {
   const Figures figures = figuresOf(job, results);
   const RunFacts facts{options, job, inputs->describe(), transport, balancer};
+  const std::string table = formatTable(facts, figures);
   Status written;
-  if (trace_)
-    written = trace_->commit(formatTrace(job.topology, results));
-  if (json_ && written)
-    written = json_->commit(formatJson(facts, figures, results));
-  fmt::print("{}", formatTable(facts, figures));
-  if (std::fflush(stdout) != 0 && written)
+  if (std::fwrite(table.data(), 1, table.size(), stdout) != table.size() || std::fflush(stdout) != 0)
     written = Status(FARO_UNAVAILABLE, "cannot write the table to standard output");
-  if (!written) {
-    fmt::print(stderr, "faro-run: {}\n", written.message());
+  if (trace_ && written)
+    written = trace_->commit(formatTrace(job.topology, results));
+  if (!written)
+    return fail(written);
+  if (Status status = writeJson(formatJson(facts, figures, results)); !status) {
+    say("faro-run: {}\n", status.message());
     return 1;
   }
   if (figures.findings.differences) {
-    fmt::print(stderr, "faro-run: {}{}\n", figures.findings.first(),
-               options.output.empty() ? "" : "; no output was written");
+    say("faro-run: {}{}\n", figures.findings.first(), options.output.empty() ? "" : "; no output was written");
     return 1;
   }
   return 0;
 }
 
-int Setup::fail(const Status &status, int exitStatus) {
-  fmt::print(stderr, "{}{}\n", compileError_ ? "" : "faro-run: ", status.message());
-  if (json_)
-    if (Status written = json_->commit(formatFailureJson(options, status)); !written)
-      fmt::print(stderr, "faro-run: {}\n", written.message());
+/// The first text counts.
+Status Setup::writeJson(const std::string &text) const {
+  const std::lock_guard lock(jsonMutex_);
+  if (!json_)
+    return Status::ok();
+  const Status status = json_->commit(text);
+  json_.reset();
+  return status;
+}
+
+int Setup::fail(const Status &status, int exitStatus) const {
+  say("{}{}\n", compileError_ ? "" : "faro-run: ", status.message());
+  if (Status written = writeJson(formatFailureJson(options, status)); !written)
+    say("faro-run: {}\n", written.message());
   return exitStatus;
 }
 

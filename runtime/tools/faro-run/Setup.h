@@ -8,6 +8,7 @@
 #include "runtime/tools/faro-run/Report.h"
 
 #include <chrono>
+#include <mutex>
 #include <optional>
 
 namespace faro::run {
@@ -43,8 +44,8 @@ public:
   int succeed(const std::vector<RankResult> &results, const std::string &transport);
   /// The same, with the output files already dealt with.
   int report(const std::vector<RankResult> &results, const std::string &transport);
-  /// Says what is wrong, on stderr and in the JSON. Returns `exitStatus`.
-  int fail(const Status &status, int exitStatus = 1);
+  /// Says what is wrong, on stderr and in the JSON. Returns `exitStatus`. By any thread.
+  int fail(const Status &status, int exitStatus = 1) const;
 
   const Options &options;
   const Deadline deadline;
@@ -54,7 +55,10 @@ public:
   std::string balancer; ///< the name of the one that spreads rows over ranks; empty on one node
 
 private:
-  std::optional<TextFile> json_, trace_;
+  Status writeJson(const std::string &text) const;
+  mutable std::optional<TextFile> json_;
+  mutable std::mutex jsonMutex_; ///< a watchdog may fail while the main thread reports
+  std::optional<TextFile> trace_;
   bool compileError_ = false; ///< its messages start with file:line:column, as editors like it
 };
 

@@ -3,21 +3,20 @@
 #include "runtime/tools/faro-run/OutputFile.h"
 
 #include <csignal>
-#include <fmt/format.h>
 #include <unistd.h>
 
 namespace faro::run {
 
-Watchdog::Watchdog(std::chrono::steady_clock::time_point end, std::function<std::string()> what) {
+Watchdog::Watchdog(std::chrono::steady_clock::time_point end, std::function<void()> tell) {
   // Signals are for the main thread: the new thread starts with all of them blocked.
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  thread_ = std::thread([this, end, what = std::move(what)] {
+  thread_ = std::thread([this, end, tell = std::move(tell)] {
     std::unique_lock lock(mutex_);
     if (wake_.wait_until(lock, end, [this] { return over_; }))
       return;
-    fmt::print(stderr, "faro-run: {}\n", what());
+    tell();
     removeTemporaries();
     ::_exit(1);
   });

@@ -5,15 +5,14 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
-#include <string>
 #include <thread>
 
 namespace faro::run {
 
 class Watchdog {
 public:
-  /// At `end`: `what` is printed on stderr, hidden files are removed, the exit status is 1.
-  Watchdog(std::chrono::steady_clock::time_point end, std::function<std::string()> what);
+  /// At `end`: `tell` says so, on a thread of its own, hidden files are removed, the exit status is 1.
+  Watchdog(std::chrono::steady_clock::time_point end, std::function<void()> tell);
   ~Watchdog();
   Watchdog(const Watchdog &) = delete;
   Watchdog &operator=(const Watchdog &) = delete;

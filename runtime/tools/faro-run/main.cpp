@@ -1,6 +1,7 @@
 // faro-run: runs a program's dispatch and combine on local ranks, checks and times them. See docs/faro-run.md.
 #include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
 
@@ -23,31 +24,32 @@ std::string chooseTransport(const Options &options) {
 /// What may not be as the user thinks is said, once, before the work.
 void printNotes(const Options &options) {
   if (!options.input.empty() && (options.tokensGiven || options.routingGiven || options.seedGiven))
-    fmt::print(stderr, "faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n",
-               options.input);
+    say("faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n", options.input);
   const auto next = [&](const std::string &folder) {
     const auto path = std::filesystem::path(folder) / fmt::format("rank{}.safetensors", *options.ranks);
     std::error_code error;
     return !folder.empty() && std::filesystem::exists(path, error) ? path.string() : std::string();
   };
   if (const std::string more = next(options.input); !more.empty())
-    fmt::print(stderr, "faro-run: note: {} is not read: there are {} ranks\n", more, *options.ranks);
+    say("faro-run: note: {} is not read: there are {} ranks\n", more, *options.ranks);
   if (const std::string old = next(options.output); !old.empty())
-    fmt::print(stderr, "faro-run: note: {} is there from an earlier run, and stays as it is: there are {} ranks\n", old,
-               *options.ranks);
+    say("faro-run: note: {} is there from an earlier run, and stays as it is: there are {} ranks\n", old,
+        *options.ranks);
 }
 
 /// Starts the ranks itself.
 int runJob(const Options &options, int argc, char **argv) {
   const std::string transport = chooseTransport(options);
   if (transport != "ucx" && transport != "local") {
-    fmt::print(stderr, "faro-run: FARO_TRANSPORT={}: expected ucx or local\n", transport);
+    say("faro-run: FARO_TRANSPORT={}: expected ucx or local\n", transport);
     return 2;
   }
   Setup setup(options, Deadline(options.timeout));
   {
     const Watchdog watchdog(setup.deadline.end(), [&] {
-      return fmt::format("not done after {:g} s (--timeout): loading the program or reading input", options.timeout);
+      setup.fail({FARO_DEADLINE_EXCEEDED, fmt::format("not done after {:g} s (--timeout): loading the program or "
+                                                      "reading input",
+                                                      options.timeout)});
     });
     Status status = setup.openReports();
     if (status)
@@ -82,8 +84,7 @@ int run(int argc, char **argv) {
     return runJob(options, argc, argv);
   if (underLauncher())
     return runLaunchedRank(options);
-  fmt::print(stderr,
-             "faro-run: --ranks is missing: how many ranks shall run? (e.g. --ranks 4)\nTry 'faro-run --help'.\n");
+  say("faro-run: --ranks is missing: how many ranks shall run? (e.g. --ranks 4)\nTry 'faro-run --help'.\n");
   return 2;
 }
 
@@ -95,9 +96,9 @@ int main(int argc, char **argv) {
   try {
     return faro::run::run(argc, argv);
   } catch (const std::bad_alloc &) {
-    fmt::print(stderr, "faro-run: out of memory\n");
+    faro::run::say("faro-run: out of memory\n");
   } catch (const std::exception &error) {
-    fmt::print(stderr, "faro-run: {}\n", error.what());
+    faro::run::say("faro-run: {}\n", error.what());
   }
   return 1;
 }

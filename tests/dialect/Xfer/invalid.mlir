@@ -232,7 +232,7 @@ xfer.program @program_p10_many combine(!experts, !routes) path(direct)
 !routes = !faro.routes<topk = 1, experts = 1>
 xfer.program @ring_g1 combine(!experts, !routes) path(direct)
     attributes {row_stride = 16 : i64, streaming_threshold = 0 : i64} {
-  // expected-error@+1 {{'xfer.ring' op expects 1 to 2147483647 slots, found 0}}
+  // expected-error@+1 {{'xfer.ring' op expects 1 to 65536 slots, found 0}}
   %a = xfer.ring "tx" slots(0) bytes(64) : !xfer.ring
 }
 
