@@ -122,7 +122,7 @@ Status SessionImpl::beginCombine(const faro_abi_program &program, const std::sha
   const int64_t rowBytes = int64_t(program.row.bytes);
   if (program.op != FARO_ABI_COMBINE || !experts.contains(&program) || !sameShuffle(program, *plan->program))
     return {FARO_INVALID_ARGUMENT,
-            fmt::format("rank {}: {} does not combine what {} dispatched: rows, layout and routes "
+            fmt::format("rank {}: {} does not combine what {} dispatched: rows and their stride, layout and routes "
                         "must be the same",
                         rank, program.name, plan->program->name)};
   if (y.rows != plan->receivedRows || (y.rows > 0 && (!y.data || y.stride < rowBytes)))

@@ -100,9 +100,10 @@ Status GeneratedInputs::check() const {
   const double items = double(shape_.ranks()) * double(tokens_) * double(shape_.program.topk);
   // Every group may end in padding, and every rank counts the items of every expert of every rank.
   const double groups = std::min(items, double(shape_.program.placement.experts()));
-  const double needed = double(shape_.ranks()) * double(tokens_) * row * 2 +
-                        2 * row * (items + groups * (double(shape_.program.layout.align) - 1)) +
-                        double(shape_.program.placement.experts()) * double(shape_.ranks()) * double(shape_.ranks()) * 8;
+  const double needed =
+      double(shape_.ranks()) * double(tokens_) * row * 2 +
+      2 * row * (items + groups * (double(shape_.program.layout.align) - 1)) +
+      double(shape_.program.placement.experts()) * double(shape_.ranks()) * double(shape_.ranks()) * 8;
   const double there = double(::sysconf(_SC_PHYS_PAGES)) * double(::sysconf(_SC_PAGESIZE));
   if (needed > there)
     return {FARO_OUT_OF_MEMORY,

@@ -103,17 +103,18 @@ int Setup::succeed(const std::vector<RankResult> &results, const std::string &tr
 int Setup::report(const std::vector<RankResult> &results, const std::string &transport) {
   const Figures figures = figuresOf(job, results);
   const RunFacts facts{options, job, inputs->describe(), transport, balancer};
+  if (trace_)
+    if (Status status = trace_->commit(formatTrace(job.topology, results)); !status)
+      return fail(status);
+  if (Status status = writeJson(formatJson(facts, figures, results)); !status)
+    return fail(status);
+  // Last: it says what there is.
   const std::string table = formatTable(facts, figures);
-  Status written;
-  if (std::fwrite(table.data(), 1, table.size(), stdout) != table.size() || std::fflush(stdout) != 0)
-    written = Status(FARO_UNAVAILABLE, "cannot write the table to standard output");
-  if (trace_ && written)
-    written = trace_->commit(formatTrace(job.topology, results));
-  if (!written)
-    return fail(written);
-  if (Status status = writeJson(formatJson(facts, figures, results)); !status) {
-    say("faro-run: {}\n", status.message());
-    return 1;
+  if (std::fwrite(table.data(), 1, table.size(), stdout) != table.size() || std::fflush(stdout) != 0) {
+    if (!options.json.empty())
+      if (Expected<TextFile> again = TextFile::open(options.json))
+        json_.emplace(std::move(*again));
+    return fail(Status(FARO_UNAVAILABLE, "cannot write the table to standard output"));
   }
   if (figures.findings.differences) {
     say("faro-run: {}{}\n", figures.findings.first(), options.output.empty() ? "" : "; no output was written");

@@ -24,13 +24,30 @@ TEST(OutputFile, NothingIsSeenBeforeTheCommit) {
 TEST(OutputFile, ReplacesWholly) {
   const TestFolder folder;
   writeFile(folder / "a", "old and longer");
-  auto file = OutputFile::open(folder / "a");
-  ASSERT_TRUE(file);
-  ASSERT_TRUE(writeAll(file->fd(), "new", 3, "a").isOk());
-  EXPECT_EQ(readFile(folder / "a"), "old and longer");
-  ASSERT_TRUE(file->commit().isOk());
+  {
+    auto file = OutputFile::open(folder / "a");
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(writeAll(file->fd(), "new", 3, "a").isOk());
+    EXPECT_EQ(readFile(folder / "a"), "old and longer");
+    ASSERT_TRUE(file->commit().isOk());
+    EXPECT_EQ(readFile(folder / "a"), "new");
+  }
   EXPECT_EQ(readFile(folder / "a"), "new");
   EXPECT_EQ(folder.entries(), 1u);
+}
+
+TEST(OutputFile, WhatWasReplacedIsBackWhenItIsRevoked) {
+  const TestFolder folder;
+  writeFile(folder / "a", "old");
+  for (const char *name : {"a", "b"}) {
+    auto file = OutputFile::open(folder / name);
+    ASSERT_TRUE(file);
+    ASSERT_TRUE(writeAll(file->fd(), "new", 3, name).isOk());
+    ASSERT_TRUE(file->commit().isOk());
+    file->revoke();
+  }
+  EXPECT_EQ(readFile(folder / "a"), "old");
+  EXPECT_EQ(folder.entries(), 1u) << "b was not there before";
 }
 
 TEST(OutputFile, ALinkStaysALink) {

@@ -5,9 +5,10 @@ import os
 import pathlib
 import random
 import struct
+import subprocess
 import unittest
 
-from harness import RunTest, Spec, encode, float32s, int64s
+from harness import PATIENCE, STARTED, RunTest, Spec, encode, float32s, int64s
 from model import random_batch
 
 
@@ -103,6 +104,8 @@ class BadInput(RunTest):
             "other.so": (pathlib.Path("/proc/self/exe").read_bytes(), "other.so"),
             "torn.so": (self.program().read_bytes()[:1000], "torn.so"),
             "header.so": (b"\x7fELF", "header.so"),
+            "blocks.so": (zeroed(self.program().read_bytes(), 4096), "blocks.so"),
+            "bit.so": (flipped(self.program().read_bytes(), 5000), "bit.so"),
         }
         for name, (raw, word) in cases.items():
             with self.subTest(name):
@@ -165,6 +168,14 @@ class BadInput(RunTest):
             (["--ranks", 2, "--tokens", -1], "--tokens"),
             (["--ranks", 2, "--repeat", 0], "--repeat"),
             (["--ranks", 2, "--timeout", 0], "--timeout"),
+            (["--ranks", 2, "--timeout", 2000000], "--timeout"),
+            (["--ranks", 2, "--input", ""], "--input"),
+            (["--ranks", 2, "--output", ""], "--output"),
+            (["--ranks", 2, "--json", ""], "--json"),
+            (["--ranks", 2, "--trace", ""], "--trace"),
+            (["--ranks", 2, "--seed", ""], "--seed"),
+            (["--ranks", 2, "--seed", -1], "--seed"),
+            (["--ranks", 2, "--seed", 1 << 64], "--seed"),
             (["--ranks", 2, "--no-such-option"], "no-such-option"),
             (["--ranks", 2, "--internal-child", "1:2:3"], "--internal-child"),
         ):
@@ -181,6 +192,57 @@ class BadInput(RunTest):
         figures = json.loads(path.read_text())
         self.assertFalse(figures["ok"])
         self.assertIn("no such folder", figures["error"]["message"])
+
+
+    def test_the_json_tells_of_a_run_that_was_not_done(self):
+        path = self.folder / "figures.json"
+        path.write_text('{"ok": true}')
+        result = self.run_faro(self.program(), "--ranks", 2, "--repeat", 1000000, "--transport", "local", "--timeout", 2 * STARTED,
+                               "--json", path)
+        self.check_refused(result, "--timeout")
+        figures = json.loads(path.read_text())
+        self.assertFalse(figures["ok"])
+        self.assertEqual(figures["error"]["code"], "DEADLINE_EXCEEDED")
+
+    def test_a_report_that_cannot_be_written_leaves_no_output(self):
+        result = self.run_faro(self.program(), "--ranks", 2, "--tokens", 3, "--output", self.folder / "out", "--json", "/dev/full")
+        self.check_refused(result, "/dev/full")
+
+    def test_messages_that_nobody_can_read(self):
+        with open("/dev/full", "w") as full:
+            for arguments in (["/nonexist", "--ranks", "2"], [str(self.program()), "--ranks", "0"]):
+                process = subprocess.run([os.environ["FARO_RUN"]] + arguments, stderr=full, env=self.environment,
+                                         timeout=60 * PATIENCE)
+                self.assertIn(process.returncode, (1, 2), arguments)
+
+    def test_a_header_of_many_tensors(self):
+        tensors = dict(self.tensors[0])
+        for n in range(20000):
+            tensors["more%d" % n] = ("F32", [0], b"")
+        source = self.write_input([tensors, self.tensors[1]])
+        result = self.run_faro(self.program(), "--ranks", 2, "--input", source, "--verify")
+        self.check_verified_run(result)
+        self.assertLess(result.seconds, 10 * PATIENCE)
+
+    def check_verified_run(self, result):
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("verified: ", result.out)
+
+    def test_more_experts_than_memory(self):
+        program = self.write_spec(Spec("f32", 4, 2, 2000000000), "many.mlir")
+        self.check_refused(self.run_faro(program, "--ranks", 2, "--tokens", 4), "GB of memory")
+
+    def test_check_is_one_or_none(self):
+        result = self.run_faro(self.program(), "--ranks", 2, "--tokens", 4, environment={"FARO_CHECK": "true"})
+        self.check_refused(result, "FARO_CHECK='true'")
+
+
+def zeroed(raw, begin):
+    return raw[:begin] + bytes(len(raw) - begin)
+
+
+def flipped(raw, at):
+    return raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1:]
 
 
 def limit_file_size(size):

@@ -200,8 +200,9 @@ class Schedules(RunTest):
 
     def test_rings_that_no_machine_has_are_refused(self):
         text = self.schedule()
-        for pattern, replacement in ((r"slots\(\d+\)", "slots(2147483647)"), (r"bytes\(\d+\)", "bytes(%d)" % 2**62)):
-            self.check_refused_at(self.edited(text, pattern, replacement), 'xfer.ring "tx"', "at most")
+        for pattern, replacement, word in ((r"slots\(\d+\)", "slots(65537)", "1 to 65536 slots"),
+                                           (r"bytes\(\d+\)", "bytes(%d)" % 2**62, "at most")):
+            self.check_refused_at(self.edited(text, pattern, replacement), 'xfer.ring "tx"', word)
         for transport in ("local", "ucx"):
             result = self.run_faro(self.edited(text, r"bytes\(\d+\)", "bytes(%d)" % 2**37), "--ranks", 4, "--nodes", 2, "--tokens",
                                    7, "--transport", transport)
