@@ -1,6 +1,7 @@
 #include "runtime/core/SharedView.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -40,8 +41,24 @@ static std::byte *mapAgain(std::byte *mapped, uint64_t size) {
   return reinterpret_cast<std::byte *>(made);
 }
 
+/// FARO_LARGE_PAGES (0, 1), else by the processor: AMD's without AVX-512 store whole rows faster to small pages than to
+/// large ones (docs/performance.md).
+static bool wantsLargePages() {
+  static const bool wanted = [] {
+    if (const char *value = std::getenv("FARO_LARGE_PAGES"); value && *value)
+      return std::strcmp(value, "0") != 0;
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    return !__builtin_cpu_is("amd") || __builtin_cpu_supports("avx512f");
+#else
+    return true;
+#endif
+  }();
+  return wanted;
+}
+
 SharedView::SharedView(std::byte *mapped, uint64_t size) : base_(mapped), size_(size) {
-  if (size < LargePage || reinterpret_cast<uintptr_t>(mapped) % LargePage == 0)
+  if (!wantsLargePages() || size < LargePage || reinterpret_cast<uintptr_t>(mapped) % LargePage == 0)
     return;
   if (std::byte *made = mapAgain(mapped, size)) {
     base_ = made;
@@ -80,7 +97,7 @@ Status SharedView::makePages() {
   // Where the system gives large pages to whoever asks, they come with the first touch.
   (void)madvise(base_, size_, MADV_HUGEPAGE);
   // Elsewhere small ones are made into large ones. One small page of each has to be there.
-  if (const uint64_t whole = size_ / LargePage * LargePage) {
+  if (const uint64_t whole = wantsLargePages() ? size_ / LargePage * LargePage : 0) {
     for (uint64_t at = 0; at < whole; at += LargePage)
       FARO_RETURN_IF_ERROR(populate(base_ + at, SmallPage));
     (void)madvise(base_, whole, MakeLarge);

@@ -86,6 +86,7 @@ TEST(UcxCommunicator, RanksOfANodeThatCannotShareMemoryAreToldSo) {
 
 /// UCX's own mappings are not, and its hooks of the C library are no hindrance.
 TEST(UcxCommunicator, WindowsLieWhereLargePagesCanBeMapped) {
+  setenv("FARO_LARGE_PAGES", "1", 1); // read by the ranks, which are children
   runJob(RankKind::Processes, {0, 0}, [](Communicator &self) {
     const auto shared = std::shared_ptr<Communicator>(std::shared_ptr<void>(), &self);
     const uint64_t size = 5 << 20;
