@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 namespace {
@@ -124,9 +125,14 @@ private:
     if (!assembler && options.usage)
       return llvm::failure(complain("--kernel-usage asks libnvJitLink or ptxas, and neither was found in the system's "
                                     "paths, CUDA_HOME or /usr/local/cuda; FARO_PTXAS may name a ptxas"));
+    const char *chosen = std::getenv("FARO_PTXAS");
     if (!assembler)
-      std::cerr << "faroc: note: no libnvJitLink and no ptxas in the system's paths, CUDA_HOME or /usr/local/cuda, nor "
-                   "in FARO_PTXAS; the module carries PTX, which the driver assembles where it runs\n";
+      std::cerr << "faroc: note: "
+                << (chosen && *chosen
+                        ? "FARO_PTXAS=none"
+                        : "no libnvJitLink and no ptxas in the system's paths, CUDA_HOME or /usr/local/cuda, "
+                          "nor in FARO_PTXAS")
+                << "; the module carries PTX, which the driver assembles where it runs\n";
     auto work = CudaImageWork::start(compilation.module(), options.cuda, assembler.get());
     if (failed(work))
       return llvm::failure();

@@ -12,7 +12,7 @@
  *
  * Errors. FARO_INVALID_ARGUMENT is the caller's, FARO_UNAVAILABLE and FARO_OUT_OF_MEMORY are the machine's,
  * FARO_PEER_FAILED, FARO_ABORTED and FARO_DEADLINE_EXCEEDED are of other ranks that died, gave up, or did not come
- * within FARO_TIMEOUT seconds (30), which bounds every wait. A session's call that fails ends the session on all ranks:
+ * within FARO_TIMEOUT seconds (60), which bounds every wait. A session's call that fails ends the session on all ranks:
  * their calls fail, too, and so do later ones; faro_received_of alone may fail without. When a posted call has failed,
  * x, y, weights and out may be touched again once the session is destroyed, which waits a second for what is on the
  * wire.
@@ -54,8 +54,8 @@ FARO_API uint32_t faro_comm_nodes(const faro_comm *comm);
 FARO_API uint32_t faro_comm_node(const faro_comm *comm);
 /* Collective. Returns when all ranks are here. */
 FARO_API faro_status faro_comm_barrier(faro_comm *comm);
-/* Leaves the job; may wait up to FARO_TIMEOUT for what this rank sent to go out. Null is fine, as for all destroy
- * functions. */
+/* Leaves the job. Where nothing has failed it waits for what this rank sent to go out, and for the others to be done:
+ * up to 10 seconds each. Null is fine, as for all destroy functions. */
 FARO_API void faro_comm_destroy(faro_comm *comm);
 
 /* A shared library made by faroc. */

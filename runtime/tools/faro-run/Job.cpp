@@ -118,13 +118,13 @@ Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &p
   const uint32_t ranks = topology.ranks();
   Expected<const faro_abi_program *> dispatch = job.module->only(FARO_ABI_DISPATCH);
   if (!dispatch)
-    return Status(dispatch.status().code(), fmt::format("{}: {}", path, dispatch.status().message()));
+    return dispatch.status();
   job.dispatch = *dispatch;
   Expected<const faro_abi_program *> combine = job.module->only(FARO_ABI_COMBINE);
   if (combine)
     job.combine = *combine;
   else if (combine.status().code() != FARO_NOT_FOUND)
-    return Status(combine.status().code(), fmt::format("{}: {}", path, combine.status().message()));
+    return combine.status();
 
   FARO_RETURN_IF_ERROR(checkMesh(job.module->abi().mesh, path, topology));
   job.reference = reference::fromAbi(*job.dispatch);

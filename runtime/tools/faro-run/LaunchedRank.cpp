@@ -44,6 +44,31 @@ Status agree(Communicator &communicator, const Status &mine, const char *what) {
   return exchange(communicator, mine ? encodeResult({}) : encodeError(mine), what).status();
 }
 
+/// What all ranks must be told alike: they come to the same calls, and each makes up what it expects of the others.
+std::string termsOf(const Options &options) {
+  std::string terms =
+      fmt::format("--repeat {} --experts-fn {} --device {} --plan {}{}{}{}", options.repeat,
+                  options.expertsFn == ExpertsFn::Scale ? "scale" : "identity", options.cudaDevice < 0 ? "cpu" : "cuda",
+                  options.planOnDevice ? "device" : "host", options.verify ? " --verify" : "",
+                  options.input.empty() ? "" : " --input", options.output.empty() ? "" : " --output");
+  if (options.verify && options.input.empty())
+    terms += fmt::format(" --tokens {} --routing {} --seed {}", options.tokens, options.routing.name(), options.seed);
+  return terms;
+}
+
+/// Collective.
+Status agreeOnTerms(Communicator &communicator, const Options &options) {
+  const std::string mine = termsOf(options);
+  const Expected<std::vector<Bytes>> all = communicator.allgather(toBytes(mine), "options");
+  if (!all)
+    return all.status();
+  for (uint32_t rank = 0; rank < all->size(); ++rank)
+    if (const std::string theirs = toText((*all)[rank]); theirs != toText((*all)[0]))
+      return {FARO_INVALID_ARGUMENT, fmt::format("rank {} runs with {}, rank 0 with {}; give all ranks the same", rank,
+                                                 theirs, toText((*all)[0]))};
+  return Status::ok();
+}
+
 /// One rank of somebody else's job. What all ranks know is said by rank 0.
 class LaunchedRank {
 public:
@@ -73,6 +98,8 @@ private:
   int connected(const std::shared_ptr<Communicator> &communicator) {
     const uint32_t rank = communicator->rank();
     board_.slot(0).enter(Phase::Loading);
+    if (Status status = agreeOnTerms(*communicator, options_); !status)
+      return together(status);
     if (Status status = agree(*communicator, prepare(*communicator), "starting"); !status)
       return together(status);
 

@@ -21,7 +21,13 @@ using Json = nlohmann::json;
 // The format's own limit for a header.
 constexpr uint64_t MaxHeaderBytes = 100'000'000;
 
-Status torn(const std::string &path, const std::string &what) { return {FARO_DATA_LOSS, path + ": " + what}; }
+/// `what` may quote the file: what it would do to a terminal is shown instead.
+Status torn(const std::string &path, const std::string &what) {
+  std::string shown;
+  for (const char c : what)
+    shown += uint8_t(c) < 0x20 || c == 0x7f ? fmt::format("\\x{:02x}", uint8_t(c)) : std::string(1, c);
+  return {FARO_DATA_LOSS, path + ": " + shown};
+}
 
 uint64_t readLength(std::span<const std::byte> file) {
   uint64_t length = 0;

@@ -36,10 +36,27 @@ std::string outputPath(const Options &options, uint32_t rank) {
   return (std::filesystem::path(options.output) / fmt::format("rank{}.safetensors", rank)).string();
 }
 
+/// What of the run's inputs lies at `path`; null: none.
+static const char *inputAt(const std::string &path, const Options &options) {
+  namespace fs = std::filesystem;
+  std::error_code none;
+  if (fs::equivalent(path, options.program, none))
+    return "the program";
+  const fs::path file(path);
+  const std::string name = file.filename().string();
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  return !options.input.empty() && name.starts_with("rank") && name.ends_with(".safetensors") &&
+                 fs::equivalent(folder, options.input, none)
+             ? "input"
+             : nullptr;
+}
+
 Status Setup::openReports() {
   for (auto [path, file] : {std::pair(&options.json, &json_), std::pair(&options.trace, &trace_)}) {
     if (path->empty())
       continue;
+    if (const char *what = inputAt(*path, options))
+      return {FARO_INVALID_ARGUMENT, fmt::format("{}: will not be replaced by a report: it is {}", *path, what)};
     Expected<TextFile> opened = TextFile::open(*path);
     if (!opened)
       return opened.status();

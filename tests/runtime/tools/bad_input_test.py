@@ -208,6 +208,21 @@ class BadInput(RunTest):
         result = self.run_faro(self.program(), "--ranks", 2, "--tokens", 3, "--output", self.folder / "out", "--json", "/dev/full")
         self.check_refused(result, "/dev/full")
 
+    def test_reports_do_not_replace_what_is_read(self):
+        program, source = self.program(), self.write_input(self.tensors)
+        for option, path in (("--json", program), ("--trace", source / "rank0.safetensors")):
+            before = path.read_bytes()
+            result = self.run_faro(program, "--ranks", 2, "--input", source, option, path)
+            self.check_refused(result, path.name, "will not be replaced")
+            self.assertEqual(path.read_bytes(), before)
+
+    def test_names_cannot_drive_a_terminal(self):
+        tensors = dict(self.tensors[0])
+        tensors["\x1b[2J"] = ("F32", [3], b"")
+        result = self.run_faro(self.program(), "--ranks", 2, "--input", self.write_input([tensors, self.tensors[1]]))
+        self.check_refused(result, "\\x1b[2J")
+        self.assertNotIn("\x1b", result.err)
+
     def test_messages_that_nobody_can_read(self):
         with open("/dev/full", "w") as full:
             for arguments in (["/nonexist", "--ranks", "2"], [str(self.program()), "--ranks", "0"]):

@@ -125,7 +125,7 @@ class Processes(RunTest):
 class Launched(RunTest):
     """One rank of somebody else's job."""
 
-    def launch(self, ranks, *arguments, environment=lambda rank: {}):
+    def launch(self, ranks, *arguments, environment=lambda rank: {}, options=lambda rank: ()):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -135,7 +135,7 @@ class Launched(RunTest):
                          MASTER_PORT=port, FARO_JOB_SECRET="test")
             place = {k: str(v) for k, v in place.items()}
             place.update(environment(rank))
-            processes.append(self.start(*arguments, environment=place))
+            processes.append(self.start(*arguments, *options(rank), environment=place))
         began = time.monotonic()
         return [self.finish(process, began) for process in processes]
 
@@ -149,6 +149,14 @@ class Launched(RunTest):
         self.assertEqual([r.out for r in results[1:]], ["", ""])
         self.assertEqual(len(list((self.folder / "out").iterdir())), 3)
         self.assertTrue(json.loads((self.folder / "figures.json").read_text())["ok"])
+
+    def test_ranks_that_are_told_different_things(self):
+        results = self.launch(3, self.compile_library(Spec()), "--tokens", 5, options=lambda rank: ("--repeat", 1 + rank // 2))
+        self.assertEqual([r.status for r in results], [1, 1, 1])
+        self.assertEqual(len(results[0].messages), 1, results[0])
+        self.assertIn("rank 2 runs with --repeat 2", results[0].err)
+        self.assertIn("rank 0 with --repeat 1", results[0].err)
+        self.assertEqual([r.err for r in results[1:]], ["", ""])
 
     def test_bad_input_is_said_once(self):
         results = self.launch(3, self.compile_library(Spec()), "--input", self.folder / "none", "--output", self.folder / "out")
