@@ -4,7 +4,9 @@
 #include "plugins/LastError.h"
 
 #include <cstddef>
+#include <exception>
 #include <fmt/format.h>
+#include <new>
 #include <span>
 
 namespace faro::plugin {
@@ -36,6 +38,20 @@ inline std::span<const std::byte> bytesOf(const void *data, size_t size) {
   return {static_cast<const std::byte *>(data), data ? size : 0};
 }
 
+/// An entry from which no exception leaves: who calls it is C, or UCX's C below it. Memory may be short.
+template <auto Entry> struct Guarded;
+template <typename... Arguments, faro_status (*Entry)(Arguments...)> struct Guarded<Entry> {
+  static faro_status call(Arguments... arguments) {
+    try {
+      return Entry(arguments...);
+    } catch (const std::bad_alloc &) {
+      return FARO_OUT_OF_MEMORY; // what could be said would need some
+    } catch (const std::exception &error) {
+      return fail(FARO_INTERNAL, error.what());
+    }
+  }
+};
+
 /// Entries: all that faro_transport has after last_error, under the same names.
 template <typename Entries> constexpr faro_transport makeTable(const char *name, uint32_t capabilities) {
   return {
@@ -44,28 +60,28 @@ template <typename Entries> constexpr faro_transport makeTable(const char *name,
       .name = name,
       .capabilities = capabilities,
       .last_error = [] { return lastError().c_str(); },
-      .open = Entries::open,
+      .open = Guarded<Entries::open>::call,
       .close = Entries::close,
-      .address = Entries::address,
-      .connect = Entries::connect,
-      .alloc = Entries::alloc,
+      .address = Guarded<Entries::address>::call,
+      .connect = Guarded<Entries::connect>::call,
+      .alloc = Guarded<Entries::alloc>::call,
       .base = Entries::base,
-      .key = Entries::key,
+      .key = Guarded<Entries::key>::call,
       .release = Entries::release,
-      .map = Entries::map,
+      .map = Guarded<Entries::map>::call,
       .pointer = Entries::pointer,
       .unmap = Entries::unmap,
-      .put = Entries::put,
-      .flush = Entries::flush,
-      .send = Entries::send,
-      .deliver = Entries::deliver,
+      .put = Guarded<Entries::put>::call,
+      .flush = Guarded<Entries::flush>::call,
+      .send = Guarded<Entries::send>::call,
+      .deliver = Guarded<Entries::deliver>::call,
       .device_reach = Entries::device_reach,
-      .attach = Entries::attach,
+      .attach = Guarded<Entries::attach>::call,
       .detach = Entries::detach,
       .progress = Entries::progress,
-      .sleep = Entries::sleep,
+      .sleep = Guarded<Entries::sleep>::call,
       .wake = Entries::wake,
-      .peer_state = Entries::peer_state,
+      .peer_state = Guarded<Entries::peer_state>::call,
   };
 }
 

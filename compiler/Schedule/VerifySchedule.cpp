@@ -1,5 +1,5 @@
-// xfer-verify-schedule: closes the xfer level. The stages of a program by themselves here (S1..S5, S8..S11); rings and
-// order in VerifyRings.cpp and VerifyOrder.cpp.
+// xfer-verify-schedule: closes the xfer level. The stages of a program by themselves, and pairs of programs, here
+// (S1..S5, S8..S11, S24, S26); rings and order in VerifyRings.cpp and VerifyOrder.cpp.
 #include "compiler/Schedule/Constants.h"
 #include "compiler/Schedule/Passes.h"
 #include "compiler/Schedule/ScheduleRules.h"
@@ -22,7 +22,7 @@ namespace {
 #define GEN_PASS_REGISTRATION
 #include "compiler/Schedule/Passes.h.inc"
 
-/// One program against all rules but those about the module (S1, S10).
+/// One program against all rules but those about the module (S1, S10, S26).
 class ProgramVerifier {
 public:
   explicit ProgramVerifier(xfer::ProgramOp program) : program(program), graph(program), stages(program.getStages()) {}
@@ -199,12 +199,44 @@ struct VerifySchedule : impl::XferVerifyScheduleBase<VerifySchedule> {
                                        << "'";
       return signalPassFailure();
     }
+    if (failed(verifyPairs(module)))
+      return signalPassFailure();
     auto kernels = module.lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
     for (auto program : module.getOps<xfer::ProgramOp>())
       if (failed(ProgramVerifier(program).verify()) || (kernels && failed(verifyKernels(program, kernels))))
         signalPassFailure();
       else if (wire && program.getPath() == ir::Path::Hierarchical)
         remark(program, *wire);
+  }
+
+  static bool undoes(xfer::ProgramOp combine, xfer::ProgramOp dispatch) {
+    const ir::TokensType rows = combine.getRowsType(), placed = dispatch.getRowsType();
+    return rows.hasSameRow(placed) && rows.getLayout().toLayout() == placed.getLayout().toLayout() &&
+           combine.getRoutes() == dispatch.getRoutes() && combine.getRowStride() == dispatch.getRowStride();
+  }
+
+  static LogicalResult verifyPairs(ModuleOp module) {
+    const auto programs = llvm::to_vector(module.getOps<xfer::ProgramOp>());
+    const auto isDispatch = [](xfer::ProgramOp each) { return each.getShuffle() == xfer::Shuffle::Dispatch; };
+    const auto *first = llvm::find_if(programs, isDispatch);
+    if (first == programs.end())
+      return success();
+    for (xfer::ProgramOp combine : programs) {
+      const auto undone = [&](xfer::ProgramOp other) { return isDispatch(other) && undoes(combine, other); };
+      if (isDispatch(combine) || llvm::any_of(programs, undone))
+        continue;
+      // /*schedule_s26*/
+      InFlightDiagnostic error =
+          combine.emitOpError()
+          << "undoes no dispatch of the module: expected the row, layout, routes and row_stride of "
+             "one, found "
+          << combine.getRowsType() << ", " << combine.getRoutes() << " and " << int64_t(combine.getRowStride());
+      xfer::ProgramOp dispatch = *first;
+      error.attachNote(dispatch.getLoc()) << "the first dispatch has " << dispatch.getRowsType() << ", "
+                                          << dispatch.getRoutes() << " and " << int64_t(dispatch.getRowStride());
+      return error;
+    }
+    return success();
   }
 
   static void remark(xfer::ProgramOp program, WireClass wire) {

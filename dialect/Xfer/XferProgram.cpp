@@ -1,4 +1,4 @@
-// Programs and stages: names, flags, verifiers (P1..P10), rings (G1, G2). What concerns the whole schedule is proved by
+// Programs and stages: names, flags, verifiers (P1..P11), rings (G1..G3). What concerns the whole schedule is proved by
 // xfer-verify-schedule (compiler/Schedule).
 #include "dialect/Xfer/XferDialect.h"
 
@@ -26,6 +26,11 @@ LogicalResult ProgramOp::verify() {
   // /*program_p1*/
   if (getRowsType().isTokenMajor())
     return emitOpError() << "expects the rows of the experts' side, found token-major " << getRowsType();
+  // /*program_p11*/
+  if (!getRowsType().getLayout().toLayout().order.placeableByCounts())
+    return emitOpError() << "expects an order in which neither 'token' nor 'choice' comes before 'source', found "
+                         << getRowsType().getLayout()
+                         << "; the rows of one source would depend on the tokens of the others";
   // /*program_p2*/
   if (int64_t(getRowStride()) < getRowsType().getRowBytes())
     return emitOpError() << "expects a row_stride of at least the row's " << getRowsType().getRowBytes()

@@ -55,7 +55,8 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
       - /*program_p7*/ the path is `direct` or `hierarchical`: a program is for one path;
       - /*program_p8*/ `partial` stands on a hierarchical combine, and is the row's element or f32;
       - /*program_p9*/ there are at most 64 stages;
-      - /*program_p10*/ there are at most 8 rings, each with a name of its own.
+      - /*program_p10*/ there are at most 8 rings, each with a name of its own;
+      - /*program_p11*/ rows can be placed by counts alone: neither token nor choice comes before source in the order.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Xfer_ShuffleAttr:$shuffle,
                        TypeAttrOf<Faro_TokensType>:$rows, TypeAttrOf<Faro_RoutesType>:$routes, Faro_PathAttr:$path,

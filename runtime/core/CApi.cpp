@@ -101,12 +101,14 @@ faro_status faro_module_compile_with(const char *text, size_t size, const char *
   return guarded([&]() -> Status {
     if (!text || !targets || !out)
       return missing("faro_module_compile", !text ? "text" : !targets ? "targets" : "out");
-    if (targets->struct_size < sizeof *targets)
+    faro_compile_targets known{};
+    if (targets->struct_size < offsetof(faro_compile_targets, cuda_device) + sizeof known.cuda_device)
       return {FARO_INVALID_ARGUMENT, fmt::format("faro_module_compile_with: struct_size: expected sizeof "
                                                  "(faro_compile_targets), {}; found {}",
-                                                 sizeof *targets, targets->struct_size)};
-    const CompileTargets wanted{targets->cuda_device, targets->cuda_architecture, targets->planning != 0,
-                                targets->bulk_copies != 0, targets->host != 0};
+                                                 sizeof known, targets->struct_size)};
+    std::memcpy(&known, targets, std::min(size_t(targets->struct_size), sizeof known));
+    const CompileTargets wanted{known.cuda_device, known.cuda_architecture, known.planning != 0, known.bulk_copies != 0,
+                                known.host != 0};
     return adopt(Module::compile(std::string(text, size), name ? name : "spec", nullptr, wanted), out);
   });
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
+#include <string_view>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,12 +42,23 @@ static std::byte *mapAgain(std::byte *mapped, uint64_t size) {
   return reinterpret_cast<std::byte *>(made);
 }
 
+static std::string_view largePagesSetting() {
+  const char *value = std::getenv("FARO_LARGE_PAGES");
+  return value ? value : "";
+}
+
+Status checkLargePagesSetting() {
+  if (const std::string_view value = largePagesSetting(); !value.empty() && value != "0" && value != "1")
+    return {FARO_INVALID_ARGUMENT, fmt::format("FARO_LARGE_PAGES='{}': expected 0 or 1", value)};
+  return Status::ok();
+}
+
 /// FARO_LARGE_PAGES (0, 1), else by the processor: AMD's without AVX-512 store whole rows faster to small pages than to
 /// large ones (docs/performance.md).
 static bool wantsLargePages() {
   static const bool wanted = [] {
-    if (const char *value = std::getenv("FARO_LARGE_PAGES"); value && *value)
-      return std::strcmp(value, "0") != 0;
+    if (const std::string_view value = largePagesSetting(); !value.empty())
+      return value != "0";
 #if defined(__x86_64__)
     __builtin_cpu_init();
     return !__builtin_cpu_is("amd") || __builtin_cpu_supports("avx512f");
@@ -93,10 +105,15 @@ static Status populate(std::byte *base, uint64_t size) {
   return Status::ok();
 }
 
+/// Where an administrator has said that whoever asks gets them, they come with the first touch.
+void SharedView::askForLargePages() {
+  if (wantsLargePages())
+    (void)madvise(base_, size_, MADV_HUGEPAGE);
+}
+
 Status SharedView::makePages() {
-  // Where the system gives large pages to whoever asks, they come with the first touch.
-  (void)madvise(base_, size_, MADV_HUGEPAGE);
-  // Elsewhere small ones are made into large ones. One small page of each has to be there.
+  askForLargePages();
+  // Where asking is not enough, small ones are made into large ones. One small page of each has to be there.
   if (const uint64_t whole = wantsLargePages() ? size_ / LargePage * LargePage : 0) {
     for (uint64_t at = 0; at < whole; at += LargePage)
       FARO_RETURN_IF_ERROR(populate(base_ + at, SmallPage));
@@ -106,7 +123,7 @@ Status SharedView::makePages() {
 }
 
 Status SharedView::mapPages() {
-  (void)madvise(base_, size_, MADV_HUGEPAGE);
+  askForLargePages();
   return populate(base_, size_);
 }
 

@@ -8,6 +8,9 @@
 
 namespace faro {
 
+/// FARO_LARGE_PAGES: an error where it is neither 0 nor 1.
+Status checkLargePagesSetting();
+
 /// A second mapping of memory that others share, at a multiple of a large page: rows lie all over a window, each on
 /// pages of its own, and large ones spare their table walks. Transports map where the system puts them, which is seldom
 /// such an address. Memory that is small, private, or lies well already is seen where it is. Movable; of one thread.
@@ -32,6 +35,7 @@ public:
   Status mapPages();
 
 private:
+  void askForLargePages();
   std::byte *base_ = nullptr;
   uint64_t size_ = 0;
   bool own = false; ///< whether base_ is a mapping of this object

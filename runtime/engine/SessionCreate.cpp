@@ -1,5 +1,6 @@
 // What all ranks must agree on before there is a session.
 #include "runtime/core/ModuleTerms.h"
+#include "runtime/core/SharedView.h"
 #include "runtime/engine/SessionImpl.h"
 #include "runtime/engine/SlotChoice.h"
 
@@ -79,6 +80,7 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   if (!balancer)
     return balancer.status();
   FARO_RETURN_IF_ERROR(isCheckSetting());
+  FARO_RETURN_IF_ERROR(checkLargePagesSetting());
   if (!slots)
     return slots.status();
   ExpertMaps experts;

@@ -6,8 +6,6 @@
 
 namespace faro {
 
-static Status fault(std::string message) { return {FARO_INTERNAL, "FARO_CHECK: " + std::move(message)}; }
-
 //===------------------------------------------------------------ owner ---===//
 
 /// That `rows` are one token's items on one node; counts them in `left`.
@@ -16,12 +14,12 @@ static Status checkItems(const Topology &topology, uint32_t rank, const Plan &pl
   const uint32_t topk = plan.program->routes.topk;
   for (uint32_t item : items) {
     if (item >= plan.places.size())
-      return fault(
+      return planFault(
           fmt::format("rank {}, token {}: item {} of {} does not exist", rank, token, item, plan.places.size()));
     const uint32_t choice = plan.choices[item], onNode = topology.nodeOf(plan.places[item].rank);
     if (choice / topk != token || onNode != node)
-      return fault(fmt::format("rank {}, token {}, choice {} is on node {}, but it goes with token {} to node {}", rank,
-                               choice / topk, choice % topk, onNode, token, node));
+      return planFault(fmt::format("rank {}, token {}, choice {} is on node {}, but it goes with token {} to node {}",
+                                   rank, choice / topk, choice % topk, onNode, token, node));
     ++left[item];
   }
   return Status::ok();
@@ -32,23 +30,23 @@ static Status checkPieces(const Topology &topology, uint32_t rank, const NodePla
   for (const Piece &piece : across.pieces) {
     if (piece.rail >= topology.ranks() || !topology.sameNode(piece.rail, rank) || piece.forwarder >= topology.ranks() ||
         topology.nodeOf(piece.forwarder) != piece.node || piece.node == across.node)
-      return fault(
+      return planFault(
           fmt::format("rank {}: remote row {} leaves by rank {} for rank {} of node {}; expected a rail on node "
                       "{} and a forwarder on that other node",
                       rank, piece.firstRow, piece.rail, piece.forwarder, piece.node, across.node));
     if ((piece.rail == rank) != (piece.transitRow == Piece::NoTransit))
-      return fault(fmt::format("rank {}: remote row {} leaves by rank {} {} that rank's transit window", rank,
-                               piece.firstRow, piece.rail, piece.rail == rank ? "through" : "without"));
+      return planFault(fmt::format("rank {}: remote row {} leaves by rank {} {} that rank's transit window", rank,
+                                   piece.firstRow, piece.rail, piece.rail == rank ? "through" : "without"));
     const uint32_t begin = across.firstRow[piece.node], end = across.firstRow[piece.node + 1];
     if (piece.firstRow != next || piece.rows == 0 || piece.firstRow < begin || piece.rows > end - piece.firstRow)
-      return fault(
+      return planFault(
           fmt::format("rank {}: {} remote rows from {} on go to node {}, whose rows are {} to {}; expected the "
                       "rows from {} on",
                       rank, piece.rows, piece.firstRow, piece.node, begin, end, next));
     next += piece.rows;
   }
   if (next != across.remoteRows())
-    return fault(fmt::format("rank {}: only {} of {} remote rows leave", rank, next, across.remoteRows()));
+    return planFault(fmt::format("rank {}: only {} of {} remote rows leave", rank, next, across.remoteRows()));
   return Status::ok();
 }
 
@@ -67,9 +65,9 @@ Status checkOwner(const Topology &topology, uint32_t rank, const Plan &plan, con
         across.node, left));
   for (uint32_t item = 0; item < left.size(); ++item)
     if (left[item] != 1)
-      return fault(fmt::format("rank {}, token {}, choice {} leaves {} times, expected once", rank,
-                               plan.choices[item] / plan.program->routes.topk,
-                               plan.choices[item] % plan.program->routes.topk, left[item]));
+      return planFault(fmt::format("rank {}, token {}, choice {} leaves {} times, expected once", rank,
+                                   plan.choices[item] / plan.program->routes.topk,
+                                   plan.choices[item] % plan.program->routes.topk, left[item]));
   FARO_RETURN_IF_ERROR(checkPieces(topology, rank, across));
 
   std::vector<uint32_t> summed(across.remoteRows());
@@ -82,19 +80,19 @@ Status checkOwner(const Topology &topology, uint32_t rank, const Plan &plan, con
         continue;
       }
       if (row >= summed.size() || ++summed[row] > 1)
-        return fault(fmt::format("rank {}, token {}: partial row {} of {} is {}", rank, token, row, summed.size(),
-                                 row < summed.size() ? "summed twice" : "out of bounds"));
+        return planFault(fmt::format("rank {}, token {}: partial row {} of {} is {}", rank, token, row, summed.size(),
+                                     row < summed.size() ? "summed twice" : "out of bounds"));
       if (across.rowToken[row] != token)
-        return fault(fmt::format("rank {}, token {}: partial row {} belongs to token {}", rank, token, row,
-                                 across.rowToken[row]));
+        return planFault(fmt::format("rank {}, token {}: partial row {} belongs to token {}", rank, token, row,
+                                     across.rowToken[row]));
     }
     const uint32_t expected = across.localOffsets[token] != across.localOffsets[token + 1];
     if (shares != expected)
-      return fault(fmt::format("rank {}, token {}: the own node's share is summed {} times, expected {}", rank, token,
-                               shares, expected));
+      return planFault(fmt::format("rank {}, token {}: the own node's share is summed {} times, expected {}", rank,
+                                   token, shares, expected));
   }
   if (const auto never = std::find(summed.begin(), summed.end(), 0u); never != summed.end())
-    return fault(fmt::format("rank {}: partial row {} is never summed", rank, never - summed.begin()));
+    return planFault(fmt::format("rank {}: partial row {} is never summed", rank, never - summed.begin()));
   return Status::ok();
 }
 
@@ -121,13 +119,14 @@ static Status claimFlow(const Topology &topology, uint32_t rail, uint32_t forwar
       for (uint32_t i = 0; i < piece.rows; ++i) {
         const uint64_t at = uint64_t(piece.flowRow) + i;
         if (piece.firstRow + i >= records[owner].rows.size())
-          return fault(fmt::format("rank {}: remote row {} does not exist", owner, piece.firstRow + i));
+          return planFault(fmt::format("rank {}: remote row {} does not exist", owner, piece.firstRow + i));
         const uint32_t token = records[owner].rows[piece.firstRow + i].token;
         if (at >= rows)
-          return fault(fmt::format("rank {}, token {} is row {} of what rank {} sends rank {}, which has {} rows only",
-                                   owner, token, at, rail, forwarder, rows));
+          return planFault(
+              fmt::format("rank {}, token {} is row {} of what rank {} sends rank {}, which has {} rows only", owner,
+                          token, at, rail, forwarder, rows));
         if (claims[at].owner != Claim::Nobody)
-          return fault(fmt::format(
+          return planFault(fmt::format(
               "row {} of what rank {} sends rank {} is token {} of rank {} and token {} of rank {}", at, rail,
               forwarder, records[claims[at].owner].rows[claims[at].row].token, claims[at].owner, token, owner));
         claims[at] = {owner, piece.firstRow + i,
@@ -136,7 +135,7 @@ static Status claimFlow(const Topology &topology, uint32_t rail, uint32_t forwar
     }
   for (uint64_t at = 0; at < rows; ++at)
     if (claims[at].owner == Claim::Nobody)
-      return fault(fmt::format("row {} of what rank {} sends rank {} is nobody's", at, rail, forwarder));
+      return planFault(fmt::format("row {} of what rank {} sends rank {} is nobody's", at, rail, forwarder));
   return Status::ok();
 }
 
@@ -146,8 +145,9 @@ static Status checkKnown(const Topology &topology, uint32_t rail, const std::set
   for (uint32_t owner : topology.ranksOf(topology.nodeOf(rail)))
     for (const Piece &piece : records[owner].pieces)
       if (piece.rail == rail && !forwarders.contains(piece.forwarder))
-        return fault(fmt::format("rank {} has {} rows for rank {} to send to rank {}, which rank {} does not know of",
-                                 owner, piece.rows, rail, piece.forwarder, rail));
+        return planFault(
+            fmt::format("rank {} has {} rows for rank {} to send to rank {}, which rank {} does not know of", owner,
+                        piece.rows, rail, piece.forwarder, rail));
   return Status::ok();
 }
 
@@ -159,17 +159,18 @@ static Status checkLoads(uint32_t rank, const NodePlan &across, const SendFlow &
   for (const Load &load : std::span(across.loads).subspan(send.firstLoad, send.loads))
     for (uint32_t i = 0; i < load.rows; ++i, ++at) {
       if (at >= claims.size())
-        return fault(fmt::format("rank {} gathers more than the {} rows that it sends rank {}", rank, claims.size(),
-                                 send.forwarder));
+        return planFault(fmt::format("rank {} gathers more than the {} rows that it sends rank {}", rank, claims.size(),
+                                     send.forwarder));
       const Claim &claim = claims[at];
       const uint32_t planned = claim.owner == rank ? claim.row : claim.transitRow;
       if (load.owner != claim.owner || load.first + i != planned)
-        return fault(fmt::format("row {} of what rank {} sends rank {} is {} {} of rank {}, but rank {} planned its {}",
-                                 at, rank, send.forwarder, load.owner == rank ? "row" : "transit row", load.first + i,
-                                 load.owner, claim.owner, planned));
+        return planFault(
+            fmt::format("row {} of what rank {} sends rank {} is {} {} of rank {}, but rank {} planned its {}", at,
+                        rank, send.forwarder, load.owner == rank ? "row" : "transit row", load.first + i, load.owner,
+                        claim.owner, planned));
     }
   if (at != claims.size())
-    return fault(
+    return planFault(
         fmt::format("rank {} gathers {} rows for rank {}, but sends {}", rank, at, send.forwarder, claims.size()));
   return Status::ok();
 }
@@ -181,7 +182,7 @@ static Status checkTransit(const Topology &topology, uint32_t rank, const NodePl
   for (uint32_t owner : topology.ranksOf(across.node)) {
     if (records[owner].transitRows != across.transitRowsOfRank ||
         records[owner].partialRows != across.partialRowsOfRank)
-      return fault(
+      return planFault(
           fmt::format("rank {} thinks that the transit or partial windows of node {} have other sizes than rank "
                       "{} does",
                       owner, across.node, rank));
@@ -191,17 +192,17 @@ static Status checkTransit(const Topology &topology, uint32_t rank, const NodePl
       for (uint32_t i = 0; i < piece.rows; ++i) {
         const uint64_t row = uint64_t(piece.transitRow) + i;
         if (row >= rows)
-          return fault(
+          return planFault(
               fmt::format("rank {} hands a row to transit row {} of rank {}, which has {}", owner, row, rank, rows));
         if (filledBy[row] != Claim::Nobody)
-          return fault(fmt::format("transit row {} of rank {} is filled by rank {} and rank {}", row, rank,
-                                   filledBy[row], owner));
+          return planFault(fmt::format("transit row {} of rank {} is filled by rank {} and rank {}", row, rank,
+                                       filledBy[row], owner));
         filledBy[row] = owner;
       }
     }
   }
   if (const auto never = std::find(filledBy.begin(), filledBy.end(), Claim::Nobody); never != filledBy.end())
-    return fault(fmt::format("transit row {} of rank {} is filled by nobody", never - filledBy.begin(), rank));
+    return planFault(fmt::format("transit row {} of rank {} is filled by nobody", never - filledBy.begin(), rank));
   return Status::ok();
 }
 
@@ -212,7 +213,8 @@ Status checkRail(const Topology &topology, uint32_t rank, const NodePlan &across
   std::vector<Claim> claims;
   for (const SendFlow &send : across.sends) {
     if (!forwarders.insert(send.forwarder).second || topology.sameNode(rank, send.forwarder))
-      return fault(fmt::format("rank {} has a second flow to rank {}, or one on its own node", rank, send.forwarder));
+      return planFault(
+          fmt::format("rank {} has a second flow to rank {}, or one on its own node", rank, send.forwarder));
     FARO_RETURN_IF_ERROR(claimFlow(topology, rank, send.forwarder, send.rows, records, claims));
     FARO_RETURN_IF_ERROR(checkLoads(rank, across, send, claims));
     for (const Claim &claim : claims)
@@ -236,7 +238,7 @@ static Status checkEdges(const Topology &topology, uint32_t rank, const NodePlan
     const auto found = expected.find(rail);
     const uint32_t awaited = found == expected.end() ? 0 : found->second;
     if (sent != awaited)
-      return fault(fmt::format("rank {} sends rank {} {} rows, which expects {}", rail, rank, sent, awaited));
+      return planFault(fmt::format("rank {} sends rank {} {} rows, which expects {}", rail, rank, sent, awaited));
   }
   return Status::ok();
 }
@@ -253,13 +255,13 @@ Status checkForwarder(const Topology &topology, uint32_t rank, const NodePlan &a
       const PlanRecord::Row &row = owner.rows[claim.row];
       FlowRows::Arrival &arrival = arrivals.emplace_back(FlowRows::Arrival{claim.owner, row.token, {}});
       if (uint64_t(row.firstItem) + row.items > owner.remoteItems.size())
-        return fault(fmt::format("rank {}, token {}: its items end behind the last one", claim.owner, row.token));
+        return planFault(fmt::format("rank {}, token {}: its items end behind the last one", claim.owner, row.token));
       for (uint32_t item : std::span(owner.remoteItems).subspan(row.firstItem, row.items)) {
         if (item >= owner.items.size())
-          return fault(fmt::format("rank {}, token {}: item {} does not exist", claim.owner, row.token, item));
+          return planFault(fmt::format("rank {}, token {}: item {} does not exist", claim.owner, row.token, item));
         const PlanRecord::Item &place = owner.items[item];
         if (place.rank >= topology.ranks() || !topology.sameNode(place.rank, rank))
-          return fault(
+          return planFault(
               fmt::format("rank {}, token {}, choice {} goes to rank {} by way of rank {}, which is not on that "
                           "node",
                           claim.owner, row.token, place.choice % owner.topk, place.rank, rank));

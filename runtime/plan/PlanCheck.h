@@ -26,6 +26,9 @@ const std::string &checkSetting();
 bool checksPlans();
 Status isCheckSetting();
 
+/// What a check found: a fault of Faro's.
+Status planFault(std::string message);
+
 /// What other ranks need to know of this rank's plan. `across` is null when all ranks are on one node.
 Bytes planRecord(const Plan &, const NodePlan *across);
 

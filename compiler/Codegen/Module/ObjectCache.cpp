@@ -1,6 +1,7 @@
 #include "compiler/Codegen/Module/ObjectCache.h"
 
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -15,6 +16,7 @@
 #include <dlfcn.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <vector>
 
 namespace faro::compiler {
 namespace {
@@ -143,6 +145,23 @@ void ObjectCache::store(llvm::StringRef key, llvm::StringRef code) const {
   stream.clear_error();
   if (!written || llvm::sys::fs::rename(temporary, path))
     llvm::sys::fs::remove(temporary);
+  dropOldest();
+}
+
+void ObjectCache::dropOldest() const {
+  namespace fs = llvm::sys::fs;
+  std::vector<std::pair<llvm::sys::TimePoint<>, std::string>> files;
+  std::error_code error;
+  for (fs::directory_iterator file(directory, error), end; file != end && !error; file.increment(error))
+    if (llvm::ErrorOr<fs::basic_file_status> status = file->status();
+        status && llvm::StringRef(file->path()).ends_with(".jit"))
+      files.emplace_back(status->getLastModificationTime(), file->path());
+  if (files.size() <= MostFiles)
+    return;
+  llvm::sort(files);
+  files.resize(files.size() - MostFiles * 3 / 4); // some at a time, not one with every store
+  for (const auto &[time, path] : files)
+    fs::remove(path); // another process may have been faster
 }
 
 } // namespace faro::compiler

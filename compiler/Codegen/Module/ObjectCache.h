@@ -4,7 +4,8 @@
 //
 // Several processes may read and write at once: a file is written under a name of its own and renamed, so that a reader
 // sees a whole file or none. What does not check out (torn, of another version, of another user) is passed over and
-// written anew. Nothing here is an error: a folder that cannot be used costs time only.
+// written anew. When there are more than some thousand files, the oldest go. Nothing here is an error: a folder that
+// cannot be used costs time only.
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"
@@ -31,10 +32,13 @@ public:
   /// The code stored under `key`, checked; null when there is none.
   std::unique_ptr<llvm::MemoryBuffer> find(llvm::StringRef key) const;
 
+  static constexpr size_t MostFiles = 4096; ///< some 100 MB
+
   /// Stores code, or leaves everything as it was.
   void store(llvm::StringRef key, llvm::StringRef code) const;
 
 private:
+  void dropOldest() const;
   std::string pathOf(llvm::StringRef key) const;
   std::string directory; ///< empty: no cache
 };

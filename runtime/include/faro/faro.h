@@ -10,12 +10,13 @@
  * destroyed in any order: each keeps what it needs. Outputs are written on FARO_OK only, but for the rows of a combine,
  * which may then hold some of its sums.
  *
- * Errors. FARO_INVALID_ARGUMENT is the caller's, FARO_UNAVAILABLE and FARO_OUT_OF_MEMORY are the machine's,
+ * Errors. FARO_INVALID_ARGUMENT and FARO_NOT_FOUND are the caller's; FARO_DATA_LOSS, FARO_VERSION_MISMATCH and
+ * FARO_PERMISSION_DENIED a file's; FARO_UNAVAILABLE and FARO_OUT_OF_MEMORY the machine's; FARO_INTERNAL ours;
  * FARO_PEER_FAILED, FARO_ABORTED and FARO_DEADLINE_EXCEEDED are of other ranks that died, gave up, or did not come
  * within FARO_TIMEOUT seconds (60), which bounds every wait. A session's call that fails ends the session on all ranks:
- * their calls fail, too, and so do later ones; faro_received_of alone may fail without. When a posted call has failed,
- * x, y, weights and out may be touched again once the session is destroyed, which waits a second for what is on the
- * wire.
+ * their calls fail, too, and so do later ones. It goes on after faro_received_of alone, and after an argument that is
+ * null or a program that is not there, which are found before anybody is told. When a posted call has failed, x, y,
+ * weights and out may be touched again once the session is destroyed, which waits a second for what is on the wire.
  */
 #ifndef FARO_FARO_H
 #define FARO_FARO_H

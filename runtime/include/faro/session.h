@@ -46,8 +46,8 @@ class Plan;
 /// that needs more.
 struct Received {
   Rows rows;                              ///< padding included
-  std::span<const int64_t> expertOffsets; ///< local experts + 1; empty when the layout is not expert-first
-  std::span<const int64_t> expertCounts;  ///< rows of each local expert, without padding
+  std::span<const int64_t> expertOffsets; ///< the plan's; local experts + 1; empty when the layout is not expert-first
+  std::span<const int64_t> expertCounts;  ///< the plan's; rows of each local expert, without padding
 };
 
 /// Nanoseconds and bytes since the session was made.

@@ -31,6 +31,8 @@ std::string formatJson(const RunFacts &facts, const Figures &figures, const std:
   const Job &job = facts.job;
   Json json;
   json["ok"] = figures.findings.differences == 0;
+  if (figures.findings.differences)
+    json["error"] = {{"code", statusCodeName(FARO_DATA_LOSS)}, {"message", figures.findings.first()}};
   json["program"] = options.program;
   json["ranks"] = job.ranks();
   json["nodes"] = job.topology.nodes();

@@ -112,17 +112,22 @@ private:
     if (!results)
       return alone(results.status());
 
-    if (figuresOf(setup_.job, *results).findings.differences == 0) {
-      const Status status = agree(*communicator, commitOutputs(setup_.outputs), "putting the output in place");
-      if (!status) {
-        for (OutputFile &file : setup_.outputs)
-          file.revoke();
-        return together(status);
-      }
-    }
-    if (rank == 0)
-      return setup_.report(*results, place_.transport);
-    return figuresOf(setup_.job, *results).findings.differences ? 1 : 0;
+    const bool same = figuresOf(setup_.job, *results).findings.differences == 0;
+    if (same)
+      if (Status status = agree(*communicator, commitOutputs(setup_.outputs), "putting the output in place"); !status)
+        return revoked(together(status));
+    const int exitStatus = rank == 0 ? setup_.report(*results, place_.transport) : same ? 0 : 1;
+    if (!same)
+      return exitStatus;
+    const Status reported = exitStatus == 0 ? Status::ok() : Status(FARO_UNAVAILABLE, "rank 0 could not report");
+    return agree(*communicator, reported, "reporting") ? 0 : revoked(1);
+  }
+
+  /// Takes the output files away again.
+  int revoked(int exitStatus) {
+    for (OutputFile &file : setup_.outputs)
+      file.revoke();
+    return exitStatus;
   }
 
   Status prepare(const Communicator &communicator) {

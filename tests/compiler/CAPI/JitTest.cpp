@@ -317,6 +317,24 @@ TEST_F(JitTest, UnusableFolderCostsOnlyTime) {
   }
 }
 
+TEST_F(JitTest, TheOldestFilesGoWhenThereAreThousands) {
+  constexpr size_t Most = 4096;
+  fs::create_directories(folder);
+  const auto longAgo = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  for (size_t i = 0; i < Most; ++i) {
+    const fs::path file = folder / ("old" + std::to_string(i) + ".jit");
+    std::ofstream(file) << "old";
+    fs::last_write_time(file, longAgo + std::chrono::milliseconds(i));
+  }
+  std::ofstream(folder / "notes.txt") << "somebody else's";
+  EXPECT_TRUE(Compiled(Spec, folder).works());
+  EXPECT_EQ(files().size(), Most * 3 / 4 + 1) << "three quarters, and somebody else's";
+  EXPECT_FALSE(fs::exists(folder / "old0.jit"));
+  EXPECT_TRUE(fs::exists(folder / ("old" + std::to_string(Most - 1) + ".jit")));
+  EXPECT_TRUE(fs::exists(folder / "notes.txt"));
+  EXPECT_EQ(Compiled(Spec, folder).stats.from_cache, 1u);
+}
+
 TEST_F(JitTest, ManyProcessesMayWriteAtOnce) {
   std::vector<pid_t> children;
   for (int i = 0; i < 4; ++i) {

@@ -20,7 +20,7 @@ xfer.program @pad_first dispatch(!experts, !routes) path(direct)
 // Two rounds of flags before the pull.
 // CHECK: xfer.program @two_rounds
 xfer.program @two_rounds combine(!experts, !routes) path(direct)
-    attributes {row_stride = 128 : i64, streaming_threshold = 0 : i64} {
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
   %a = xfer.notify "a" on(link)
   %b = xfer.await "a" on(link)

@@ -199,6 +199,15 @@ xfer.program @program_p9 combine(!experts, !routes) path(direct)
 
 // -----
 
+!experts = !faro.tokens<8xbf16, #faro.layout<order = [expert, token]>>
+!routes = !faro.routes<topk = 1, experts = 1>
+// expected-error@+1 {{'xfer.program' op expects an order in which neither 'token' nor 'choice' comes before 'source'}}
+xfer.program @program_p11 dispatch(!experts, !routes) path(direct)
+    attributes {row_stride = 16 : i64, streaming_threshold = 0 : i64} {
+}
+
+// -----
+
 !experts = !faro.tokens<8xbf16, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 1, experts = 1>
 xfer.program @program_p10 combine(!experts, !routes) path(direct)

@@ -247,9 +247,10 @@ class BadInput(RunTest):
         program = self.write_spec(Spec("f32", 4, 2, 2000000000), "many.mlir")
         self.check_refused(self.run_faro(program, "--ranks", 2, "--tokens", 4), "GB of memory")
 
-    def test_check_is_one_or_none(self):
-        result = self.run_faro(self.program(), "--ranks", 2, "--tokens", 4, environment={"FARO_CHECK": "true"})
-        self.check_refused(result, "FARO_CHECK='true'")
+    def test_settings_are_one_or_none(self):
+        for name in ("FARO_CHECK", "FARO_LARGE_PAGES"):
+            result = self.run_faro(self.program(), "--ranks", 2, "--tokens", 4, environment={name: "true"})
+            self.check_refused(result, name + "='true'")
 
 
 def zeroed(raw, begin):
