@@ -55,7 +55,7 @@ xfer.program @one_slot_across dispatch(!experts, !routes) path(hierarchical)
 // Everything has come before the first sum is made.
 // CHECK: xfer.program @two_phases_across
 xfer.program @two_phases_across combine(!experts, !routes) path(hierarchical) partial(f32)
-    attributes {row_stride = 128 : i64, streaming_threshold = 0 : i64} {
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
   %tx = xfer.ring "tx" slots(1) bytes(256) : !xfer.ring
   %rx = xfer.ring "rx" slots(1) bytes(256) : !xfer.ring
