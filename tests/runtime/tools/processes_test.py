@@ -158,6 +158,12 @@ class Launched(RunTest):
         self.assertIn("rank 0 with --repeat 1", results[0].err)
         self.assertEqual([r.err for r in results[1:]], ["", ""])
 
+    def test_a_report_that_cannot_be_written_leaves_no_output(self):
+        results = self.launch(3, self.compile_library(Spec()), "--tokens", 5, "--output", self.folder / "out", "--json", "/dev/full")
+        self.assertEqual([r.status for r in results], [1, 1, 1], results)
+        self.assertIn("/dev/full", results[0].err)
+        self.assertEqual(list((self.folder / "out").iterdir()), [])
+
     def test_bad_input_is_said_once(self):
         results = self.launch(3, self.compile_library(Spec()), "--input", self.folder / "none", "--output", self.folder / "out")
         self.assertEqual([r.status for r in results], [1, 1, 1])
