@@ -84,7 +84,7 @@ Result jit(llvm::StringRef text, const std::string &name, const faro_compile_opt
                         cuda ? findAssembler() : nullptr};
   Result result;
   result.assembler = targets.assembler ? targets.assembler->name() : "";
-  const std::string compiler = ObjectCache::compilerIdentity();
+  const std::string &compiler = ObjectCache::compilerIdentity();
   const ObjectCache cache(compiler.empty() ? "" : asked.cache_dir);
   const std::string key = ObjectCache::key({text, producer(), compiler, host->cpu, host->features, std::to_string(cuda),
                                             kernels.plan ? "plan" : "", kernels.bulk ? "bulk" : "",

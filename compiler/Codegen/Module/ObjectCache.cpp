@@ -64,7 +64,7 @@ bool trusted(int file) {
 
 ObjectCache::ObjectCache(const char *directory) : directory(directory ? directory : defaultDirectory()) {}
 
-std::string ObjectCache::compilerIdentity() {
+static std::string findIdentity() {
   static const char here = 0;
   const auto llvmHere = static_cast<llvm::StringRef (*)()>(llvm::sys::getHostCPUName);
   const auto mlirHere = static_cast<mlir::InFlightDiagnostic (*)(mlir::Location)>(mlir::emitError);
@@ -77,6 +77,12 @@ std::string ObjectCache::compilerIdentity() {
       return "";
     identity += llvm::formatv("{0}.{1}.{2} ", status.st_size, status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
   }
+  return identity;
+}
+
+const std::string &ObjectCache::compilerIdentity() {
+  // Found once: dladdr looks through all of a library's symbols, of which LLVM has many.
+  static const std::string identity = findIdentity();
   return identity;
 }
 

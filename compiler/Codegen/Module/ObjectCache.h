@@ -24,7 +24,7 @@ public:
 
   /// Tells this build of the compiler from others: sizes and times of its library, LLVM's and MLIR's. Two builds of one
   /// release may lay out tables or write kernels differently. Empty where they cannot be found: nothing is kept then.
-  static std::string compilerIdentity();
+  static const std::string &compilerIdentity();
 
   /// A name for what is made of `parts`; any difference in them gives another.
   static std::string key(llvm::ArrayRef<llvm::StringRef> parts);
