@@ -26,7 +26,10 @@ SharedRows::SharedRows(Control &control, const std::vector<int> &members, size_t
     endJob(fmt::format("no shared memory of {} bytes: {}; use fewer --tokens", bytes, std::strerror(errno)));
   const auto see = [&](int member, int its, const char *whose) -> SharedView & {
     mapped[size_t(member)] = attach(its, whose);
-    return view[size_t(member)] = SharedView(static_cast<std::byte *>(mapped[size_t(member)]), bytes);
+    shmid_ds segment{}; // ranks may have segments of different sizes
+    if (shmctl(its, IPC_STAT, &segment) != 0)
+      endJob(fmt::format("asking for the size of the shared memory of {}: {}", whose, std::strerror(errno)));
+    return view[size_t(member)] = SharedView(static_cast<std::byte *>(mapped[size_t(member)]), segment.shm_segsz);
   };
   const auto must = [](const Status &status) {
     if (!status)
