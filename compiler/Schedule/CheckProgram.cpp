@@ -82,8 +82,7 @@ LogicalResult checkLowerable(const Shuffle &shuffle) {
 }
 
 bool undoes(const Shuffle &combine, const Shuffle &dispatch) {
-  return combine.experts.hasSameRow(dispatch.experts) && combine.routes == dispatch.routes &&
-         combine.experts.getLayout().toLayout() == dispatch.experts.getLayout().toLayout();
+  return combine.experts.hasSameRowAndLayout(dispatch.experts) && combine.routes == dispatch.routes;
 }
 
 struct CheckProgram : impl::FaroCheckProgramBase<CheckProgram> {

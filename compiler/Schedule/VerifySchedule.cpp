@@ -210,8 +210,7 @@ struct VerifySchedule : impl::XferVerifyScheduleBase<VerifySchedule> {
   }
 
   static bool undoes(xfer::ProgramOp combine, xfer::ProgramOp dispatch) {
-    const ir::TokensType rows = combine.getRowsType(), placed = dispatch.getRowsType();
-    return rows.hasSameRow(placed) && rows.getLayout().toLayout() == placed.getLayout().toLayout() &&
+    return combine.getRowsType().hasSameRowAndLayout(dispatch.getRowsType()) &&
            combine.getRoutes() == dispatch.getRoutes() && combine.getRowStride() == dispatch.getRowStride();
   }
 

@@ -38,6 +38,10 @@ def Faro_TokensType : Faro_Type<"Tokens", "tokens"> {
   let extraClassDeclaration = [{
     bool isTokenMajor() const { return getLayout().isTokenMajor(); }
     bool hasSameRow(TokensType other) const { return getPlanes() == other.getPlanes(); }
+    /// Also in the same order and alignment, however these are written.
+    bool hasSameRowAndLayout(TokensType other) const {
+      return hasSameRow(other) && getLayout().toLayout() == other.getLayout().toLayout();
+    }
     /// The bytes of all planes of a row, without padding.
     int64_t getRowBytes() const;
     /// The row as it is written in the type: `7168xbf16`, `{7168xf8E4M3FN, 56xf32}`.

@@ -101,14 +101,12 @@ faro_status faro_module_compile_with(const char *text, size_t size, const char *
   return guarded([&]() -> Status {
     if (!text || !targets || !out)
       return missing("faro_module_compile", !text ? "text" : !targets ? "targets" : "out");
-    faro_compile_targets known{};
-    if (targets->struct_size < offsetof(faro_compile_targets, cuda_device) + sizeof known.cuda_device)
-      return {FARO_INVALID_ARGUMENT, fmt::format("faro_module_compile_with: struct_size: expected sizeof "
-                                                 "(faro_compile_targets), {}; found {}",
-                                                 sizeof known, targets->struct_size)};
-    std::memcpy(&known, targets, std::min(size_t(targets->struct_size), sizeof known));
-    const CompileTargets wanted{known.cuda_device, known.cuda_architecture, known.planning != 0, known.bulk_copies != 0,
-                                known.host != 0};
+    const auto known = knownOf("faro_module_compile_with", "faro_compile_targets", *targets,
+                               offsetof(faro_compile_targets, cuda_device) + sizeof targets->cuda_device);
+    if (!known)
+      return known.status();
+    const CompileTargets wanted{known->cuda_device, known->cuda_architecture, known->planning != 0,
+                                known->bulk_copies != 0, known->host != 0};
     return adopt(Module::compile(std::string(text, size), name ? name : "spec", nullptr, wanted), out);
   });
 }
@@ -126,13 +124,11 @@ faro_status faro_session_create_with(faro_comm *comm, faro_module *module, const
       return missing("faro_session_create", !comm ? "comm" : !module ? "module" : "out");
     SessionOptions wanted;
     if (options) {
-      faro_session_options known{};
-      if (options->struct_size < offsetof(faro_session_options, cuda_device) + sizeof known.cuda_device)
-        return {FARO_INVALID_ARGUMENT, fmt::format("faro_session_create_with: struct_size: expected sizeof "
-                                                   "(faro_session_options), {}; found {}",
-                                                   sizeof known, options->struct_size)};
-      std::memcpy(&known, options, std::min(size_t(options->struct_size), sizeof known));
-      wanted = {known.cuda_device, known.cuda_multiprocessors, known.cuda_stream};
+      const auto known = knownOf("faro_session_create_with", "faro_session_options", *options,
+                                 offsetof(faro_session_options, cuda_device) + sizeof options->cuda_device);
+      if (!known)
+        return known.status();
+      wanted = {known->cuda_device, known->cuda_multiprocessors, known->cuda_stream};
     }
     auto session = Session::create(comm->communicator, module->module, wanted);
     if (!session)

@@ -4,10 +4,12 @@
 #include "faro/communicator.h"
 #include "faro/faro.h"
 #include "faro/module.h"
+#include "runtime/core/Exceptions.h"
 
-#include <exception>
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
 #include <memory>
-#include <new>
 
 struct faro_comm {
   std::shared_ptr<faro::Communicator> communicator;
@@ -33,13 +35,21 @@ template <typename Work> faro_status guarded(Work work) {
     clear();
     const Status status = work();
     return status.isOk() ? FARO_OK : fail(status);
-  } catch (const std::bad_alloc &) {
-    return fail({FARO_OUT_OF_MEMORY, "out of memory"});
-  } catch (const std::exception &e) {
-    return fail({FARO_INTERNAL, e.what()});
   } catch (...) {
-    return fail({FARO_INTERNAL, "an exception of an unknown kind"});
+    return fail(statusOfException());
   }
+}
+
+/// What a caller's options say. Callers of an older version have fewer fields, but at least the first `least` bytes;
+/// the others are 0.
+template <typename Options>
+Expected<Options> knownOf(const char *call, const char *type, const Options &given, size_t least) {
+  if (given.struct_size < least)
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: struct_size: expected sizeof ({}), {}; found {}", call, type,
+                                                     sizeof given, given.struct_size));
+  Options known{};
+  std::memcpy(&known, &given, std::min<size_t>(given.struct_size, sizeof known));
+  return known;
 }
 
 } // namespace faro::capi

@@ -17,10 +17,8 @@ faro_status faro_shuffle_create(faro_comm *comm, faro_module *module, const faro
   return guarded([&]() -> Status {
     if (!comm || !module || !options || !out)
       return missing("faro_shuffle_create", !comm ? "comm" : !module ? "module" : !options ? "options" : "out");
-    if (options->struct_size < sizeof *options)
-      return {FARO_INVALID_ARGUMENT, fmt::format("faro_shuffle_create: struct_size: expected sizeof "
-                                                 "(faro_shuffle_options), {}; found {}",
-                                                 sizeof *options, options->struct_size)};
+    if (auto all = knownOf("faro_shuffle_create", "faro_shuffle_options", *options, sizeof *options); !all)
+      return all.status();
     DeviceShuffleOptions wanted;
     auto dispatch = programOf(*module->module, options->dispatch, FARO_ABI_DISPATCH);
     if (!dispatch)

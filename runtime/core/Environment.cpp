@@ -40,7 +40,6 @@ struct Launcher {
 constexpr Launcher Torchrun = {
     "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", false, {"GROUP_RANK", "NODE_RANK"}, {}, {}};
 /// In the order in which they are asked: mpirun inside of a Slurm allocation sees Slurm's variables as well.
-enum LauncherIndex { OpenMpi, Pmi, Slurm };
 constexpr Launcher Launchers[] = {
     {"Open MPI",
      "OMPI_COMM_WORLD_RANK",
@@ -103,8 +102,8 @@ private:
 };
 } // namespace
 
-/// `srun --mpi=pmi2` sets PMI's variables, which say nothing of nodes, beside its own.
-static bool isSameJob(const Reader &reader, const Launcher &one, const Launcher &other) {
+/// Whether both speak of the same rank of a world of the same size.
+static bool saysTheSame(const Reader &reader, const Launcher &one, const Launcher &other) {
   const auto same = [&](const char *a, const char *b) {
     const char *left = reader.text(a), *right = reader.text(b);
     return left && right && std::strcmp(left, right) == 0;
@@ -116,11 +115,14 @@ static const Launcher *findLauncher(const Reader &reader) {
   // Either of the two means torchrun, so that a missing one is found out.
   if (reader.text(Torchrun.rank) || reader.text(Torchrun.worldSize))
     return &Torchrun;
+  const Launcher *found = nullptr;
   for (const Launcher &launcher : Launchers)
-    if (reader.text(launcher.rank) && reader.text(launcher.worldSize))
-      return &launcher == &Launchers[Pmi] && isSameJob(reader, Launchers[Pmi], Launchers[Slurm]) ? &Launchers[Slurm]
-                                                                                                 : &launcher;
-  return nullptr;
+    if (reader.text(launcher.rank) && reader.text(launcher.worldSize)) {
+      // One job may have variables of several (`srun --mpi=pmi2`): those count that say on which node a rank is.
+      if (!found || (!found->node[0] && launcher.node[0] && saysTheSame(reader, *found, launcher)))
+        found = &launcher;
+    }
+  return found;
 }
 
 static void readPlace(Reader &reader, const Launcher &launcher, CommunicatorOptions &options) {
@@ -211,6 +213,16 @@ static void readMaster(Reader &reader, const Launcher &launcher, CommunicatorOpt
   } else {
     options.masterPort = derivePort(reader, launcher);
   }
+}
+
+Expected<std::optional<bool>> readSwitch(const char *variable) {
+  const char *value = std::getenv(variable);
+  if (!value || !*value)
+    return std::optional<bool>();
+  const auto number = parseNumber(variable, value, 0, 1);
+  if (!number)
+    return number.status();
+  return std::optional<bool>(*number == 1);
 }
 
 Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup) {

@@ -16,4 +16,7 @@ Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup);
 /// A decimal number within [min, max], or an error that names the variable and the value.
 Expected<uint64_t> parseNumber(const char *variable, const char *text, uint64_t min, uint64_t max);
 
+/// 1 or 0, or nothing where the variable is not set; an error for anything else.
+Expected<std::optional<bool>> readSwitch(const char *variable);
+
 } // namespace faro

@@ -1,6 +1,5 @@
 #include "runtime/core/ModuleTerms.h"
 
-#include <cstring>
 #include <string_view>
 #include <vector>
 

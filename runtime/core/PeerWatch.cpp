@@ -22,6 +22,11 @@ ProcessPlace ProcessPlace::mine() {
   return place;
 }
 
+Digest ProcessPlace::digest() const {
+  const std::string name = machine + "/" + std::to_string(process);
+  return sha256(std::as_bytes(std::span(name)));
+}
+
 PeerWatch::PeerWatch() : mine_(ProcessPlace::mine()), epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 
 void PeerWatch::add(uint32_t rank, const ProcessPlace &place) {

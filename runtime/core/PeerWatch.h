@@ -2,6 +2,7 @@
 // is a zombie and its connections linger.
 #pragma once
 
+#include "runtime/core/Digest.h"
 #include "runtime/core/Socket.h"
 
 #include <cstdint>
@@ -17,6 +18,8 @@ struct ProcessPlace {
   std::string machine; ///< the same on all processes that see each other's numbers; empty: unknown
 
   static ProcessPlace mine();
+  /// The same for the threads of one process and for no other.
+  Digest digest() const;
 };
 
 class PeerWatch {

@@ -1,10 +1,10 @@
 #include "runtime/core/SharedView.h"
 
+#include "runtime/core/Environment.h"
+
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
-#include <string_view>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,23 +42,12 @@ static std::byte *mapAgain(std::byte *mapped, uint64_t size) {
   return reinterpret_cast<std::byte *>(made);
 }
 
-static std::string_view largePagesSetting() {
-  const char *value = std::getenv("FARO_LARGE_PAGES");
-  return value ? value : "";
-}
-
-Status checkLargePagesSetting() {
-  if (const std::string_view value = largePagesSetting(); !value.empty() && value != "0" && value != "1")
-    return {FARO_INVALID_ARGUMENT, fmt::format("FARO_LARGE_PAGES='{}': expected 0 or 1", value)};
-  return Status::ok();
-}
-
-/// FARO_LARGE_PAGES (0, 1), else by the processor: AMD's without AVX-512 store whole rows faster to small pages than to
-/// large ones (docs/performance.md).
+/// FARO_LARGE_PAGES, else by the processor: AMD's without AVX-512 store whole rows faster to small pages than to large
+/// ones (docs/performance.md).
 static bool wantsLargePages() {
   static const bool wanted = [] {
-    if (const std::string_view value = largePagesSetting(); !value.empty())
-      return value != "0";
+    if (const auto setting = readSwitch(SharedView::Setting); setting && *setting)
+      return **setting;
 #if defined(__x86_64__)
     __builtin_cpu_init();
     return !__builtin_cpu_is("amd") || __builtin_cpu_supports("avx512f");

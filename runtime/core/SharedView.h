@@ -8,15 +8,13 @@
 
 namespace faro {
 
-/// FARO_LARGE_PAGES: an error where it is neither 0 nor 1.
-Status checkLargePagesSetting();
-
 /// A second mapping of memory that others share, at a multiple of a large page: rows lie all over a window, each on
 /// pages of its own, and large ones spare their table walks. Transports map where the system puts them, which is seldom
 /// such an address. Memory that is small, private, or lies well already is seen where it is. Movable; of one thread.
 class SharedView {
 public:
   static constexpr uint64_t LargePage = uint64_t(2) << 20;
+  static constexpr const char *Setting = "FARO_LARGE_PAGES"; ///< a switch in the environment, read once
 
   SharedView() = default;
   /// `mapped`: `size` bytes, a multiple of 4096, which stay mapped as long as this lives.

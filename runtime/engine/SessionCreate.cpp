@@ -1,4 +1,5 @@
 // What all ranks must agree on before there is a session.
+#include "runtime/core/Environment.h"
 #include "runtime/core/ModuleTerms.h"
 #include "runtime/core/SharedView.h"
 #include "runtime/engine/SessionImpl.h"
@@ -20,9 +21,9 @@ static Status agree(Communicator &communicator, const Module &module, bool onDev
   Bytes mine(HashBytes);
   std::memcpy(mine.data(), module.abi().spec_sha256, SpecBytes);
   std::memcpy(mine.data() + SpecBytes, terms.data(), sizeof terms);
-  const std::string settings =
-      fmt::format("FARO_BALANCER={}, FARO_CHECK={}, FARO_SLOTS={}, rows on {}", name ? name : "", checkSetting(), slots,
-                  onDevice ? "a CUDA device" : "the host");
+  const std::string settings = fmt::format("FARO_BALANCER={}, FARO_CHECK={}, FARO_SLOTS={}, rows on {}",
+                                           name ? name : "", readSwitch(CheckSetting) ? checksPlans() ? "1" : "0" : "?",
+                                           slots, onDevice ? "a CUDA device" : "the host");
   const auto words = std::as_bytes(std::span(settings));
   mine.insert(mine.end(), words.begin(), words.end());
   auto all = communicator.allgather(mine, "spec of the module");
@@ -79,8 +80,8 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   auto balancer = balancerFromEnvironment();
   if (!balancer)
     return balancer.status();
-  FARO_RETURN_IF_ERROR(isCheckSetting());
-  FARO_RETURN_IF_ERROR(checkLargePagesSetting());
+  for (const char *name : {CheckSetting, SharedView::Setting})
+    FARO_RETURN_IF_ERROR(readSwitch(name).status());
   if (!slots)
     return slots.status();
   ExpertMaps experts;

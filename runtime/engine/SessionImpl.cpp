@@ -1,6 +1,7 @@
 // The public calls: each is guarded, timed, and one at a time.
 #include "runtime/engine/SessionImpl.h"
 
+#include "runtime/core/Exceptions.h"
 #include "runtime/device/cuda/DeviceWindow.h"
 
 #include <fmt/format.h>
@@ -52,14 +53,12 @@ const Status &statusOf(const Status &status) { return status; }
 template <typename T> const Status &statusOf(const Expected<T> &value) { return value.status(); }
 } // namespace
 
-/// What the call returns, or an error for what it throws: the library does not, but memory may be short.
+/// What the call returns, or an error for what it throws.
 template <typename Work> static auto caught(Work &work) -> decltype(work()) {
   try {
     return work();
-  } catch (const std::bad_alloc &) {
-    return Status(FARO_OUT_OF_MEMORY, "out of memory");
-  } catch (const std::exception &e) {
-    return Status(FARO_INTERNAL, e.what());
+  } catch (...) {
+    return statusOfException();
   }
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/plan/PlanCheck.h"
 
+#include "runtime/core/Environment.h"
+
 #include "runtime/plan/FlowCheck.h"
 #include "runtime/plan/PlanHash.h"
 
@@ -9,21 +11,12 @@
 
 namespace faro {
 
-const std::string &checkSetting() {
-  static const std::string value = [] {
-    const char *given = std::getenv("FARO_CHECK");
-    return std::string(given && *given ? given : "0");
+bool checksPlans() {
+  static const bool wanted = [] {
+    const auto setting = readSwitch(CheckSetting);
+    return setting && setting->value_or(false);
   }();
-  return value;
-}
-
-bool checksPlans() { return checkSetting() == "1"; }
-
-Status isCheckSetting() {
-  if (checkSetting() == "0" || checkSetting() == "1")
-    return Status::ok();
-  return {FARO_INVALID_ARGUMENT,
-          fmt::format("FARO_CHECK='{}': expected 1 (plans are checked) or 0 (they are not)", checkSetting())};
+  return wanted;
 }
 
 Bytes planRecord(const Plan &plan, const NodePlan *across) { return PlanRecord::of(plan, across).encode(); }

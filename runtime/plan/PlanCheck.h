@@ -20,11 +20,9 @@
 
 namespace faro {
 
-/// FARO_CHECK as it was in the environment when first asked; "0" for none.
-const std::string &checkSetting();
-/// Whether that is 1, and an error where it is neither 1 nor 0.
+constexpr const char *CheckSetting = "FARO_CHECK"; ///< a switch in the environment
+/// Whether it was on when first asked.
 bool checksPlans();
-Status isCheckSetting();
 
 /// What a check found: a fault of Faro's.
 Status planFault(std::string message);

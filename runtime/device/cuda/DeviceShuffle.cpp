@@ -2,7 +2,7 @@
 // in the order of the meetings (docs/cuda.md, "Planning on the device").
 #include "faro/device_shuffle.h"
 
-#include "runtime/core/ProcessIdentity.h"
+#include "runtime/core/PeerWatch.h"
 #include "runtime/device/cuda/PlanMemory.h"
 #include "runtime/device/cuda/SessionDevice.h"
 #include "runtime/device/cuda/ShuffleTerms.h"
@@ -65,9 +65,8 @@ private:
   uint32_t multiprocessors = 0, experts = 0;
   int64_t local = 0;
   uint64_t receivedBase = 0, outputsBase = 0;
-  int64_t tokens = 0;   ///< rows of the last plan
-  bool planned = false; ///< and its push is still to come
-  const ProcessIdentity process = thisProcess();
+  int64_t tokens = 0;      ///< rows of the last plan
+  bool planned = false;    ///< and its push is still to come
   bool hasThreads = false; ///< other ranks are threads of this process
 };
 
@@ -109,9 +108,9 @@ Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::sh
   made->receivedBase = made->memory->receivedOf(rank);
   made->outputsBase = made->memory->outputsOf(rank);
   // An allocation may wait for all that runs on the device: nobody's kernels may wait for a rank that still makes one.
-  auto processes = communicator->allgather(Bytes(reinterpret_cast<const std::byte *>(&made->process),
-                                                 reinterpret_cast<const std::byte *>(&made->process + 1)),
-                                           "end of making a shuffle on devices");
+  const Digest process = ProcessPlace::mine().digest();
+  const auto words = std::as_bytes(std::span(process));
+  auto processes = communicator->allgather(Bytes(words.begin(), words.end()), "end of making a shuffle on devices");
   if (!processes)
     return processes.status();
   made->hasThreads = std::ranges::count(*processes, (*processes)[rank]) > 1;

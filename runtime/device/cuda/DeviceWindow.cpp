@@ -1,6 +1,6 @@
 #include "runtime/device/cuda/DeviceWindow.h"
 
-#include "runtime/core/ProcessIdentity.h"
+#include "runtime/core/PeerWatch.h"
 
 #include <cstring>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@ namespace {
 
 /// What a rank says of its piece.
 struct Piece {
-  ProcessIdentity process;
+  Digest process;
   int32_t device;
   const std::shared_ptr<Memory> *memory; ///< for other threads of the process
   api::Pointer address;
@@ -50,7 +50,7 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
       return fail(status);
 
   const Driver &cuda = device->driver();
-  Piece piece{thisProcess(), device->number(), &window->mine, window->mine->address(), {}};
+  Piece piece{ProcessPlace::mine().digest(), device->number(), &window->mine, window->mine->address(), {}};
   // A device that cannot share memory with other processes is no matter for threads.
   const bool shared = cuda.ipcGetMemHandle(&piece.handle, piece.address) == api::Success;
   Bytes said(sizeof piece + 1);

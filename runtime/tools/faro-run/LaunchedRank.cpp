@@ -123,10 +123,8 @@ private:
     return agree(*communicator, reported, "reporting") ? 0 : revoked(1);
   }
 
-  /// Takes the output files away again.
   int revoked(int exitStatus) {
-    for (OutputFile &file : setup_.outputs)
-      file.revoke();
+    revokeOutputs(setup_.outputs);
     return exitStatus;
   }
 

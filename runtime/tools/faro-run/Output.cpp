@@ -33,11 +33,15 @@ Expected<std::vector<OutputFile>> openOutputs(const std::string &folder, const s
 Status commitOutputs(std::vector<OutputFile> &files) {
   for (OutputFile &file : files)
     if (Status status = file.commit(); !status) {
-      for (OutputFile &done : files)
-        done.revoke();
+      revokeOutputs(files);
       return status;
     }
   return Status::ok();
+}
+
+void revokeOutputs(std::vector<OutputFile> &files) {
+  for (OutputFile &file : files)
+    file.revoke();
 }
 
 Status writeOutput(int fd, const std::string &path, const Job &job, const Received &received,

@@ -18,6 +18,8 @@ Expected<std::vector<OutputFile>> openOutputs(const std::string &folder, const s
 
 /// Puts all files in place, or none.
 Status commitOutputs(std::vector<OutputFile> &files);
+/// Takes those that were put in place away again.
+void revokeOutputs(std::vector<OutputFile> &files);
 
 /// Writes one rank's tensors: recv, recv_source (where it is known), expert_offsets (where the layout is expert-first),
 /// expert_counts, and combined where there is one.

@@ -112,8 +112,7 @@ int Setup::succeed(const std::vector<RankResult> &results, const std::string &tr
     return fail(status);
   const int exitStatus = report(results, transport);
   if (exitStatus != 0)
-    for (OutputFile &file : outputs)
-      file.revoke();
+    revokeOutputs(outputs);
   return exitStatus;
 }
 

@@ -1,86 +1,11 @@
-// The compiler's C face: results, diagnostics, and the cache between processes.
-#include "compiler/CAPI/faro_compiler.h"
+// The compiler's C face: results and diagnostics.
+#include "tests/compiler/CAPI/JitKit.h"
 
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <sys/wait.h>
 #include <tuple>
-#include <unistd.h>
+
+using namespace faro::test;
 
 namespace {
-
-namespace fs = std::filesystem;
-
-const std::string Spec = R"(!tokens = !faro.tokens<96xbf16>
-!experts = !faro.tokens<96xbf16, #faro.layout<order = [expert, source], align = 8>>
-!routes = !faro.routes<topk = 2, experts = 4, placement = table [0, 1, 1, 0]>
-module attributes {faro.mesh = #faro.mesh<nodes = 1, ranks_per_node = ?>} {
-  func.func @send(%x: !tokens, %r: !routes) -> !experts {
-    %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts
-    return %y : !experts
-  }
-}
-)";
-
-struct Compiled {
-  faro_compiled *result = nullptr;
-  int status = 0;
-  faro_compile_stats stats{};
-  std::vector<std::string> said;
-
-  Compiled(const std::string &text, const std::string &cache, uint32_t architecture = 0, uint32_t kernels = 0) {
-    stats.struct_size = sizeof stats;
-    const faro_compile_options options{sizeof(faro_compile_options), cache.c_str(), architecture, kernels};
-    status = faro_compiler_jit(
-        text.data(), text.size(), "moe.mlir", &options,
-        [](void *self, const char *line) { static_cast<Compiled *>(self)->said.push_back(line); }, this, &result,
-        &stats);
-  }
-  ~Compiled() { faro_compiled_destroy(result); }
-  Compiled(const Compiled &) = delete;
-  Compiled &operator=(const Compiled &) = delete;
-
-  /// Copies one row to two places with the module's own kernel.
-  bool works() const {
-    const faro_abi_module *module = faro_compiled_module(result);
-    if (!module || module->magic != FARO_ABI_MAGIC || module->kernel_set_count != 1)
-      return false;
-    const faro_abi_schedule &schedule = module->programs[0].schedules[0];
-    for (uint32_t s = 0; s < schedule.stage_count; ++s)
-      if (schedule.stages[s].op == FARO_ABI_STAGE_PUSH) {
-        auto push = reinterpret_cast<faro_abi_push_fn>(module->kernel_sets[0].kernels[schedule.stages[s].kernel].entry);
-        std::vector<uint16_t> source(96, 0x1234);
-        alignas(64) uint16_t rows[2][96] = {};
-        const uint32_t offsets[] = {0, 2};
-        const uint64_t destinations[] = {reinterpret_cast<uint64_t>(rows[0]), reinterpret_cast<uint64_t>(rows[1])};
-        push(source.data(), 192, offsets, destinations, 0, 1);
-        return rows[0][0] == 0x1234 && rows[1][95] == 0x1234;
-      }
-    return false;
-  }
-};
-
-class JitTest : public ::testing::Test {
-protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "faro-jit-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder); }
-
-  std::vector<fs::path> files() const {
-    std::vector<fs::path> found;
-    for (const auto &entry : fs::directory_iterator(folder))
-      found.push_back(entry.path());
-    return found;
-  }
-  fs::path folder;
-};
 
 TEST_F(JitTest, TablesSayWhatTheSpecSays) {
   Compiled compiled(Spec, "");
@@ -172,18 +97,6 @@ TEST_F(JitTest, AMeshOfAnyNodesGetsAScheduleForEachPath) {
   EXPECT_STREQ(module.kernel_sets[0].kernels[share].name, "bring_share");
 }
 
-TEST_F(JitTest, SecondTimeComesFromTheCache) {
-  Compiled first(Spec, folder);
-  EXPECT_EQ(first.stats.from_cache, 0u);
-  ASSERT_EQ(files().size(), 1u);
-  Compiled second(Spec, folder);
-  EXPECT_EQ(second.stats.from_cache, 1u);
-  EXPECT_TRUE(first.works() && second.works());
-  Compiled other(Spec + "// another spec\n", folder);
-  EXPECT_EQ(other.stats.from_cache, 0u);
-  EXPECT_EQ(files().size(), 2u);
-}
-
 TEST_F(JitTest, ADeviceGetsAnImageOfItsOwn) {
   setenv("FARO_PTXAS", "none", 1); // text, whatever this machine has
   Compiled host(Spec, folder), device(Spec, folder, 90), again(Spec, folder, 90), older(Spec, folder, 80);
@@ -271,92 +184,6 @@ TEST_F(JitTest, OlderCallersGetWhatTheyKnow) {
   EXPECT_GT(stats.milliseconds, 0);
   EXPECT_EQ(stats.ptx_milliseconds, -1);
   faro_compiled_destroy(result);
-}
-
-TEST_F(JitTest, TornOrForeignFilesAreWrittenAnew) {
-  {
-    Compiled first(Spec, folder);
-  }
-  ASSERT_EQ(files().size(), 1u);
-  const fs::path file = files()[0];
-  const auto size = fs::file_size(file);
-  const std::function<void()> faults[] = {
-      [&] { fs::resize_file(file, size / 2); },
-      [&] { fs::resize_file(file, 0); },
-      [&] {
-        std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-        stream.seekp(std::streamoff(size / 2));
-        stream.put('\x5a').put('\xa5').put('\x5a');
-      },
-      [&] { std::ofstream(file, std::ios::app) << "more"; },
-      [&] { std::ofstream(file) << "something else entirely"; },
-      [&] { fs::permissions(file, fs::perms::others_write, fs::perm_options::add); },
-  };
-  for (size_t i = 0; i < std::size(faults); ++i) {
-    SCOPED_TRACE(i);
-    faults[i]();
-    Compiled broken(Spec, folder);
-    EXPECT_EQ(broken.stats.from_cache, 0u);
-    EXPECT_TRUE(broken.works());
-    Compiled mended(Spec, folder);
-    EXPECT_EQ(mended.stats.from_cache, 1u);
-    EXPECT_TRUE(mended.works());
-    EXPECT_EQ(files().size(), 1u) << "temporary files were left behind";
-  }
-}
-
-TEST_F(JitTest, UnusableFolderCostsOnlyTime) {
-  const fs::path file = folder / "file";
-  std::ofstream(file) << "in the way";
-  for (const fs::path &cache : {file, file / "below", fs::path("/proc/nowhere")}) {
-    Compiled compiled(Spec, cache);
-    EXPECT_EQ(compiled.status, 0);
-    EXPECT_EQ(compiled.stats.from_cache, 0u);
-    EXPECT_TRUE(compiled.works());
-    EXPECT_TRUE(compiled.said.empty());
-  }
-}
-
-TEST_F(JitTest, TheOldestFilesGoWhenThereAreThousands) {
-  constexpr size_t Most = 4096;
-  fs::create_directories(folder);
-  const auto longAgo = fs::file_time_type::clock::now() - std::chrono::hours(1);
-  for (size_t i = 0; i < Most; ++i) {
-    const fs::path file = folder / ("old" + std::to_string(i) + ".jit");
-    std::ofstream(file) << "old";
-    fs::last_write_time(file, longAgo + std::chrono::milliseconds(i));
-  }
-  std::ofstream(folder / "notes.txt") << "somebody else's";
-  EXPECT_TRUE(Compiled(Spec, folder).works());
-  EXPECT_EQ(files().size(), Most * 3 / 4 + 1) << "three quarters, and somebody else's";
-  EXPECT_FALSE(fs::exists(folder / "old0.jit"));
-  EXPECT_TRUE(fs::exists(folder / ("old" + std::to_string(Most - 1) + ".jit")));
-  EXPECT_TRUE(fs::exists(folder / "notes.txt"));
-  EXPECT_EQ(Compiled(Spec, folder).stats.from_cache, 1u);
-}
-
-TEST_F(JitTest, ManyProcessesMayWriteAtOnce) {
-  std::vector<pid_t> children;
-  for (int i = 0; i < 4; ++i) {
-    const pid_t child = ::fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      ::alarm(60);
-      bool good = true;
-      for (int round = 0; round < 4 && good; ++round) {
-        const std::string text = Spec + std::string(size_t(round), '\n');
-        good = Compiled(text, folder).works() && Compiled(text, folder).works();
-      }
-      ::_exit(good ? 0 : 1);
-    }
-    children.push_back(child);
-  }
-  for (pid_t child : children) {
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-  }
-  EXPECT_EQ(files().size(), 4u);
 }
 
 TEST_F(JitTest, FaultsAreReportedAtTheirLine) {
