@@ -1,6 +1,7 @@
 #include "tests/conformance/Suite.h"
 
 #include "runtime/core/TransportPlugin.h"
+#include "tests/support/Some.h"
 
 #include <atomic>
 #include <cstdlib>
@@ -14,7 +15,7 @@ const std::vector<Candidate> &candidates() {
       {"local", "local", RankKind::Threads, true, {}},
       {"local_nodes", "local", RankKind::Threads, false, {}, true},
       {"ucx", "ucx", RankKind::Processes, true, {}},
-      {"ucx_rendezvous", "ucx", RankKind::Processes, true, {{"UCX_RNDV_THRESH", "0"}}},
+      {"ucx_rendezvous", "ucx", RankKind::Processes, true, {{"UCX_RNDV_THRESH", "0"}}, false, true},
       // Several nodes on one machine: tcp between them, shared memory within.
       {"ucx_nodes", "ucx", RankKind::Processes, false, {}, true},
       // What a network with RDMA does with long slices, as far as tcp can.
@@ -26,20 +27,21 @@ const std::vector<Candidate> &candidates() {
        RankKind::Processes,
        false,
        {{"FAKE_UCX_DEVICE", "1"}, {"UCX_RNDV_THRESH", "0"}},
+       true,
        true},
       // The user's own list of transports; the wire takes what is no shared memory of it.
-      {"ucx_nodes_listed", "ucx", RankKind::Processes, false, {{"UCX_TLS", "sm,tcp,self"}}, true},
+      {"ucx_nodes_listed", "ucx", RankKind::Processes, false, {{"UCX_TLS", "sm,tcp,self"}}, true, true},
       // Memory that cannot be mapped.
       {"ucx_tcp", "ucx", RankKind::Processes, false, {{"UCX_TLS", "tcp,self"}, {"UCX_NET_DEVICES", "lo"}}},
       // What is left where System V's shared memory is switched off.
-      {"ucx_posix", "ucx", RankKind::Processes, true, {{"UCX_TLS", "posix,tcp,self"}}},
+      {"ucx_posix", "ucx", RankKind::Processes, true, {{"UCX_TLS", "posix,tcp,self"}}, false, true},
       // Shared memory between the ranks, but not for their regions.
       {"ucx_private", "ucx", RankKind::Processes, false, {{"UCX_ALLOC_PRIO", "mmap"}}},
   };
   static const std::vector<Candidate> all = [] {
     std::vector<Candidate> chosen;
     for (const Candidate &candidate : everybody)
-      if (!ThreadsOnly || candidate.kind == RankKind::Threads)
+      if ((!ThreadsOnly || candidate.kind == RankKind::Threads) && !(Sanitized && candidate.thorough))
         chosen.push_back(candidate);
     return chosen;
   }();

@@ -19,6 +19,7 @@ struct Candidate {
   bool maps;                                      ///< whether `pointer` must give one: all ranks are on this machine
   std::map<std::string, std::string> environment; ///< set in the ranks' processes before the transport is loaded
   bool severalNodes = false;                      ///< see nodeOf
+  bool thorough = false;                          ///< another way of UCX's, with the same code of ours
 };
 
 /// The node of a rank of a candidate with several nodes: they differ in size and have strange numbers.

@@ -182,7 +182,7 @@ std::vector<Row> rows() {
   return rows;
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, PullTest, ::testing::ValuesIn(some(rows())), nameOf);
+INSTANTIATE_TEST_SUITE_P(Rows, PullTest, ::testing::ValuesIn(some(rows(), 5)), nameOf);
 
 std::vector<Row> rowsOfShares() {
   std::vector<Row> rows = {{Element::F32, 129}}; // its own element: one kernel for all
@@ -193,7 +193,7 @@ std::vector<Row> rowsOfShares() {
   return rows;
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, ShareTest, ::testing::ValuesIn(some(rowsOfShares())), nameOf);
+INSTANTIATE_TEST_SUITE_P(Rows, ShareTest, ::testing::ValuesIn(some(rowsOfShares(), 5)), nameOf);
 
 /// All 65,536 values of a 16-bit element in one row, scaled so that results are exact, ties, denormals and overflows.
 class EveryValueTest : public ::testing::TestWithParam<Element> {};

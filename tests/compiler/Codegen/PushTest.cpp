@@ -124,7 +124,7 @@ std::vector<Row> rows() {
   return rows;
 }
 
-INSTANTIATE_TEST_SUITE_P(Rows, PushTest, ::testing::ValuesIn(some(rows())), nameOf);
+INSTANTIATE_TEST_SUITE_P(Rows, PushTest, ::testing::ValuesIn(some(rows(), 5)), nameOf);
 INSTANTIATE_TEST_SUITE_P(Rows, LandTest,
                          ::testing::Values(Row{Element::BF16, 3}, Row{Element::BF16, 129}, Row{Element::F16, 287},
                                            Row{Element::F32, 33}),

@@ -1,6 +1,7 @@
 // How far a combine is from the exact sum, for each type of partial rows: prints the table of docs/combine.md, and
 // holds every element to the bound that is stated there.
 #include "compiler/Interpreter/Reference.h"
+#include "tests/support/Some.h"
 
 #include <array>
 #include <cmath>
@@ -13,7 +14,7 @@ using namespace faro::reference;
 
 namespace {
 
-constexpr uint32_t Ranks = 8, Experts = 64, Topk = 8, Tokens = 4000;
+constexpr uint32_t Ranks = 8, Experts = 64, Topk = 8, Tokens = 4000 / faro::test::stepOf(10);
 constexpr uint64_t Columns = 64;
 
 const char *nameOf(Element element) {

@@ -145,7 +145,7 @@ TEST(Mutation, TheOriginalsAreAcceptedAndDoNoHarm) {
   }
 }
 
-constexpr size_t Step = stepOf(5);
+constexpr size_t Step = stepOf(20);
 
 TEST(Mutation, WhatTheVerifierAcceptsDoesNoHarm) {
   Compiler compiler;

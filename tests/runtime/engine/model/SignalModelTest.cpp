@@ -2,6 +2,7 @@
 // fault; and with each single thing left out or turned round, the fault that it is there against.
 #include "RingProtocol.h"
 #include "SignalProtocol.h"
+#include "tests/support/Some.h"
 
 #include <algorithm>
 #include <array>
@@ -40,6 +41,9 @@ template <typename Protocol> std::string faultOf(const Protocol &mutant) {
   return fault.substr(0, fault.find('\n'));
 }
 constexpr const char *Deadlock = "nobody can go on:", *Harmless = "";
+
+/// Of the searches that go through the most states.
+constexpr const char *LongSearch = "takes long with sanitizers, and runs no code that others do not";
 
 std::vector<Call> times(size_t calls, Call call) { return std::vector<Call>(calls, call); }
 
@@ -91,6 +95,8 @@ TEST(SignalMutants, WithoutAcquireRowsAreReadAhead) {
 /// Nobody makes a write visible before it is certain to happen. The acquires are there all the same: the languages that
 /// runtime and kernels are written in promise no such thing.
 TEST(SignalMutants, WithoutAcquireBeforeWritesAloneThereIsNoHarm) {
+  if (Sanitized)
+    GTEST_SKIP() << LongSearch;
   EXPECT_EQ(faultOf(SignalProtocol{.ranks = 3, .calls = {Push, Push}, .awaitOpen = Relaxed}), Harmless);
   EXPECT_EQ(faultOf(SignalProtocol{.ranks = 3, .calls = {Pull, Pull}, .awaitDone = Relaxed}), Harmless);
 }
@@ -166,6 +172,8 @@ TEST_F(RingModel, OneFlowHasNoFault) {
 
 /// Nor do they need shares of the ring: what frees a flow's slots waits for no other flow.
 TEST_F(RingModel, TwoFlowsThatShareARingHaveNoFault) {
+  if (Sanitized)
+    GTEST_SKIP() << LongSearch;
   for (const auto [slots, slices] : {std::array<uint8_t, 2>{1, 3}, {2, 5}, {3, 2}})
     for (const bool fair : {true, false})
       expectNoFault(RingProtocol{.slots = slots, .rxSlots = 1, .slices = slices, .flows = 2, .fair = fair});
