@@ -21,6 +21,9 @@ struct faro_plan {
 
 static thread_local std::string lastError;
 
+/// No spec is as long; a size that is none is.
+constexpr size_t MostText = size_t(1) << 30;
+
 faro_status capi::fail(const Status &status) {
   lastError = status.message();
   return status.code();
@@ -35,8 +38,12 @@ Status capi::missing(const char *call, const char *argument) {
 Expected<const faro_abi_program *> capi::programOf(const Module &module, const char *name, faro_abi_op op) {
   if (!name)
     return module.only(op);
-  if (const faro_abi_program *program = module.find(name))
+  if (const faro_abi_program *program = module.find(name)) {
+    if (program->op != uint32_t(op))
+      return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: its program {} is no {}", module.name(), name,
+                                                       op == FARO_ABI_DISPATCH ? "dispatch" : "combine"));
     return program;
+  }
   return Status(FARO_NOT_FOUND, fmt::format("{}: it holds no program {}", module.name(), name));
 }
 
@@ -100,7 +107,10 @@ faro_status faro_module_compile_with(const char *text, size_t size, const char *
                                      const faro_compile_targets *targets, faro_module **out) {
   return guarded([&]() -> Status {
     if (!text || !targets || !out)
-      return missing("faro_module_compile", !text ? "text" : !targets ? "targets" : "out");
+      return missing("faro_module_compile_with", !text ? "text" : !targets ? "targets" : "out");
+    if (size > MostText)
+      return {FARO_INVALID_ARGUMENT,
+              fmt::format("faro_module_compile: a spec of {} bytes; expected at most {}", size, MostText)};
     const auto known = knownOf("faro_module_compile_with", "faro_compile_targets", *targets,
                                offsetof(faro_compile_targets, cuda_device) + sizeof targets->cuda_device);
     if (!known)
@@ -179,8 +189,8 @@ static Status describe(const Expected<Received> &received, faro_received *out) {
 
 static Status postDispatch(const char *call, faro_session *session, const faro_plan *plan, const void *x,
                            int64_t x_stride) {
-  if (!session || !plan)
-    return missing(call, session ? "plan" : "session");
+  if (!session || !plan || (!x && planTokens(*plan->plan) > 0))
+    return missing(call, !session ? "session" : !plan ? "plan" : "x");
   return session->session->postDispatch(plan->plan, {x, planTokens(*plan->plan), x_stride});
 }
 
@@ -240,6 +250,10 @@ static Status postCombine(const char *call, faro_session *session, const char *p
                           const void *y, int64_t y_stride, const float *weights, void *out, int64_t out_stride) {
   if (!session || !plan)
     return missing(call, session ? "plan" : "session");
+  if (!y && planRows(*plan->plan) > 0)
+    return missing(call, "y");
+  if ((!weights || !out) && planTokens(*plan->plan) > 0)
+    return missing(call, weights ? "out" : "weights");
   auto found = programOf(*session->module, program, FARO_ABI_COMBINE);
   if (!found)
     return found.status();

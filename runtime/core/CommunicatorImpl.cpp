@@ -280,12 +280,28 @@ Status CommunicatorImpl::check() {
   return failure_ = suspicion_;
 }
 
+Status reasonOf(const Status &status, Communicator &communicator) {
+  const auto until = Clock::now() + ReasonMayTake;
+  while (Clock::now() < until) {
+    FARO_RETURN_IF_ERROR(communicator.check());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return status;
+}
+
+static Status checkTimeout(Nanoseconds timeout) {
+  if (timeout > Nanoseconds::zero() && timeout <= LongestTimeout)
+    return Status::ok();
+  return Status(FARO_INVALID_ARGUMENT, fmt::format("a time-out of {:g} s: expected more than 0 and at most {:g}",
+                                                   std::chrono::duration<double>(timeout).count(),
+                                                   std::chrono::duration<double>(LongestTimeout).count()));
+}
+
 Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorOptions &options) {
   if (options.worldSize == 0 || options.rank >= options.worldSize)
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("rank {} is outside of a world of {}", options.rank, options.worldSize));
-  if (options.timeout <= Nanoseconds::zero())
-    return Status(FARO_INVALID_ARGUMENT, "the time-out must be more than 0");
+  FARO_RETURN_IF_ERROR(checkTimeout(options.timeout));
   std::unique_ptr<Bootstrap> bootstrap;
   bool loopback = true;
   if (options.worldSize == 1) {
@@ -313,12 +329,7 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
   if (connected)
     connected = (*self)->settle();
   if (!connected) {
-    // A rank that cannot be connected has often just died; then its death is what people need to hear of.
-    const auto until = Clock::now() + ReasonMayTake;
-    while (Clock::now() < until) {
-      FARO_RETURN_IF_ERROR((*self)->check());
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    connected = reasonOf(connected, **self);
     (*self)->abort(connected);
     return connected;
   }
@@ -327,8 +338,9 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
 
 Expected<std::vector<std::shared_ptr<Communicator>>> Communicator::createLocal(uint32_t worldSize, Nanoseconds timeout,
                                                                                uint32_t nodes) {
-  if (worldSize == 0 || timeout <= Nanoseconds::zero())
-    return Status(FARO_INVALID_ARGUMENT, "local ranks need a world size and a time-out that are more than 0");
+  if (worldSize == 0)
+    return Status(FARO_INVALID_ARGUMENT, "local ranks need a world size of more than 0");
+  FARO_RETURN_IF_ERROR(checkTimeout(timeout));
   if (nodes == 0 || nodes > worldSize)
     return Status(FARO_INVALID_ARGUMENT, fmt::format("{} ranks cannot be on {} nodes", worldSize, nodes));
   const Topology topology = Topology::blocks(worldSize, nodes);

@@ -26,6 +26,10 @@ private:
   Status failure_;
 };
 
+/// What a rank says when something of another rank's has failed it with `status`: that one has often just died or given
+/// up, and then its reason, which may be a moment later, is what people need to hear.
+Status reasonOf(const Status &status, Communicator &communicator);
+
 class CommunicatorImpl final : public Communicator {
 public:
   /// Opens the transport. `loopback`: it must not leave this machine.

@@ -243,7 +243,7 @@ Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup) {
     double seconds = 0;
     const char *end = timeout + std::strlen(timeout);
     const auto [stop, error] = std::from_chars(timeout, end, seconds); // whatever the locale
-    constexpr double Longest = 1e6;
+    constexpr double Longest = std::chrono::duration<double>(LongestTimeout).count();
     if (error != std::errc() || stop != end || !std::isfinite(seconds) || seconds <= 0 || seconds > Longest)
       reader.fail(fmt::format("FARO_TIMEOUT='{}': expected seconds, more than 0 and at most {:g}", timeout, Longest));
     else

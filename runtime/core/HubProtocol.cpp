@@ -70,6 +70,10 @@ Nanoseconds boundedTimeout(uint64_t ns) {
   return Nanoseconds(std::min(ns, Year));
 }
 
+bool HubProtocol::isLast(uint32_t rank) const {
+  return presence_[rank] == Presence::Absent && count(Presence::Absent) == 1;
+}
+
 void HubProtocol::joined(uint32_t rank, Nanoseconds timeout, Clock::time_point now) {
   presence_[rank] = Presence::Here;
   if (now + timeout < deadline_) {

@@ -19,6 +19,8 @@ public:
   /// Whether somebody who knows the secret may be this rank. While the job is being put together, a rank that does not
   /// fit in is an error of all; later it is only turned away.
   Status admit(uint32_t rank, uint32_t worldSize);
+  /// Whether all others have been here, so that this rank, once admitted, completes the job.
+  bool isLast(uint32_t rank) const;
   void joined(uint32_t rank, Nanoseconds timeout, Clock::time_point now);
 
   void handle(uint32_t rank, const Frame &frame, Clock::time_point now);

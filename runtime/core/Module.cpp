@@ -89,7 +89,8 @@ Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
 }
 
 namespace {
-/// The functions of libfaro_compiler.so. It stays loaded: LLVM does not like to be unloaded.
+/// The functions of libfaro_compiler.so. It stays loaded, for longer than any static object of the program: LLVM does
+/// not like to be unloaded, and a module that was compiled just in time needs it until its own end.
 struct Compiler {
   decltype(&faro_compiler_jit) jit = nullptr;
   decltype(&faro_compiled_module) module = nullptr;
@@ -98,7 +99,7 @@ struct Compiler {
 } // namespace
 
 static Expected<Compiler> loadCompiler() {
-  static std::shared_ptr<SharedLibrary> library; // guarded by the initialisation below
+  static auto &library = *new std::shared_ptr<SharedLibrary>; // guarded by the initialisation below; never destroyed
   static const Status loaded = [] {
     auto found =
         SharedLibrary::openBeside("libfaro_compiler.so", "FARO_COMPILER_PATH", SharedLibrary::Binding::AtCalls);
@@ -131,6 +132,14 @@ Expected<std::shared_ptr<const Module>> Module::compile(const std::string &text,
     all += all.empty() ? line : std::string("\n") + line;
   };
   faro_compile_options options{sizeof options, nullptr, targets.cudaArchitecture, 0};
+  if (targets.cudaDevice < -1)
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("{}: compiled for CUDA device {}; expected its number, or -1 for none", name, targets.cudaDevice));
+  if (targets.cudaDevice < 0 && !targets.cudaArchitecture && (targets.planning || targets.bulkCopies))
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("{}: {} are a CUDA device's: give its number or its architecture, too", name,
+                              targets.planning ? "kernels that plan" : "bulk copies"));
   if (targets.cudaDevice >= 0 && targets.cudaArchitecture)
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("{}: compiled for CUDA device {} or for architecture sm_{}? Give one of them", name,

@@ -1,5 +1,7 @@
 #include "runtime/core/SymmetricMemory.h"
 
+#include "runtime/core/CommunicatorImpl.h"
+
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
@@ -63,8 +65,10 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
     const Bytes &peerKey = (*keys)[local];
     if (const faro_status code =
             transport.map(communicator->transportContext(), rank, peerKey.data(), peerKey.size(), &remote))
-      return {code, fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,
-                                transport.last_error())};
+      // A rank that is late finds the others' memory gone, if they have given up.
+      return reasonOf({code, fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,
+                                         transport.last_error())},
+                      *communicator);
     remotes.push_back(remote);
     auto *mapped = static_cast<std::byte *>(transport.pointer(remote));
     if (!mapped)

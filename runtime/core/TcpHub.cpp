@@ -55,6 +55,8 @@ TcpHub::~TcpHub() {
 }
 
 void TcpHub::run(Nanoseconds timeout) {
+  if (protocol_.isLast(0))
+    listener_ = FileDescriptor();
   protocol_.joined(0, timeout, Clock::now());
   while (!stopping_) {
     poll(std::chrono::minutes(1));
@@ -160,6 +162,9 @@ TcpHub::Verdict TcpHub::examine(Stranger &stranger) {
     return Verdict::Drop;
   }
   const Status status = protocol_.admit(hello.rank, hello.worldSize);
+  // All are here: the port is free for the next job of these ranks, before any of them can begin it.
+  if (status && protocol_.isLast(hello.rank))
+    listener_ = FileDescriptor();
   reply(stranger.connection, stranger.nonce, hello.nonce, true, status);
   if (!status)
     return Verdict::Drop;

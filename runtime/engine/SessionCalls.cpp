@@ -36,10 +36,15 @@ Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, Const
   if (x.rows != plan->tokens || (x.rows > 0 && (!x.data || x.stride < int64_t(program.row.bytes))))
     return Status(
         FARO_INVALID_ARGUMENT,
-        fmt::format("rank {}: dispatch of {} rows, {} bytes apart; expected the plan's {} tokens, at least {} "
-                    "bytes apart",
-                    communicator->rank(), x.rows, x.stride, plan->tokens, program.row.bytes));
+        fmt::format("rank {}: dispatch of {} rows at {}, {} bytes apart; expected the plan's {} tokens, at least {} "
+                    "bytes apart, and an address",
+                    communicator->rank(), x.rows, x.data, x.stride, plan->tokens, program.row.bytes));
   FARO_RETURN_IF_ERROR(checkDeviceRows("dispatch", x.data, x.rows, x.stride, program.row));
+  if (x.rows > 0 && windows.received.holds(x.data))
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("rank {}: dispatch of rows that lie where received rows do, which it overwrites; copy "
+                              "them first",
+                              communicator->rank()));
   FARO_RETURN_IF_ERROR(windows.ensureReceived(**batch));
   windows.receivedOf = (*batch)->hash;
   auto run = startDispatch(parts(), *scheduleOf(program, path()), **batch, x, activityOf(program, Dispatch));
@@ -127,13 +132,15 @@ Status SessionImpl::beginCombine(const faro_abi_program &program, const std::sha
                         rank, program.name, plan->program->name)};
   if (y.rows != plan->receivedRows || (y.rows > 0 && (!y.data || y.stride < rowBytes)))
     return {FARO_INVALID_ARGUMENT,
-            fmt::format("rank {}: combine of {} expert rows, {} bytes apart; expected the {} rows "
-                        "of the dispatch, padding included, at least {} bytes apart",
-                        rank, y.rows, y.stride, plan->receivedRows, rowBytes)};
+            fmt::format("rank {}: combine of {} expert rows at {}, {} bytes apart; expected the {} rows "
+                        "of the dispatch, padding included, at least {} bytes apart, and an address",
+                        rank, y.rows, y.data, y.stride, plan->receivedRows, rowBytes)};
   if (out.rows != plan->tokens || (out.rows > 0 && (!out.data || !weights || out.stride < rowBytes)))
-    return {FARO_INVALID_ARGUMENT, fmt::format("rank {}: combine into {} rows, {} bytes apart; expected the plan's {} "
-                                               "tokens, at least {} bytes apart, and weights",
-                                               rank, out.rows, out.stride, plan->tokens, rowBytes)};
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("rank {}: combine into {} rows at {}, {} bytes apart, with weights at {}; expected the plan's "
+                        "{} tokens, at least {} bytes apart, and addresses",
+                        rank, out.rows, out.data, out.stride, static_cast<const void *>(weights), plan->tokens,
+                        rowBytes)};
   FARO_RETURN_IF_ERROR(checkDeviceRows("combine", out.data, out.rows, out.stride, program.row));
   const faro_abi_schedule &schedule = *scheduleOf(program, path());
   const uint16_t activity = activityOf(program, Combine);

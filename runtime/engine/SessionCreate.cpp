@@ -68,6 +68,13 @@ Expected<std::unique_ptr<Session>> Session::create(std::shared_ptr<Communicator>
 Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communicator> communicator,
                                                        std::shared_ptr<const Module> module,
                                                        const SessionOptions &options) {
+  if (!communicator || !module)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("Session::create: {} is null", communicator ? "module" : "communicator"));
+  if (options.cudaDevice < -1)
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("Session::create: CUDA device {}; expected its number, or -1 for the host", options.cudaDevice));
   const bool onDevice = options.cudaDevice >= 0;
   const auto slots = slotsFromEnvironment();
   FARO_RETURN_IF_ERROR(agree(*communicator, *module, onDevice, slots ? *slots : "?"));

@@ -24,6 +24,16 @@ void runLocal(uint32_t ranks, const LocalBody &body, Nanoseconds timeout = secon
     thread.join();
 }
 
+TEST(LocalCommunicator, TimeOutsThatNoClockHoldsAreRefused) {
+  for (const Nanoseconds timeout : {Nanoseconds::zero(), Nanoseconds::max()}) {
+    expectStatus(Communicator::createLocal(1, timeout).status(), FARO_INVALID_ARGUMENT, {"time-out", "1e+06"});
+    CommunicatorOptions options;
+    options.timeout = timeout;
+    expectStatus(Communicator::create(options).status(), FARO_INVALID_ARGUMENT, {"time-out", "1e+06"});
+  }
+  EXPECT_TRUE(Communicator::createLocal(1, LongestTimeout));
+}
+
 TEST(LocalCommunicator, RanksAreConnected) {
   for (uint32_t ranks : {1u, 2u, 7u, 64u})
     runLocal(ranks, expectConnected);

@@ -48,10 +48,34 @@ TEST_F(TcpMeeting, ARankThatComesAfterTheFailureHearsOfItToo) {
   early.join();
 }
 
-TEST_F(TcpMeeting, AJobThatIsCompleteTurnsLateComersAwayAndGoesOn) {
+/// A process that makes one communicator after another knows one port only.
+TEST_F(TcpMeeting, TheSameRanksMeetAgainAtTheSamePortWhileTheyAreTogether) {
+  meet(3, [&](TcpBootstrap &first, uint32_t rank) {
+    auto second = TcpBootstrap::create(optionsOf(rank, 3));
+    ASSERT_TRUE(second) << second.status().message();
+    EXPECT_NE((*second)->job(), first.job());
+    for (Bootstrap *each : {static_cast<Bootstrap *>(&first), static_cast<Bootstrap *>(second->get())}) {
+      EXPECT_TRUE(each->allgather({}, "after", seconds(20), nullptr));
+      each->leave(seconds(10), nullptr);
+    }
+  });
+}
+
+TEST_F(TcpMeeting, TheSameRanksMeetAgainOnceTheirJobHasFailed) {
   meet(2, [&](TcpBootstrap &self, uint32_t rank) {
     if (rank == 1)
-      expectStatus(come({optionsOf(1, 2)})[0], FARO_INVALID_ARGUMENT, {"second process"});
+      self.abort(Status(FARO_INVALID_ARGUMENT, "no more of this"));
+    EXPECT_FALSE(hear(self));
+    auto next = TcpBootstrap::create(optionsOf(rank, 2));
+    ASSERT_TRUE(next) << next.status().message();
+    (*next)->leave(seconds(10), nullptr);
+  });
+}
+
+TEST_F(TcpMeeting, WhoComesToACompleteJobFindsNobodyAndTheJobGoesOn) {
+  meet(2, [&](TcpBootstrap &self, uint32_t rank) {
+    if (rank == 1)
+      expectStatus(come({optionsOf(1, 2, milliseconds(300))})[0], FARO_DEADLINE_EXCEEDED, {"rank 0 of 2 did not come"});
     EXPECT_TRUE(self.allgather({}, "after", seconds(20), nullptr));
     self.leave(seconds(10), nullptr);
   });

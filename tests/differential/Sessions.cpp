@@ -103,6 +103,29 @@ TEST_P(Mistakes, rowsThatReserveHasDroppedAreNotReceivedAnyMore) {
   expectAllOk(ended);
 }
 
+TEST_P(Mistakes, dispatchOfReceivedRowsIsRefused) {
+  const auto ended = runPlanned(1, [&](uint32_t, Session &session, const Plans &plans) -> Status {
+    auto got = session.dispatch(plans[0], x());
+    if (!got)
+      return got.status();
+    const Rows &rows = got->rows;
+    return session.dispatch(plans[0], {rows.data, Tokens, rows.stride}).status();
+  });
+  expectAll(ended, "copy them first");
+}
+
+TEST_P(Mistakes, aSessionOfNothingIsRefused) {
+  const auto ended = run([&](uint32_t, Session &, const std::shared_ptr<Communicator> &mine) -> Status {
+    EXPECT_EQ(Session::create(nullptr, module).status().code(), FARO_INVALID_ARGUMENT);
+    EXPECT_EQ(Session::create(mine, nullptr).status().code(), FARO_INVALID_ARGUMENT);
+    SessionOptions options;
+    options.cudaDevice = -7;
+    EXPECT_EQ(Session::create(mine, module, options).status().code(), FARO_INVALID_ARGUMENT);
+    return Status::ok();
+  });
+  expectAllOk(ended);
+}
+
 TEST_P(Mistakes, rowsWithinTheMemoryOfExpertRowsAreRefusedWhereItDoesNotHoldThem) {
   const auto ended = runPlanned(1, [&](uint32_t, Session &session, const Plans &plans) -> Status {
     auto rows = session.expertRows(plans[0]);

@@ -18,6 +18,9 @@ namespace faro {
 using Nanoseconds = std::chrono::nanoseconds;
 using Bytes = std::vector<std::byte>;
 
+/// A communicator waits no longer than this: 11 days.
+constexpr Nanoseconds LongestTimeout = std::chrono::seconds(1'000'000);
+
 /// Who I am and where the others are. `fromEnvironment` reads what the launchers that people already have set.
 struct CommunicatorOptions {
   uint32_t rank = 0;
@@ -29,7 +32,7 @@ struct CommunicatorOptions {
   uint16_t masterPort = 0;
   std::string jobSecret; ///< strangers without it cannot join
   std::string transport = "ucx";
-  Nanoseconds timeout = std::chrono::seconds(60); ///< for every wait
+  Nanoseconds timeout = std::chrono::seconds(60); ///< for every wait; more than 0, at most LongestTimeout
 
   /// torchrun's RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT; Open MPI's
   /// OMPI_COMM_WORLD_*; Slurm's SLURM_*; PMI_*. Explicit torchrun variables win. `node` is torchrun's GROUP_RANK, then

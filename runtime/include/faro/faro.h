@@ -1,5 +1,6 @@
 /*
- * Faro's C API: everything the C++ API does, for everybody else.
+ * Faro's C API: what the C++ API does, for everybody else. (Ranks as threads, communicators that no launcher's
+ * environment describes, observers of stages and the sources of rows are the C++ API's alone.)
  *
  *   faro_comm ─┐
  *              ├─► faro_session ─► faro_prepare ─► faro_dispatch ─► (experts) ─► faro_combine
@@ -13,10 +14,12 @@
  * Errors. FARO_INVALID_ARGUMENT and FARO_NOT_FOUND are the caller's; FARO_DATA_LOSS, FARO_VERSION_MISMATCH and
  * FARO_PERMISSION_DENIED a file's; FARO_UNAVAILABLE and FARO_OUT_OF_MEMORY the machine's; FARO_INTERNAL ours;
  * FARO_PEER_FAILED, FARO_ABORTED and FARO_DEADLINE_EXCEEDED are of other ranks that died, gave up, or did not come
- * within FARO_TIMEOUT seconds (60), which bounds every wait. A session's call that fails ends the session on all ranks:
- * their calls fail, too, and so do later ones. It goes on after faro_received_of alone, and after an argument that is
- * null or a program that is not there, which are found before anybody is told. When a posted call has failed, x, y,
- * weights and out may be touched again once the session is destroyed, which waits a second for what is on the wire.
+ * within FARO_TIMEOUT seconds (60), which bounds every wait. A session's call that fails ends its communicator on all
+ * ranks: their calls fail, too, and so do later ones, of all its sessions. Ranks that want to go on destroy what they
+ * have and make a new communicator. All goes on after faro_received_of alone, and after an argument that is null or a
+ * program that is not there or of the other kind, which are found before anybody is told. When a posted call has
+ * failed, x, y, weights and out may be touched again once the session is destroyed, which waits a second for what is on
+ * the wire.
  */
 #ifndef FARO_FARO_H
 #define FARO_FARO_H
@@ -118,7 +121,7 @@ typedef struct faro_received {
   int64_t local_experts;
 } faro_received;
 
-/* Collective. x: [tokens] rows, x_stride bytes apart. */
+/* Collective. x: [tokens] rows, x_stride bytes apart, anywhere but in received rows. */
 FARO_API faro_status faro_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride,
                                    faro_received *out);
 
@@ -136,8 +139,9 @@ FARO_API faro_status faro_combine(faro_session *session, const char *program, co
 /*
  * The same in halves, so that the caller can compute in between. A posted call is under way until faro_wait returns, or
  * faro_test says that it is over; until then nothing else of the session may be called, and x, y, weights and out must
- * stay as they are. A posted dispatch leaves its rows in faro_received_of, which
- * refuses any other plan than that of the last dispatch.
+ * stay as they are. Who has calls of several sessions under way waits for them in the same order on all ranks, or asks
+ * faro_test of each by turns. A posted dispatch leaves its rows in faro_received_of, which refuses any other plan than
+ * that of the last dispatch.
  */
 FARO_API faro_status faro_post_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride);
 FARO_API faro_status faro_post_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
@@ -148,7 +152,7 @@ FARO_API faro_status faro_wait(faro_session *session);
 FARO_API faro_status faro_received_of(faro_session *session, const faro_plan *plan, faro_received *out);
 
 /* Collective. Makes the shared memory that dispatches of this plan need, which the first would make otherwise. What an
- * earlier dispatch received may be gone: a combine of it is an error. */
+ * earlier dispatch received may be gone, and must be given to no combine. */
 FARO_API faro_status faro_reserve(faro_session *session, const faro_plan *plan);
 
 /*

@@ -103,7 +103,8 @@ struct SessionOptions {
 /// ranks in the same order. FARO_BALANCER (static, fusco, blend) and FARO_CHECK=1 in the environment must be the same
 /// on all ranks: who carries rows between nodes, and whether each plan is checked against everybody else's (slow); so
 /// must FARO_SLOTS (device, pinned): where rows wait for the wire. A call that fails tells the other ranks, whose calls
-/// then fail too (ABORTED); the session is unusable afterwards.
+/// then fail too (ABORTED), and so do later ones: the communicator is over, with all of its sessions. Ranks that want
+/// to go on destroy what they have and make a new communicator.
 class Session {
 public:
   /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement, or have different
@@ -120,10 +121,12 @@ public:
 
   /// Collective. Makes the shared memory that dispatches of this plan need, unless it is there already. A dispatch does
   /// so by itself; this is for callers who want the cost of new memory elsewhere. New memory takes the place of the
-  /// old: rows that an earlier dispatch received are gone, and a combine of them is an error.
+  /// old: rows that an earlier dispatch received are gone, and must be given to no combine. Nor to one after a later
+  /// dispatch; that is found out where the memory has stayed the session's.
   virtual Status reserve(const std::shared_ptr<const Plan> &plan) = 0;
 
-  /// Collective. Moves the tokens to the ranks of their experts. x.rows must be the plan's tokens.
+  /// Collective. Moves the tokens to the ranks of their experts. x.rows must be the plan's tokens, and lie anywhere but
+  /// in received rows.
   Expected<Received> dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x);
 
   /// Collective. Brings results back: out[t] = sum over k of weights[t][k] x row of item (t, k). `y` are this rank's
@@ -135,9 +138,10 @@ public:
 
   /// The same in halves, so that the caller can compute in between. `post` tells the others that this rank is ready and
   /// does what needs nobody else; `test` does what has become possible, without waiting for anybody, and says whether
-  /// the call is over; `wait` returns when it is. One call is under way at a time, and nothing else of the session may
-  /// be called until it is over; x, y, weights and out must stay as they are. After a dispatch, `received` has its
-  /// rows (INVALID_ARGUMENT for any other plan than the last dispatch's; that does not end the session).
+  /// the call is over; `wait` returns when it is. Who has calls of several sessions under way waits for them in the
+  /// same order on all ranks, or asks `test` of each by turns. One call is under way at a time, and nothing else of the
+  /// session may be called until it is over; x, y, weights and out must stay as they are. After a dispatch, `received`
+  /// has its rows (INVALID_ARGUMENT for any other plan than the last dispatch's; that does not end the session).
   virtual Status postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) = 0;
   virtual Status postCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                              const float *weights, Rows out) = 0;

@@ -28,6 +28,10 @@ static const char *const spec =
 
 static int failures = 0;
 
+/* Modules may be destroyed as late as this, by a handler that is older than the compiler's own. */
+static faro_module *last = NULL;
+static void bye(void) { faro_module_destroy(last); }
+
 static void expect(int holds, const char *what) {
   if (!holds) {
     printf("FAILED: %s (last error: %s)\n", what, faro_last_error());
@@ -40,9 +44,11 @@ int main(void) {
   faro_module *module = NULL;
   faro_session *session = NULL;
   faro_plan *plan = NULL;
+  atexit(bye);
 
   expect(faro_module_compile("module {", 8, "torn.mlir", &module) == FARO_INVALID_ARGUMENT, "a torn spec is refused");
   expect(strstr(faro_last_error(), "torn.mlir:1:") != NULL, "its error has a line");
+  expect(faro_module_compile(spec, (size_t)-1, "spec.mlir", &module) == FARO_INVALID_ARGUMENT, "no spec is as long");
   expect(faro_module_load("/nonexistent.so", &module) == FARO_NOT_FOUND, "a missing file is not found");
   expect(faro_prepare(NULL, NULL, NULL, 0, &plan) == FARO_INVALID_ARGUMENT, "null is refused");
 
@@ -53,6 +59,13 @@ int main(void) {
              strstr(faro_last_error(), "struct_size") != NULL,
          "targets without their size are refused");
   targets.struct_size = sizeof targets;
+  targets.cuda_device = -1;
+  targets.planning = 1;
+  expect(faro_module_compile_with(spec, strlen(spec), "spec.mlir", &targets, &module) == FARO_INVALID_ARGUMENT,
+         "kernels that plan on no device are refused");
+  targets.cuda_device = -2;
+  expect(faro_module_compile_with(spec, strlen(spec), "spec.mlir", &targets, &module) == FARO_INVALID_ARGUMENT,
+         "devices have no negative numbers");
   targets.cuda_device = -1;
   targets.cuda_architecture = 91;
   expect(faro_module_compile_with(spec, strlen(spec), "spec.mlir", &targets, &module) == FARO_INVALID_ARGUMENT &&
@@ -140,7 +153,22 @@ int main(void) {
              statistics.dispatches == 99,
          "fewer fields of an older caller");
 
-  expect(faro_prepare(session, "no such program", &idx[0][0], TOKENS, &plan) == FARO_NOT_FOUND, "unknown program");
+  /* What is found before anybody is told does not end the session. */
+  faro_plan *none = NULL;
+  expect(faro_prepare(session, "no such program", &idx[0][0], TOKENS, &none) == FARO_NOT_FOUND, "unknown program");
+  expect(faro_prepare(session, "combine", &idx[0][0], TOKENS, &none) == FARO_INVALID_ARGUMENT, "no dispatch");
+  expect(faro_dispatch(session, plan, NULL, sizeof x[0], &again) == FARO_INVALID_ARGUMENT &&
+             strstr(faro_last_error(), "x is null") != NULL,
+         "no tokens");
+  expect(faro_combine(session, "dispatch", plan, rows, stride, &weights[0][0], out, sizeof out[0]) ==
+             FARO_INVALID_ARGUMENT,
+         "no combine");
+  expect(faro_combine(session, NULL, plan, NULL, stride, &weights[0][0], out, sizeof out[0]) == FARO_INVALID_ARGUMENT &&
+             faro_combine(session, NULL, plan, rows, stride, NULL, out, sizeof out[0]) == FARO_INVALID_ARGUMENT &&
+             faro_combine(session, NULL, plan, rows, stride, &weights[0][0], NULL, sizeof out[0]) ==
+                 FARO_INVALID_ARGUMENT,
+         "no rows, no weights, no place for the result");
+  expect(faro_dispatch(session, plan, x, sizeof x[0], &again) == FARO_OK, "the session goes on");
 
   /* Last: a session that cannot be made ends the job. */
   faro_session *onDevice = NULL;
@@ -170,7 +198,7 @@ int main(void) {
 
   faro_plan_destroy(plan);
   faro_session_destroy(session);
-  faro_module_destroy(module);
+  last = module;
   faro_comm_destroy(comm);
   faro_comm_destroy(NULL);
   if (failures == 0)
