@@ -10,7 +10,7 @@ packages=(
   # The wire, and the libraries Faro uses.
   libucx-dev ucx-utils libfmt-dev nlohmann-json3-dev libcli11-dev nettle-dev
   # Tests, and the peers that faro-bench compares with.
-  libgtest-dev libbenchmark-dev libopenmpi-dev openmpi-bin util-linux iproute2
+  libgtest-dev libbenchmark-dev libopenmpi-dev openmpi-bin util-linux iproute2 pkgconf
   # What LLVM's CMake files ask for.
   zlib1g-dev libzstd-dev libxml2-dev libedit-dev libcurl4-openssl-dev
 )
