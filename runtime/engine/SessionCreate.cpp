@@ -102,6 +102,7 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
     mostExperts = std::max(mostExperts, map->experts());
     experts.emplace(&program, std::move(*map));
   }
+  std::optional<cuda::InContext> current;
   std::unique_ptr<cuda::SessionDevice> device;
   if (onDevice) {
     auto made = cuda::SessionDevice::create(options, module);
@@ -112,6 +113,11 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
       return status;
     }
     device = std::move(*made);
+    current.emplace(*device->device);
+    if (!current->status()) {
+      communicator->abort(current->status());
+      return current->status();
+    }
   }
   Expected<SlotMaker> maker = SlotMaker();
   if (device && pathOn(communicator->topology()) == FARO_ABI_HIERARCHICAL)

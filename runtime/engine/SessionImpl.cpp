@@ -46,6 +46,11 @@ SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const 
           },
           rowMemory(*communicator, device.get())) {}
 
+SessionImpl::~SessionImpl() {
+  if (device)
+    leaving.emplace(*device->device);
+}
+
 //===------------------------------------------------- guarding a call ---===//
 
 namespace {
@@ -67,8 +72,11 @@ template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work w
   if (!broken.isOk())
     return broken;
   // A transport may copy rows of slots on a device, in this thread and its context.
-  if (device)
-    FARO_RETURN_IF_ERROR(device->device->makeCurrent());
+  std::optional<cuda::InContext> current;
+  if (device) {
+    current.emplace(*device->device);
+    FARO_RETURN_IF_ERROR(current->status());
+  }
   const auto start = std::chrono::steady_clock::now();
   auto result = caught(work);
   if (nanoseconds)

@@ -26,6 +26,8 @@ public:
   static Expected<std::unique_ptr<Session>> create(std::shared_ptr<Communicator> communicator,
                                                    std::shared_ptr<const Module> module, const SessionOptions &options);
 
+  ~SessionImpl() override;
+
   Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) override;
   Status reserve(const std::shared_ptr<const Plan> &plan) override;
   Status postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) override;
@@ -82,6 +84,7 @@ private:
   faro_abi_path path() const { return pathOn(communicator->topology()); }
   RunParts parts();
 
+  std::optional<cuda::InContext> leaving; ///< first: while the members below give back what they have on a device
   const std::shared_ptr<Communicator> communicator;
   const std::shared_ptr<const Module> module;
   const Balancer balancer;

@@ -31,4 +31,12 @@ Expected<const faro_abi_image *> chooseImage(std::span<const faro_abi_image> ima
   return best;
 }
 
+const faro_abi_image *choosePtx(std::span<const faro_abi_image> images, uint32_t architecture) {
+  const faro_abi_image *best = nullptr;
+  for (const faro_abi_image &image : images)
+    if (image.format == FARO_ABI_PTX && runs(image, architecture) && (!best || best->architecture < image.architecture))
+      best = &image;
+  return best;
+}
+
 } // namespace faro::cuda

@@ -12,5 +12,7 @@ namespace faro::cuda {
 /// highest minor one that it has; without one the PTX of the highest architecture up to its own. Errors: UNAVAILABLE,
 /// naming what the module holds and how to compile for the device. A pure function.
 Expected<const faro_abi_image *> chooseImage(std::span<const faro_abi_image> images, uint32_t architecture);
+/// Of its PTX alone; null where there is none for the device.
+const faro_abi_image *choosePtx(std::span<const faro_abi_image> images, uint32_t architecture);
 
 } // namespace faro::cuda

@@ -53,6 +53,21 @@ Device::~Device() {
 
 Status Device::makeCurrent() const { return driver_->check(driver_->ctxSetCurrent(context), "cuCtxSetCurrent"); }
 
+InContext::InContext(const Device &device) {
+  const Driver &cuda = device.driver();
+  status_ = cuda.check(cuda.ctxGetCurrent(&before), "cuCtxGetCurrent");
+  if (!status_ || before == device.context)
+    return;
+  status_ = device.makeCurrent();
+  if (status_)
+    driver = device.driver_;
+}
+
+InContext::~InContext() {
+  if (driver)
+    (void)driver->ctxSetCurrent(before);
+}
+
 Status Device::flushRemoteWrites() const {
   constexpr int CurrentContext = 0; // CUflushGPUDirectRDMAWritesTarget
   return ordersRemoteWrites ? Status::ok()
@@ -73,7 +88,10 @@ Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, size_t b
 }
 
 Memory::~Memory() {
-  if (address_ && device->makeCurrent())
+  if (!address_)
+    return;
+  const InContext current(*device);
+  if (current.status())
     (void)device->driver().memFree(address_);
 }
 
@@ -94,7 +112,10 @@ std::unique_ptr<Stream> Stream::borrow(std::shared_ptr<const Device> device, voi
 }
 
 Stream::~Stream() {
-  if (stream && !borrowed && device_->makeCurrent())
+  if (!stream || borrowed)
+    return;
+  const InContext current(*device_);
+  if (current.status())
     (void)device_->driver().streamDestroy(stream);
 }
 
@@ -172,7 +193,10 @@ Expected<std::unique_ptr<Event>> Event::create(std::shared_ptr<const Device> dev
 }
 
 Event::~Event() {
-  if (event && device->makeCurrent())
+  if (!event)
+    return;
+  const InContext current(*device);
+  if (current.status())
     (void)device->driver().eventDestroy(event);
 }
 

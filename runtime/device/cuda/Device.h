@@ -35,6 +35,7 @@ public:
   Status flushRemoteWrites() const;
 
 private:
+  friend class InContext;
   Device() = default;
   std::shared_ptr<const Driver> driver_;
   int number_ = 0;
@@ -43,6 +44,23 @@ private:
   std::string name_;
   uint32_t architecture_ = 0, multiprocessors_ = 0;
   bool ordersRemoteWrites = false;
+};
+
+/// For as long as this lives the device is current for the thread; then what was before is again. For the library's own
+/// calls: what a thread has current is its framework's.
+class InContext {
+public:
+  explicit InContext(const Device &device);
+  InContext(InContext &&other) noexcept = default;
+  InContext &operator=(InContext &&) = delete;
+  ~InContext();
+  /// Whether it could be made current.
+  const Status &status() const { return status_; }
+
+private:
+  std::shared_ptr<const Driver> driver; ///< null: nothing to undo
+  api::Context before = nullptr;
+  Status status_;
 };
 
 /// Memory of a device, freed with this. The device must be current when it is made.
@@ -145,8 +163,9 @@ struct Grid {
 /// A module's kernels on a device.
 class Kernels {
 public:
-  /// Loads the module's image for the device. Errors: UNAVAILABLE (no image for it), DATA_LOSS (the driver refuses the
-  /// image, with what it says; a kernel is missing).
+  /// Loads the module's image for the device; or, where the driver does not read machine code as new as that, its PTX.
+  /// Errors: UNAVAILABLE (no image for it), DATA_LOSS (the driver refuses the image, with what it says; a kernel is
+  /// missing).
   static Expected<std::unique_ptr<Kernels>> load(std::shared_ptr<const Device> device,
                                                  std::shared_ptr<const Module> module);
   ~Kernels();
@@ -167,6 +186,7 @@ public:
 
 private:
   Kernels() = default;
+  Status loadImage(const faro_abi_image &image);
   Status launch(api::Function function, const std::string &name, Stream &, Grid, void **parameters) const;
 
   std::shared_ptr<const Device> device;

@@ -26,6 +26,10 @@ public:
   static Expected<std::unique_ptr<DeviceShuffle>> create(const std::shared_ptr<Communicator> &communicator,
                                                          const std::shared_ptr<const Module> &module,
                                                          DeviceShuffleOptions options);
+  ~DeviceShuffleImpl() override {
+    if (device)
+      leaving.emplace(*device);
+  }
 
   Status enqueueDispatch(void *stream, const int64_t *topkIdx, ConstRows x, const int64_t *tokens) override;
   Status enqueuePlan(void *stream, const int64_t *topkIdx, int64_t rows, const int64_t *tokens) override;
@@ -41,6 +45,11 @@ public:
 
 private:
   DeviceShuffleImpl() = default;
+  /// What a call works with.
+  struct Used {
+    InContext current;
+    std::unique_ptr<Stream> stream;
+  };
   Rows rowsAt(uint64_t base) const { return {pointerTo<void>(base), options.mostRows, stride()}; }
   int64_t stride() const { return int64_t(options.dispatch->row.stride); }
 
@@ -52,10 +61,11 @@ private:
     return kernels->plan(kernel, stream, grid, memory->address(), onDevice(given), onDevice(tokens), number);
   }
   Status meet(Stream &stream, faro_abi_meeting meeting) const;
-  Expected<std::unique_ptr<Stream>> use(void *stream) const;
+  Expected<Used> use(void *stream) const;
   Status checkRows(const char *call, const void *data, int64_t rows, int64_t apart) const;
   std::string describe(const std::vector<uint64_t> &words) const;
 
+  std::optional<InContext> leaving; ///< first: while the members below give back what they have on the device
   std::shared_ptr<Communicator> communicator;
   std::shared_ptr<const Module> module;
   DeviceShuffleOptions options;
@@ -86,6 +96,13 @@ Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::sh
   auto device = Device::open(options.cudaDevice);
   if (!device)
     return device.status();
+  const InContext current(**device);
+  FARO_RETURN_IF_ERROR(current.status());
+  const uint32_t all = (*device)->multiprocessors();
+  if (options.cudaMultiprocessors > all)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("cudaMultiprocessors: expected at most the {} of device {} ({}), or 0 for all; found {}",
+                              all, options.cudaDevice, (*device)->name(), options.cudaMultiprocessors));
   auto kernels = Kernels::load(*device, module);
   if (!kernels)
     return kernels.status();
@@ -95,8 +112,8 @@ Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::sh
   if (!memory)
     return memory.status();
   std::unique_ptr<DeviceShuffleImpl> made(new DeviceShuffleImpl());
-  const uint32_t rank = communicator->rank(), all = (*device)->multiprocessors();
-  made->multiprocessors = options.cudaMultiprocessors ? std::min(options.cudaMultiprocessors, all) : all;
+  const uint32_t rank = communicator->rank();
+  made->multiprocessors = options.cudaMultiprocessors ? options.cudaMultiprocessors : all;
   made->experts = map->experts();
   made->local = map->firstOfRank[rank + 1] - map->firstOfRank[rank];
   made->communicator = communicator;
@@ -129,8 +146,8 @@ Status DeviceShuffleImpl::checkRows(const char *call, const void *data, int64_t 
                   communicator->rank(), call, data, apart, row.bytes, unit)};
 }
 
-/// The caller's stream, on this thread.
-Expected<std::unique_ptr<Stream>> DeviceShuffleImpl::use(void *stream) const {
+/// The caller's stream, and the device on this thread.
+Expected<DeviceShuffleImpl::Used> DeviceShuffleImpl::use(void *stream) const {
   constexpr uintptr_t Legacy = 1; // CU_STREAM_LEGACY, which null stands for as well
   if (hasThreads && reinterpret_cast<uintptr_t>(stream) <= Legacy)
     return Status(
@@ -138,8 +155,9 @@ Expected<std::unique_ptr<Stream>> DeviceShuffleImpl::use(void *stream) const {
         fmt::format("rank {}: the legacy default stream, which all ranks of this process share; expected a stream "
                     "of its own, for kernels of ranks wait for each other",
                     communicator->rank()));
-  FARO_RETURN_IF_ERROR(device->makeCurrent());
-  return Stream::borrow(device, stream);
+  InContext current(*device);
+  FARO_RETURN_IF_ERROR(current.status());
+  return Used{std::move(current), Stream::borrow(device, stream)};
 }
 
 /// One thread a peer, one block: all of them wait at the same time, and take one multiprocessor.
@@ -172,7 +190,7 @@ Status DeviceShuffleImpl::enqueuePlan(void *cudaStream, const int64_t *topkIdx, 
   const auto used = use(cudaStream);
   if (!used)
     return used.status();
-  Stream *const stream = used->get();
+  Stream *const stream = used->stream.get();
   tokens = rows;
   constexpr uint32_t Warp = 32, Most = 512;
   const uint32_t chunks = uint32_t(std::max<int64_t>(1, (tokens + plans.chunk_tokens - 1) / plans.chunk_tokens));
@@ -199,7 +217,7 @@ Status DeviceShuffleImpl::enqueuePush(void *cudaStream, ConstRows x) {
   const auto used = use(cudaStream);
   if (!used)
     return used.status();
-  Stream *const stream = used->get();
+  Stream *const stream = used->stream.get();
   if (plans.pad != FARO_ABI_NO_KERNEL)
     FARO_RETURN_IF_ERROR(
         plan(*stream, plans.pad, rowGrid(local * (int64_t(program.layout.align) - 1)), nullptr, nullptr, tokens));
@@ -227,7 +245,7 @@ Status DeviceShuffleImpl::enqueueCombine(void *cudaStream, const float *weights,
   const auto used = use(cudaStream);
   if (!used)
     return used.status();
-  Stream *const stream = used->get();
+  Stream *const stream = used->stream.get();
   const faro_abi_program &program = *options.combine;
   constexpr uint64_t Threads = 256;
   const uint64_t groups = (uint64_t(tokens) * program.routes.topk + Threads - 1) / Threads;
@@ -259,7 +277,7 @@ Status DeviceShuffleImpl::status(void *cudaStream) {
   const auto used = use(cudaStream);
   if (!used)
     return used.status();
-  Stream *const stream = used->get();
+  Stream *const stream = used->stream.get();
   FARO_RETURN_IF_ERROR(stream->wait());
   std::vector<uint64_t> words(FARO_ABI_PLAN_STATUS + communicator->size());
   const uint64_t at = memory->area().status;

@@ -47,7 +47,8 @@ private:
     return copyAndWait(stream, reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), size).code();
   }
   static Status copyAndWait(Stream &stream, api::Pointer to, api::Pointer from, size_t size) {
-    FARO_RETURN_IF_ERROR(stream.device().makeCurrent());
+    const InContext current(stream.device()); // the transport's thread
+    FARO_RETURN_IF_ERROR(current.status());
     FARO_RETURN_IF_ERROR(stream.copy(to, from, size));
     return stream.wait();
   }

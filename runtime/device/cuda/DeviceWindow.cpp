@@ -17,7 +17,11 @@ struct Piece {
   const std::shared_ptr<Memory> *memory; ///< for other threads of the process
   api::Pointer address;
   api::IpcHandle handle;
+  int32_t shared; ///< what the driver said to sharing it with other processes
 };
+
+/// Of these pieces a driver makes allocations; one that is shared lies in no piece that holds others' memory, too.
+constexpr uint64_t Block = 2 << 20;
 
 } // namespace
 
@@ -32,7 +36,7 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
   window->device = device;
   window->sizes = sizeOfLocal;
   for (uint64_t &size : window->sizes)
-    size = (std::max<uint64_t>(size, 1) + 4095) / 4096 * 4096;
+    size = (std::max<uint64_t>(size, 1) + Block - 1) / Block * Block;
   FARO_RETURN_IF_ERROR(device->makeCurrent());
   const uint64_t bytes = window->sizes[topology.localIndex(rank)];
   const auto fail = [&](const Status &status) {
@@ -50,12 +54,11 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
       return fail(status);
 
   const Driver &cuda = device->driver();
-  Piece piece{ProcessPlace::mine().digest(), device->number(), &window->mine, window->mine->address(), {}};
+  Piece piece{ProcessPlace::mine().digest(), device->number(), &window->mine, window->mine->address(), {}, 0};
   // A device that cannot share memory with other processes is no matter for threads.
-  const bool shared = cuda.ipcGetMemHandle(&piece.handle, piece.address) == api::Success;
-  Bytes said(sizeof piece + 1);
+  piece.shared = cuda.ipcGetMemHandle(&piece.handle, piece.address);
+  Bytes said(sizeof piece);
   std::memcpy(said.data(), &piece, sizeof piece);
-  said.back() = std::byte(shared);
   auto all = gather(said, what);
   if (!all)
     return all.status();
@@ -77,11 +80,10 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
                       rank, piece.device, peer, theirs.device));
     if (theirs.process != piece.process) {
       api::Pointer address = 0;
-      const Status opened =
-          (*all)[local].back() == std::byte(0)
-              ? Status(FARO_UNAVAILABLE, "its driver does not share it with other processes")
-              : cuda.check(cuda.ipcOpenMemHandle(&address, theirs.handle, api::IpcLazyEnablePeerAccess),
-                           "cuIpcOpenMemHandle");
+      Status opened = cuda.check(theirs.shared, "its driver does not share it with other processes: cuIpcGetMemHandle");
+      if (opened)
+        opened = cuda.check(cuda.ipcOpenMemHandle(&address, theirs.handle, api::IpcLazyEnablePeerAccess),
+                            "cuIpcOpenMemHandle");
       if (!opened)
         return Status(FARO_UNAVAILABLE, fmt::format("rank {}: the {} of rank {} cannot be mapped: {}", rank, what, peer,
                                                     opened.message()));
@@ -98,7 +100,10 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
 }
 
 void DeviceWindow::letGoOfPeers() {
-  if (mapped.empty() || !device->makeCurrent())
+  if (mapped.empty())
+    return;
+  const InContext current(*device);
+  if (!current.status())
     return;
   for (const api::Pointer address : std::exchange(mapped, {}))
     (void)device->driver().ipcCloseMemHandle(address);

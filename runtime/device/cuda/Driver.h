@@ -19,7 +19,8 @@ void letStreamsRunSideBySide();
 /// The driver's functions. Any thread may call them.
 class Driver {
 public:
-  /// The oldest driver that reads the PTX that is written: CUDA 12.6, as cuDriverGetVersion counts.
+  /// The oldest driver that reads the PTX that is written for architectures up to sm_90: CUDA 12.6, as
+  /// cuDriverGetVersion counts. Text for newer ones, and machine code, may need a newer driver, which loading says.
   static constexpr int LeastVersion = 12060;
 
   /// The driver of this machine: libcuda.so.1 where the loader looks, or $FARO_CUDA_DRIVER. Loaded once; a failure is

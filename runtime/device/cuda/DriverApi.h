@@ -42,6 +42,9 @@ struct Copy2D {
 
 enum : int {
   Success = 0,
+  InvalidImage = 200,
+  NoBinaryForGpu = 209,
+  UnsupportedPtx = 222, // of a newer version than the driver reads
   // Of CUdevice_attribute.
   MultiprocessorCount = 16,
   CacheBytes = 38, // L2
@@ -78,6 +81,7 @@ enum : int {
   X(primaryCtxRetain, cuDevicePrimaryCtxRetain, (api::Context * context, api::Ordinal device))                         \
   X(primaryCtxRelease, cuDevicePrimaryCtxRelease_v2, (api::Ordinal device))                                            \
   X(ctxSetCurrent, cuCtxSetCurrent, (api::Context context))                                                            \
+  X(ctxGetCurrent, cuCtxGetCurrent, (api::Context * context))                                                          \
   X(moduleLoadDataEx, cuModuleLoadDataEx,                                                                              \
     (api::Module * module, const void *image, unsigned options, int *names, void **values))                            \
   X(moduleUnload, cuModuleUnload, (api::Module module))                                                                \

@@ -17,31 +17,50 @@ Grid Grid::of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors, uint32_
   return grid;
 }
 
+Status Kernels::loadImage(const faro_abi_image &image) {
+  const Driver &cuda = device->driver();
+  char log[4096] = {};
+  int names[] = {api::JitErrorLogBuffer, api::JitErrorLogBufferBytes};
+  void *values[] = {log, reinterpret_cast<void *>(sizeof log - 1)};
+  const api::Result result = cuda.moduleLoadDataEx(&loaded, image.data, 2, names, values);
+  const Status status = cuda.check(result, "cuModuleLoadDataEx");
+  if (status)
+    return status;
+  const bool unread = result == api::InvalidImage || result == api::NoBinaryForGpu || result == api::UnsupportedPtx;
+  return {status.code() == FARO_INTERNAL ? FARO_DATA_LOSS : status.code(),
+          fmt::format("image {} on {} (sm_{}): {}{}{}{}", image.target, device->name(), device->architecture(),
+                      status.message(), *log ? "\n" : "", log,
+                      unread ? "; the driver may be older than the CUDA that made it: update it, or compile with "
+                               "FARO_PTXAS=none, which leaves machine code to the driver"
+                             : "")};
+}
+
 Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> device,
                                                  std::shared_ptr<const Module> module) {
-  auto image = chooseImage({module->abi().images, module->abi().image_count}, device->architecture());
+  const std::span images(module->abi().images, module->abi().image_count);
+  auto image = chooseImage(images, device->architecture());
   if (!image)
     return Status(image.status().code(), fmt::format("{}: {}", module->name(), image.status().message()));
   FARO_RETURN_IF_ERROR(device->makeCurrent());
   std::unique_ptr<Kernels> kernels(new Kernels());
   kernels->device = std::move(device);
   kernels->module = std::move(module);
-  const Driver &cuda = kernels->device->driver();
-  char log[4096] = {};
-  int names[] = {api::JitErrorLogBuffer, api::JitErrorLogBufferBytes};
-  void *values[] = {log, reinterpret_cast<void *>(sizeof log - 1)};
-  const std::string what = fmt::format("{}: image {} on {} (sm_{})", kernels->module->name(), (*image)->target,
-                                       kernels->device->name(), kernels->device->architecture());
-  const Status loaded =
-      cuda.check(cuda.moduleLoadDataEx(&kernels->loaded, (*image)->data, 2, names, values), "cuModuleLoadDataEx");
+  Status loaded = kernels->loadImage(**image);
+  // An older driver reads the text, if not the machine code, of a newer CUDA.
+  const faro_abi_image *text = choosePtx(images, kernels->device->architecture());
+  if (!loaded && (*image)->format == FARO_ABI_CUBIN && text && kernels->loadImage(*text)) {
+    image = text;
+    loaded = Status::ok();
+  }
   if (!loaded)
-    return Status(loaded.code() == FARO_INTERNAL ? FARO_DATA_LOSS : loaded.code(),
-                  fmt::format("{}: {}{}{}", what, loaded.message(), *log ? "\n" : "", log));
+    return Status(loaded.code(), fmt::format("{}: {}", kernels->module->name(), loaded.message()));
+  const Driver &cuda = kernels->device->driver();
   const faro_abi_kernel_set &set = kernels->module->kernels();
   for (uint32_t k = 0; k < set.kernel_count; ++k) {
     kernels->functions.push_back(nullptr);
     if (cuda.moduleGetFunction(&kernels->functions.back(), kernels->loaded, set.kernels[k].name) != api::Success)
-      return Status(FARO_DATA_LOSS, fmt::format("{}: it has no kernel {}", what, set.kernels[k].name));
+      return Status(FARO_DATA_LOSS, fmt::format("{}: image {} has no kernel {}", kernels->module->name(),
+                                                (*image)->target, set.kernels[k].name));
     kernels->bulk.push_back(nullptr);
     const std::string name = std::string(set.kernels[k].name) + FARO_ABI_BULK_SUFFIX;
     if (cuda.moduleGetFunction(&kernels->bulk.back(), kernels->loaded, name.c_str()) != api::Success)
@@ -51,7 +70,10 @@ Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> d
 }
 
 Kernels::~Kernels() {
-  if (loaded && device->makeCurrent())
+  if (!loaded)
+    return;
+  const InContext current(*device);
+  if (current.status())
     (void)device->driver().moduleUnload(loaded);
 }
 

@@ -11,7 +11,8 @@ public:
   PinnedMemory(std::shared_ptr<const Device> device, void *memory, api::Pointer there)
       : SlotBacking(there), device(std::move(device)), memory(memory) {}
   ~PinnedMemory() override {
-    if (device->makeCurrent())
+    const InContext current(*device);
+    if (current.status())
       (void)device->driver().memHostUnregister(memory);
   }
 

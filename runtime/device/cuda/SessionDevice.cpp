@@ -22,7 +22,8 @@ Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOpti
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("cudaMultiprocessors: expected at most the {} of device {} ({}), or 0 for all; found {}",
                               all, options.cudaDevice, (*device)->name(), options.cudaMultiprocessors));
-  FARO_RETURN_IF_ERROR((*device)->makeCurrent());
+  const InContext current(**device);
+  FARO_RETURN_IF_ERROR(current.status());
   auto kernels = Kernels::load(*device, std::move(module));
   if (!kernels)
     return kernels.status();

@@ -31,7 +31,8 @@ struct DeviceShuffleOptions {
 /// for in vain for the communicator's time-out ends the shuffle on all. Ranks on one device need streams that run side
 /// by side, for kernels wait for each other: streams of their own, none of them the legacy default stream, and no more
 /// of them in a process than CUDA_DEVICE_MAX_CONNECTIONS says when the driver starts (8 unless it is set, 32 at most).
-/// While ranks that share a device shuffle, nobody allocates or frees its memory: that may wait for all kernels.
+/// While ranks that share a device shuffle, nobody allocates or frees its memory, nor makes a captured graph ready to
+/// be launched (cuGraphInstantiate): that may wait for all kernels.
 class DeviceShuffle {
 public:
   /// Collective. Allocates everything, on all ranks before it returns on any. Errors: INVALID_ARGUMENT (options; ranks

@@ -94,6 +94,8 @@ public:
   void wipe() override;  ///< staging
   void flush() override; ///< the device's cache
   void flushIn(cuda::Stream &stream) const;
+  /// About a millisecond of work that nobody is timed for, so that what is put into the stream next waits there.
+  void leadIn(cuda::Stream &stream) const;
 
 private:
   void fillIn(cuda::Stream &stream, Pointer to, size_t bytes, int value) const;

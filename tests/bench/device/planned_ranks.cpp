@@ -36,6 +36,7 @@ PlannedRanks::PlannedRanks(const DeviceBench &b, bool inPlace) : bench(b), ranks
     options.mostRows = mostRows(bench.problems);
     options.inPlace = inPlace;
     rank.shuffle = require(DeviceShuffle::create(rank.communicator, gpu.module, options), "a shuffle on the device");
+    require(gpu.device->makeCurrent(), "a context for the rank's thread");
     rank.stream = require(cuda::Stream::create(gpu.device), "a stream");
     for (auto *event : {&rank.flushed, &rank.begin, &rank.end})
       *event = require(cuda::Event::create(gpu.device), "an event");
@@ -63,15 +64,14 @@ void PlannedRanks::run(const PlannedWork &work) {
 
 double PlannedRanks::timed(const PlannedWork &timedWork, const PlannedWork &then, bool cold) {
   run([&](PlannedRank &rank) -> Status {
-    if (cold) {
-      if (rank.rank == 0) {
-        bench.flushIn(*rank.stream);
-        FARO_RETURN_IF_ERROR(rank.flushed->record(*rank.stream));
-      }
-      threads.meet();
-      if (rank.rank != 0)
-        FARO_RETURN_IF_ERROR(rank.stream->follow(*ranks[0].flushed));
-    } else {
+    if (rank.rank == 0) {
+      bench.leadIn(*rank.stream);
+      FARO_RETURN_IF_ERROR(rank.flushed->record(*rank.stream));
+    }
+    threads.meet();
+    if (rank.rank != 0)
+      FARO_RETURN_IF_ERROR(rank.stream->follow(*ranks[0].flushed));
+    if (!cold) {
       FARO_RETURN_IF_ERROR(timedWork(rank));
       if (then)
         FARO_RETURN_IF_ERROR(then(rank));

@@ -28,7 +28,8 @@ int main(int argc, char **argv) {
   faro_received received;
   must(faro_prepare(session, NULL, &topk_idx[0][0], 2, &plan), "prepare");
   must(faro_dispatch(session, plan, x, sizeof x[0], &received), "dispatch");
-  must(faro_combine(session, NULL, plan, received.data, received.stride, &weights[0][0], out, sizeof out[0]), "combine");
+  must(faro_combine(session, NULL, plan, received.data, received.stride, &weights[0][0], out, sizeof out[0]),
+       "combine");
   for (int column = 0; column < 4; ++column)
     if (out[0][column] != 0.75f * x[0][column] || out[1][column] != 2 * x[1][column])
       return 1;

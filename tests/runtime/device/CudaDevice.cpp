@@ -254,11 +254,46 @@ TEST_F(CudaDevice, ImagesThatDoNotLoadAreNamed) {
   fake->loadLog = "ptxas application ptx input, line 7; fatal";
   expectError(Kernels::load(device, module()).status(), FARO_DATA_LOSS,
               {"m.so: image cuda:sm_90 on Fake GPU (sm_90)", "cuModuleLoadDataEx", "line 7; fatal"});
+  fake->loadResult = 200;
+  expectError(Kernels::load(device, module()).status(), FARO_DATA_LOSS, {"cuda:sm_90", "FARO_PTXAS=none"});
   fake->loadResult = 0;
   fake->missingKernel = "combine_pull";
   expectError(Kernels::load(device, module()).status(), FARO_DATA_LOSS, {"m.so", "has no kernel combine_pull"});
   tables.module.image_count = 0;
   expectError(Kernels::load(device, module()).status(), FARO_UNAVAILABLE, {"m.so", "kernels for the CPU only"});
+}
+
+/// A driver older than the CUDA that made the machine code.
+TEST_F(CudaDevice, TextIsLoadedWhereMachineCodeIsNotRead) {
+  const auto device = open();
+  fake->loadResult = 200;
+  fake->refused = tables.images[2].data;
+  auto kernels = Kernels::load(device, module());
+  ASSERT_TRUE(kernels) << kernels.status().message();
+  EXPECT_EQ(fake->image, tables.images[1].data);
+  fake->refused = nullptr;
+}
+
+TEST_F(CudaDevice, InContextLeavesWhatTheThreadHadCurrent) {
+  const auto device = open();
+  const Driver &cuda = device->driver();
+  int somebodys = 0;
+  api::Context found = nullptr;
+  for (void *before : {static_cast<void *>(nullptr), static_cast<void *>(&somebodys)}) {
+    ASSERT_EQ(cuda.ctxSetCurrent(static_cast<api::Context>(before)), 0);
+    {
+      const InContext current(*device);
+      EXPECT_TRUE(current.status());
+      EXPECT_EQ(cuda.ctxGetCurrent(&found), 0);
+      EXPECT_NE(found, before);
+      {
+        const InContext again(*device);
+      }
+      EXPECT_TRUE(Memory::allocate(device, 64));
+    }
+    EXPECT_EQ(cuda.ctxGetCurrent(&found), 0);
+    EXPECT_EQ(found, before);
+  }
 }
 
 TEST_F(CudaDevice, FailuresOfKernelsAreErrorsWhereTheyAreSeen) {
@@ -341,8 +376,8 @@ TEST_F(CudaDevice, ThreadsReachEachOthersWindows) {
   const auto results = makeWindows({device, device}, [&](uint32_t rank, NodeMemory &window) {
     for (uint32_t peer = 0; peer < 2; ++peer)
       bases[2 * rank + peer] = window.of(peer);
-    EXPECT_EQ(window.sizeOfLocal(0), 4096u);
-    EXPECT_EQ(window.sizeOfLocal(1), 8192u);
+    EXPECT_EQ(window.sizeOfLocal(0), 2u << 20);
+    EXPECT_EQ(window.sizeOfLocal(1), 2u << 20);
   });
   EXPECT_TRUE(results[0] && results[1]) << results[0].message() << results[1].message();
   EXPECT_NE(bases[0], bases[1]);

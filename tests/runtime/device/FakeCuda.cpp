@@ -29,6 +29,7 @@ std::map<std::string, Kernel> kernels;
 int context, module; // what handles point to
 
 using namespace faro::test::results;
+using faro::test::current;
 using faro::test::FakeEvent;
 using faro::test::FakeStream;
 using faro::test::host;
@@ -151,6 +152,8 @@ api::Result cuDeviceGetAttribute(int *value, int attribute, api::Ordinal) {
   return 0;
 }
 api::Result cuFlushGPUDirectRDMAWrites(int, int) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   ++fake.flushes;
   return 0;
@@ -166,12 +169,21 @@ api::Result cuDevicePrimaryCtxRelease_v2(api::Ordinal) {
   --fake.contexts;
   return 0;
 }
-api::Result cuCtxSetCurrent(api::Context) { return 0; }
+api::Result cuCtxSetCurrent(api::Context context) {
+  current() = context;
+  return 0;
+}
+api::Result cuCtxGetCurrent(api::Context *to) {
+  *to = current();
+  return 0;
+}
 
 api::Result cuModuleLoadDataEx(api::Module *to, const void *image, unsigned options, int *names, void **values) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   fake.image = image;
-  if (fake.loadResult) {
+  if (fake.loadResult && (!fake.refused || image == fake.refused)) {
     for (unsigned i = 0; i < options; ++i)
       if (names[i] == api::JitErrorLogBuffer)
         std::strcpy(static_cast<char *>(values[i]), fake.loadLog);
@@ -185,11 +197,15 @@ api::Result cuModuleLoadDataEx(api::Module *to, const void *image, unsigned opti
   return 0;
 }
 api::Result cuModuleUnload(api::Module) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   --fake.modules;
   return 0;
 }
 api::Result cuModuleGetFunction(api::Function *function, api::Module, const char *name) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   const auto found = kernels.find(name);
   if (found == kernels.end() || (fake.missingKernel && std::string(name) == fake.missingKernel))
@@ -200,6 +216,8 @@ api::Result cuModuleGetFunction(api::Function *function, api::Module, const char
 
 // Pageable memory: what is copied to the device is taken at once, and what is copied from it is there on return.
 api::Result cuMemcpyHtoDAsync_v2(api::Pointer to, const void *from, size_t bytes, api::Stream stream) {
+  if (!current())
+    return InvalidContext;
   const auto *begin = static_cast<const std::byte *>(from);
   streamOf(stream).put([to, taken = std::vector<std::byte>(begin, begin + bytes)] {
     std::memcpy(host(to), taken.data(), taken.size());
@@ -208,6 +226,8 @@ api::Result cuMemcpyHtoDAsync_v2(api::Pointer to, const void *from, size_t bytes
   return 0;
 }
 api::Result cuMemcpyDtoHAsync_v2(void *to, api::Pointer from, size_t bytes, api::Stream stream) {
+  if (!current())
+    return InvalidContext;
   FakeStream &in = streamOf(stream);
   in.put([=] {
     std::memcpy(to, host(from), bytes);
@@ -217,6 +237,8 @@ api::Result cuMemcpyDtoHAsync_v2(void *to, api::Pointer from, size_t bytes, api:
   return 0;
 }
 api::Result cuMemcpyDtoDAsync_v2(api::Pointer to, api::Pointer from, size_t bytes, api::Stream stream) {
+  if (!current())
+    return InvalidContext;
   streamOf(stream).put([=] {
     std::memmove(host(to), host(from), bytes);
     return 0;
@@ -224,6 +246,8 @@ api::Result cuMemcpyDtoDAsync_v2(api::Pointer to, api::Pointer from, size_t byte
   return 0;
 }
 api::Result cuMemsetD8Async(api::Pointer to, unsigned char value, size_t bytes, api::Stream stream) {
+  if (!current())
+    return InvalidContext;
   streamOf(stream).put([=] {
     std::memset(host(to), value, bytes);
     return 0;
@@ -232,6 +256,8 @@ api::Result cuMemsetD8Async(api::Pointer to, unsigned char value, size_t bytes, 
 }
 
 api::Result cuMemcpy2DAsync_v2(const api::Copy2D *copy, api::Stream stream) {
+  if (!current())
+    return InvalidContext;
   if (copy->fromKind != api::DeviceMemory || copy->toKind != api::DeviceMemory || copy->fromPitch < copy->widthBytes ||
       copy->toPitch < copy->widthBytes)
     return InvalidValue;
@@ -244,6 +270,8 @@ api::Result cuMemcpy2DAsync_v2(const api::Copy2D *copy, api::Stream stream) {
 }
 
 api::Result cuStreamCreate(api::Stream *stream, unsigned) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   ++fake.streams;
   *stream = reinterpret_cast<api::Stream>(new FakeStream());
@@ -266,6 +294,8 @@ api::Result cuStreamSynchronize(api::Stream stream) {
 }
 
 api::Result cuEventCreate(api::Event *event, unsigned) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   ++fake.events;
   *event = reinterpret_cast<api::Event>(new FakeEvent());
@@ -303,6 +333,8 @@ api::Result cuEventElapsedTime(float *milliseconds, api::Event begin, api::Event
 
 api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
                            unsigned blockY, unsigned blockZ, unsigned, api::Stream stream, void **p, void **) {
+  if (!current())
+    return InvalidContext;
   if (gridY != 1 || gridZ != 1 || blockY != 1 || blockZ != 1 || gridX == 0 || blockX == 0 || blockX > 1024)
     return InvalidValue;
   {

@@ -19,6 +19,7 @@ struct FakeCuda {
   int initResult = 0;
   // What goes wrong.
   size_t memory = size_t(1) << 30; ///< bytes; more is CUDA_ERROR_OUT_OF_MEMORY
+  const void *refused = nullptr;   ///< the image that loadResult is of; null: of any
   int loadResult = 0, launchResult = 0, waitResult = 0, registerResult = 0;
   const char *loadLog = "";
   const char *missingKernel = nullptr;

@@ -14,6 +14,7 @@
 
 namespace api = faro::cuda::api;
 using namespace faro::test::results;
+using faro::test::current;
 using faro::test::host;
 using faro::test::mutex;
 
@@ -59,6 +60,8 @@ bool faro::test::isKnown(api::Pointer address) {
 extern "C" {
 
 api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
+  if (!current())
+    return InvalidContext;
   if (bytes == 0)
     return InvalidValue;
   if (faro::test::capturing() || faro::test::capturingForAll)
@@ -73,12 +76,15 @@ api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
   void *made = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (made == MAP_FAILED)
     return OutOfMemory;
+  std::memset(made, 0xa5, bytes); // a device's new memory holds what somebody left
   allocations[made] = {bytes, file};
   fake.allocated += bytes;
   *memory = there(made);
   return 0;
 }
 api::Result cuMemFree_v2(api::Pointer memory) {
+  if (!current())
+    return InvalidContext;
   faro::test::Running::waitForNone();
   const std::lock_guard lock(mutex);
   const auto found = allocations.find(host(memory));
@@ -92,6 +98,8 @@ api::Result cuMemFree_v2(api::Pointer memory) {
 }
 
 api::Result cuIpcGetMemHandle(api::IpcHandle *handle, api::Pointer memory) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   const auto found = allocations.find(host(memory));
   if (found == allocations.end())
@@ -101,9 +109,13 @@ api::Result cuIpcGetMemHandle(api::IpcHandle *handle, api::Pointer memory) {
   return 0;
 }
 api::Result cuIpcOpenMemHandle_v2(api::Pointer *memory, api::IpcHandle handle, unsigned) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   Shared shared{};
   std::memcpy(&shared, &handle, sizeof shared);
+  if (shared.process == getpid())
+    return InvalidContext; // as drivers do
   const std::string path = "/proc/" + std::to_string(shared.process) + "/fd/" + std::to_string(shared.file);
   const int file = open(path.c_str(), O_RDWR | O_CLOEXEC);
   void *mapped = file < 0 ? MAP_FAILED : mmap(nullptr, shared.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
@@ -117,6 +129,8 @@ api::Result cuIpcOpenMemHandle_v2(api::Pointer *memory, api::IpcHandle handle, u
 api::Result cuIpcCloseMemHandle(api::Pointer memory) { return cuMemFree_v2(memory); }
 
 api::Result cuMemHostRegister_v2(void *memory, size_t bytes, unsigned flags) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   if (bytes == 0 || (flags & ~unsigned(api::HostRegisterPortable | api::HostRegisterDeviceMap)))
     return InvalidValue;
@@ -128,6 +142,8 @@ api::Result cuMemHostRegister_v2(void *memory, size_t bytes, unsigned flags) {
   return 0;
 }
 api::Result cuMemHostUnregister(void *memory) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   const auto found = allocations.find(memory);
   if (found == allocations.end() || found->second.file != NoFile)
@@ -137,6 +153,8 @@ api::Result cuMemHostUnregister(void *memory) {
   return 0;
 }
 api::Result cuMemHostGetDevicePointer_v2(api::Pointer *to, void *memory, unsigned) {
+  if (!current())
+    return InvalidContext;
   const std::lock_guard lock(mutex);
   if (!allocations.contains(memory))
     return InvalidValue;

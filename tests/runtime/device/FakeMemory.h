@@ -9,12 +9,18 @@ namespace faro::test {
 
 /// Of CUresult.
 namespace results {
-constexpr int InvalidValue = 1, OutOfMemory = 2, InvalidHandle = 400, NotFound = 500, IllegalAddress = 700,
-              AlreadyRegistered = 712;
+constexpr int InvalidValue = 1, OutOfMemory = 2, InvalidContext = 201, InvalidHandle = 400, NotFound = 500,
+              IllegalAddress = 700, AlreadyRegistered = 712;
 }
 
 /// Of all that the stand-in keeps: ranks are threads.
 inline std::mutex mutex;
+
+/// What the thread has made current. Calls that work in a context are refused where there is none.
+inline cuda::api::Context &current() {
+  static thread_local cuda::api::Context context = nullptr;
+  return context;
+}
 
 /// The host's address of the device's memory.
 void *host(cuda::api::Pointer address);

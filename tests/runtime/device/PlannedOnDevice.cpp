@@ -58,6 +58,7 @@ TEST_P(PlannedOnDevice, WhatWasCapturedOnceShufflesWhatItsInputsHoldAtEachReplay
     rank.combine(Most);
     must(driver.streamEndCapture(rank.stream->handle(), &graph), "cuStreamEndCapture");
     must(driver.graphInstantiate(&replay, graph, 0), "cuGraphInstantiate");
+    rank.add(rank.communicator->barrier()); // which may allocate, while nobody's kernels wait
     for (uint32_t b = 0; b < 7 && rank.wrong.empty(); ++b) {
       const Batch batch = makeBatch(program, Ranks, Most, 1000 + b);
       rank.give(batch);
@@ -74,6 +75,32 @@ TEST_P(PlannedOnDevice, WhatWasCapturedOnceShufflesWhatItsInputsHoldAtEachReplay
 
 INSTANTIATE_TEST_SUITE_P(Modules, PlannedOnDevice, ::testing::Values("aligned", "round_robin", "table"),
                          [](const auto &info) { return std::string(info.param); });
+
+TEST(PlannedContexts, CallsLeaveTheCallersContext) {
+  const auto module = load("aligned");
+  const faro_abi_program &abi = *module->find("dispatch");
+  const Batch batch = makeBatch(reference::fromAbi(abi), 2, 20, 3);
+  asRanks(2, module, sized(abi, 2, 20), 60s, [&](Rank &rank, uint32_t r) {
+    rank.give(batch);
+    const cuda::Driver &driver = rank.device->driver();
+    cuda::api::Context mine = nullptr, found = nullptr;
+    (void)driver.ctxGetCurrent(&mine);
+    const auto expectNone = [&](const char *after) {
+      if (driver.ctxGetCurrent(&found) != 0 || found)
+        rank.add({FARO_INTERNAL, std::string("a context is left after ") + after});
+    };
+    (void)driver.ctxSetCurrent(nullptr);
+    rank.dispatch(int64_t(batch.routing[r].tokens), false);
+    expectNone("dispatch");
+    rank.combine(int64_t(batch.routing[r].tokens));
+    expectNone("combine");
+    rank.add(rank.shuffle->status(rank.handle()));
+    expectNone("status");
+    rank.shuffle.reset();
+    expectNone("the end of the shuffle");
+    (void)driver.ctxSetCurrent(mine);
+  });
+}
 
 namespace {
 
@@ -225,7 +252,9 @@ TEST(PlannedFaults, NobodysKernelsWaitForARankThatStillAllocates) {
       options.mostTokens = tokens[r];
       auto made = DeviceShuffle::create(all[r], module, options);
       ASSERT_TRUE(made) << made.status().message();
-      const auto stream = std::move(*cuda::Stream::create(*cuda::Device::open(0)));
+      const auto device = *cuda::Device::open(0);
+      EXPECT_TRUE(device->makeCurrent());
+      const auto stream = std::move(*cuda::Stream::create(device));
       Status status = (*made)->enqueueDispatch(stream->handle(), nullptr, {});
       EXPECT_TRUE(status) << status.message();
       status = (*made)->status(stream->handle());

@@ -48,6 +48,10 @@ class Rank:
         self.must(self.faro.faro_shuffle_create(comm, loaded, ctypes.byref(options), ctypes.byref(self.shuffle)))
         self.memory = Memory()
         self.must(self.faro.faro_shuffle_memory_of(self.shuffle, ctypes.byref(self.memory)))
+        # What the library needs is its own matter; this process works with the device's primary context, too.
+        context = ctypes.c_void_p()
+        self.asked(self.cuda.cuDevicePrimaryCtxRetain(ctypes.byref(context), 0))
+        self.asked(self.cuda.cuCtxSetCurrent(context))
         self.stream = ctypes.c_void_p()
         self.asked(self.cuda.cuStreamCreate(ctypes.byref(self.stream), 1))
         self.bytes = 2 * SPEC.columns
