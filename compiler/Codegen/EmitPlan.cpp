@@ -82,8 +82,11 @@ private:
   LogicalResult emitFor(xfer::ProgramOp program) {
     FailureOr<faro_abi_row> row = rowOf(program);
     auto kernels = getOperation().lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
-    if (failed(row) || !kernels)
+    if (failed(row))
       return failure();
+    if (!kernels)
+      return program.emitOpError() << "expects a module @" << xfer::XferDialect::KernelsModuleName
+                                   << ", found none; run xfer-emit-kernels first";
     const ir::RoutesType routes = program.getRoutesType();
     const PlanShape shape{int64_t(routes.getTopk()), int64_t(routes.getPlacement().experts()),
                           int64_t(program.getRowsType().getLayout().toLayout().align), int64_t(row->stride)};

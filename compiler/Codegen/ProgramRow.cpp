@@ -8,8 +8,6 @@ namespace faro::compiler {
 
 using namespace mlir;
 
-static constexpr uint64_t PaddingLimit = 64;
-
 /// 0: no kernel knows it.
 static uint32_t elementOf(Type element) {
   return element.isBF16() ? FARO_ABI_BF16 : element.isF16() ? FARO_ABI_F16 : element.isF32() ? FARO_ABI_F32 : 0;
@@ -27,10 +25,6 @@ llvm::FailureOr<faro_abi_row> rowOf(xfer::ProgramOp program) {
   row.columns = uint64_t(plane.columns);
   row.bytes = uint64_t(plane.bytes());
   row.stride = uint64_t(program.getRowStride());
-  // Padding fills the row's last line, no more: the runtime refuses others, and kernels store all of it.
-  if (row.stride - row.bytes >= PaddingLimit)
-    return program.emitOpError() << "expects a row_stride of " << row.bytes << " to " << row.bytes + PaddingLimit - 1
-                                 << " bytes for rows of " << rows.getRowText() << ", found " << row.stride;
   return row;
 }
 

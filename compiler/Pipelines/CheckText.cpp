@@ -1,5 +1,6 @@
 #include "compiler/Pipelines/CheckText.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/ConvertUTF.h"
 
 #include <algorithm>
@@ -9,6 +10,11 @@ namespace {
 
 /// Nobody writes this; the parser takes a few hundred bytes of stack for each level.
 constexpr int MaxDepth = 256;
+
+/// Nobody writes these either: the parser nests the operators of an affine expression, and takes a time that grows with
+/// the square of a number's digits.
+constexpr int MaxOperators = 256;
+constexpr size_t MaxDigits = 64;
 
 /// `%x#4294967295` makes the parser set aside a place for each of so many results.
 constexpr size_t MaxResultDigits = 5;
@@ -29,10 +35,12 @@ std::optional<TextFault> checkBytes(std::string_view text) {
   return std::nullopt;
 }
 
-/// Brackets and result numbers outside strings and comments. Angles are counted apart, since they are comparisons and
-/// arrows too.
+bool isPartOfName(char c) { return llvm::isAlnum(c) || c == '_' || c == '$' || c == '.'; }
+
+/// Brackets, operators and numbers outside strings and comments. Angles are counted apart, since they are comparisons
+/// and arrows too. Operators count from the last bracket, comma, colon or equals sign.
 std::optional<TextFault> checkStructure(std::string_view text) {
-  int brackets = 0, angles = 0;
+  int brackets = 0, angles = 0, operators = 0;
   for (size_t at = 0; at < text.size(); ++at) {
     switch (text[at]) {
     case '"':
@@ -52,11 +60,23 @@ std::optional<TextFault> checkStructure(std::string_view text) {
     case '[':
     case '{':
       ++brackets;
+      operators = 0;
       break;
     case ')':
     case ']':
     case '}':
       --brackets;
+      break;
+    case ',':
+    case ':':
+    case '=':
+      operators = 0;
+      break;
+    case '+':
+    case '-':
+    case '*':
+      if (++operators > MaxOperators)
+        return faultAt(text, at, "more than " + std::to_string(MaxOperators) + " operators in one expression");
       break;
     case '<':
       ++angles;
@@ -65,6 +85,14 @@ std::optional<TextFault> checkStructure(std::string_view text) {
       angles -= angles > 0 && !(at > 0 && text[at - 1] == '-');
       break;
     default:
+      if (llvm::isDigit(text[at]) && !(at > 0 && isPartOfName(text[at - 1]))) {
+        const bool isHex = text[at] == '0' && at + 1 < text.size() && text[at + 1] == 'x';
+        const size_t begin = at + (isHex ? 2 : 0);
+        const size_t end =
+            std::min(text.find_first_not_of(isHex ? "0123456789abcdefABCDEF" : "0123456789", begin), text.size());
+        if (end - begin > MaxDigits)
+          return faultAt(text, at, "a number of more than " + std::to_string(MaxDigits) + " digits");
+      }
       break;
     }
     if (brackets > MaxDepth || angles > MaxDepth)

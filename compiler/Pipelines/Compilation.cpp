@@ -104,9 +104,18 @@ LogicalResult Compilation::parse() {
   mlirModule = parseSourceString<ModuleOp>(text, ParserConfig(&context), name);
   if (!mlirModule)
     return failure();
-  if (mlirModule->lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName) ||
-      !mlirModule->getOps<xfer::ProgramOp>().empty())
-    level = Phase::Xfer;
+  const auto isOfXfer = [](Operation &op) {
+    auto kernels = dyn_cast<ModuleOp>(op);
+    return isa<xfer::ProgramOp>(op) || (kernels && kernels.getSymName() == xfer::XferDialect::KernelsModuleName);
+  };
+  if (llvm::none_of(*mlirModule->getBody(), isOfXfer))
+    return success();
+  level = Phase::Xfer;
+  // What is of another level would be lowered unchecked, or left out without a word.
+  for (Operation &op : *mlirModule->getBody())
+    if (!isOfXfer(op))
+      return op.emitOpError() << "stands beside schedules: expected only 'xfer.program' and a module @"
+                              << xfer::XferDialect::KernelsModuleName << "; compile the rest as a module of its own";
   return success();
 }
 

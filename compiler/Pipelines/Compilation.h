@@ -30,6 +30,8 @@ public:
 
   /// Reads and verifies the text, of whatever level it is.
   llvm::LogicalResult parse();
+  /// The level of the text, or the last that was reached.
+  Phase reachedLevel() const { return level; }
 
   /// Runs the passes up to `phase`, of the MLIR levels; those before the level that the text is of, and those that have
   /// run, are left out. `reached` is told of each level. A text that is beyond `phase` already is a fault.

@@ -1,4 +1,4 @@
-// faro-check-program: closes the faro level (W2..W7).
+// faro-check-program: closes the faro level (W2..W8).
 #include "compiler/Schedule/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -102,6 +102,13 @@ struct CheckProgram : impl::FaroCheckProgramBase<CheckProgram> {
       if (!function || function.isExternal()) {
         op.emitOpError() << (function ? "has no body" : "is no function")
                          << "; expected a function that holds a shuffle";
+        failedAny = true;
+        continue;
+      }
+      // /*program_w8*/
+      if (function.getName() == xfer::XferDialect::KernelsModuleName) {
+        function.emitOpError() << "expects another name than '" << function.getName()
+                               << "', which is that of the module that kernels lie in";
         failedAny = true;
         continue;
       }

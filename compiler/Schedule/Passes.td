@@ -15,7 +15,8 @@ def FaroCheckProgram : Pass<"faro-check-program", "::mlir::ModuleOp"> {
       - /*program_w5*/ a rank can place its rows by counts alone: neither token nor choice comes before source in the order;
       - /*program_w6*/ where the module has dispatches, a combine undoes one: it has the row, the order and alignment, and
         the routes of a dispatch;
-      - /*program_w7*/ every shuffle has a path.
+      - /*program_w7*/ every shuffle has a path;
+      - /*program_w8*/ a function is not called `kernels`: kernels lie in a module of that name.
 
     ```mlir
     func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {

@@ -11,7 +11,8 @@ using faro::layout::Key;
 static LogicalResult checkExtent(EmitError emit, StringRef name, int64_t extent) {
   // /*mesh_m1*/
   if (extent < 1 || extent > MaxCount)
-    return emit() << "expected the mesh's '" << name << "' to be at least 1 or '?', found " << extent;
+    return emit() << "expected the mesh's '" << name << "' to be from 1 to " << MaxCount << ", or '?', found "
+                  << extent;
   return success();
 }
 

@@ -69,8 +69,12 @@ LogicalResult checkTablesFit(Operation *module, MeshAttr mesh) {
   WalkResult result = module->walk<WalkOrder::PreOrder>([&](Operation *op) {
     if (op != module && op->hasAttr(FaroDialect::MeshAttrName))
       return WalkResult::skip();
-    // Operand types alone: the operations inside are not verified yet.
-    for (Type type : op->getOperandTypes()) {
+    // Types alone, of operands and in attributes (a schedule's): the operations inside are not verified yet.
+    SmallVector<Type> types(op->getOperandTypes());
+    for (NamedAttribute attribute : op->getAttrs())
+      if (auto named = dyn_cast<TypeAttr>(attribute.getValue()))
+        types.push_back(named.getValue());
+    for (Type type : types) {
       auto routes = dyn_cast<RoutesType>(type);
       if (!routes)
         continue;

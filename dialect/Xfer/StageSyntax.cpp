@@ -157,11 +157,14 @@ void printStage(OpAsmPrinter &printer, Operation *op, unsigned syntax) {
   printer << " on(" << stringifyResource(stage.getOn()) << ')';
   if (auto gather = dyn_cast<GatherOp>(op))
     printer << " by(" << stringifyGatherMode(gather.getBy()) << ')';
+  // Clauses are of the operation's own attributes; any other of such a name is one of the user's, in the dictionary.
+  const ArrayRef<StringAttr> own = op->getName().getAttributeNames();
   for (StringRef word : {"kernel", "streaming", "share"})
-    if (auto name = op->getAttrOfType<FlatSymbolRefAttr>(word))
+    if (auto name = op->getAttrOfType<FlatSymbolRefAttr>(word); name && llvm::is_contained(own, word))
       printer << ' ' << word << '(' << name << ')';
-  printer.printOptionalAttrDict(op->getAttrs(),
-                                {"flag", "on", "by", "kernel", "streaming", "share", "operandSegmentSizes"});
+  SmallVector<StringRef> said = {"operandSegmentSizes"};
+  llvm::append_range(said, own);
+  printer.printOptionalAttrDict(op->getAttrs(), said);
 }
 
 } // namespace faro::xfer

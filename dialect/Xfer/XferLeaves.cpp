@@ -1,4 +1,4 @@
-// Leaf operations: verifiers (X1..X4) and folds.
+// Leaf operations: verifiers (X1..X5) and folds.
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/IR/Matchers.h"
@@ -46,20 +46,35 @@ static LogicalResult checkAlignment(Operation *op, int64_t alignment) {
   return success();
 }
 
-static int64_t bytesOf(Type type) {
-  if (auto vector = dyn_cast<VectorType>(type))
-    return vector.getNumElements() * (vector.getElementTypeBitWidth() / 8);
-  return type.getIntOrFloatBitWidth() / 8;
+/// Not exact beyond 2^64.
+static uint64_t bytesOf(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  if (!vector)
+    return type.getIntOrFloatBitWidth() / 8;
+  uint64_t bytes = vector.getElementTypeBitWidth() / 8;
+  for (int64_t extent : vector.getShape())
+    bytes = llvm::SaturatingMultiply(bytes, uint64_t(extent));
+  return bytes;
 }
 
-LogicalResult LoadOp::verify() { return checkAlignment(*this, getAlignment()); }
+static LogicalResult checkSize(Operation *op, Type value) {
+  constexpr uint64_t Most = 1024; // 16 registers of the widest vectors; code generators take hours over more
+  // /*load_x5*/ /*store_x5*/
+  if (bytesOf(value) > Most)
+    return op->emitOpError() << "expects a value of at most " << Most << " bytes, found " << value;
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  return success(succeeded(checkAlignment(*this, getAlignment())) && succeeded(checkSize(*this, getValue().getType())));
+}
 
 LogicalResult StoreOp::verify() {
-  if (failed(checkAlignment(*this, getAlignment())))
+  if (failed(checkAlignment(*this, getAlignment())) || failed(checkSize(*this, getValue().getType())))
     return failure();
   // /*store_x3*/
-  const int64_t bytes = bytesOf(getValue().getType());
-  if (getStreaming() && getAlignment() % bytes != 0)
+  const uint64_t bytes = bytesOf(getValue().getType());
+  if (getStreaming() && uint64_t(getAlignment()) % bytes != 0)
     return emitOpError() << "expects a streaming store to be aligned to its size, " << bytes << " bytes, found "
                          << getAlignment();
   return success();

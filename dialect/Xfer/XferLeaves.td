@@ -61,7 +61,9 @@ def Xfer_LoadOp : Xfer_Leaf<"load", [MemoryEffects<[MemRead]>]> {
     ```mlir
     %v = xfer.load %a[%off] {alignment = 64 : i64} : vector<16xi32>
     ```
-    Constraint: /*load_x2*/ the alignment is a power of two.
+    Constraints:
+      - /*load_x2*/ the alignment is a power of two;
+      - /*load_x5*/ the value has at most 1024 bytes.
   }];
   let arguments = (ins Xfer_Addr:$base, I64:$offset, Xfer_Alignment:$alignment);
   let results = (outs Xfer_Value:$value);
@@ -79,7 +81,8 @@ def Xfer_StoreOp : Xfer_Leaf<"store", [MemoryEffects<[MemWrite]>]> {
 
     Constraints:
       - /*store_x2*/ the alignment is a power of two;
-      - /*store_x3*/ a streaming store is aligned to its own size: targets turn others into plain ones without a word.
+      - /*store_x3*/ a streaming store is aligned to its own size: targets turn others into plain ones without a word;
+      - /*store_x5*/ the value has at most 1024 bytes.
   }];
   let arguments = (ins Xfer_Value:$value, Xfer_Addr:$base, I64:$offset, Xfer_Alignment:$alignment,
                        UnitAttr:$streaming);

@@ -31,10 +31,18 @@ LogicalResult ProgramOp::verify() {
     return emitOpError() << "expects an order in which neither 'token' nor 'choice' comes before 'source', found "
                          << getRowsType().getLayout()
                          << "; the rows of one source would depend on the tokens of the others";
+  // /*program_p12*/
+  if (getSymName() == XferDialect::KernelsModuleName)
+    return emitOpError() << "expects another name than '" << getSymName()
+                         << "', which is that of the module that kernels lie in";
+  // Padding fills the row's last line, no more: the runtime refuses others, and kernels store all of it.
+  constexpr int64_t Line = 64;
+  const int64_t rowBytes = getRowsType().getRowBytes();
   // /*program_p2*/
-  if (int64_t(getRowStride()) < getRowsType().getRowBytes())
-    return emitOpError() << "expects a row_stride of at least the row's " << getRowsType().getRowBytes()
-                         << " bytes, found " << int64_t(getRowStride());
+  if (int64_t(getRowStride()) < rowBytes || int64_t(getRowStride()) - rowBytes >= Line)
+    return emitOpError() << "expects a row_stride of " << rowBytes << " to " << rowBytes + (Line - 1)
+                         << " bytes for rows of " << getRowsType().getRowText() << ", found "
+                         << int64_t(getRowStride());
   // /*program_p3*/
   if (int64_t(getStreamingThreshold()) < 0)
     return emitOpError() << "expects a streaming_threshold of at least 0, found " << int64_t(getStreamingThreshold());

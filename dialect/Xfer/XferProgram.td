@@ -46,7 +46,7 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
 
     Constraints:
       - /*program_p1*/ `rows` is not token-major;
-      - /*program_p2*/ `row_stride` holds a row;
+      - /*program_p2*/ `row_stride` holds a row, and less than a cache line (64 bytes) more;
       - /*program_p3*/ `streaming_threshold` is not negative;
       - /*program_p4*/ the body holds only stages, `xfer.ring` and `xfer.descriptors`;
       - /*program_p5*/ the stages use at most 4 flags;
@@ -56,7 +56,8 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
       - /*program_p8*/ `partial` stands on a hierarchical combine, and is the row's element or f32;
       - /*program_p9*/ there are at most 64 stages;
       - /*program_p10*/ there are at most 8 rings, each with a name of its own;
-      - /*program_p11*/ rows can be placed by counts alone: neither token nor choice comes before source in the order.
+      - /*program_p11*/ rows can be placed by counts alone: neither token nor choice comes before source in the order;
+      - /*program_p12*/ it is not called `kernels`: kernels lie in a module of that name.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Xfer_ShuffleAttr:$shuffle,
                        TypeAttrOf<Faro_TokensType>:$rows, TypeAttrOf<Faro_RoutesType>:$routes, Faro_PathAttr:$path,

@@ -61,7 +61,8 @@ public:
     const std::string target = "-arch=sm_" + std::to_string(architecture);
     const char *options[] = {target.c_str(), "-O3", "-verbose", "-r"};
     if (library.create(&handle, std::size(options) - !relocatable, options) != 0)
-      return failed(target + " is not known to it");
+      return failed(target +
+                    " is not known to it; with FARO_PTXAS=none the module carries text, which the driver compiles");
     for (const Input &input : inputs)
       if (library.addData(handle, input.kind, input.bytes.c_str(), input.bytes.size() + (input.kind == InputPtx),
                           "faro") != 0)

@@ -63,9 +63,13 @@ public:
                                                       llvm::StringRef(said.path)};
     std::string why;
     const int status = run(arguments, streams, why);
-    if (status != 0)
-      return llvm::createStringError("'%s' %s: %s", path.c_str(), target.c_str(),
-                                     (why.empty() ? llvm::StringRef(said.read()).rtrim().str() : why).c_str());
+    if (status != 0) {
+      if (why.empty())
+        why = llvm::StringRef(said.read()).rtrim().str();
+      if (why.empty())
+        why = "it ended with status " + std::to_string(status) + " and said nothing";
+      return llvm::createStringError("'%s' %s: %s", path.c_str(), target.c_str(), why.c_str());
+    }
     Assembled assembled{code.read(), readUsage(said.read())};
     if (assembled.cubin.empty())
       return llvm::createStringError("'%s' %s wrote no machine code", path.c_str(), target.c_str());

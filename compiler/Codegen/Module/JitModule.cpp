@@ -64,12 +64,18 @@ llvm::Expected<std::unique_ptr<JitModule>> JitModule::load(llvm::StringRef code)
     return jit.takeError();
   std::unique_ptr<JitModule> result(new JitModule);
   result->jit = std::move(*jit);
+  // What goes wrong in the session is printed by it, unless somebody listens; what lookup returns does not say why.
+  const auto said = std::make_shared<std::string>();
+  result->jit->getExecutionSession().setErrorReporter(
+      [said](llvm::Error error) { *said += (said->empty() ? "" : "; ") + llvm::toString(std::move(error)); });
   const bool isArchive = llvm::identify_magic(code) == llvm::file_magic::archive;
   if (llvm::Error error = isArchive ? addAll(*result->jit, code) : add(*result->jit, code))
     return error;
   llvm::Expected<orc::ExecutorAddr> address = result->jit->lookup(FARO_ABI_SYMBOL);
-  if (!address)
-    return address.takeError();
+  if (!address) {
+    const std::string symptom = llvm::toString(address.takeError());
+    return llvm::createStringError(said->empty() ? symptom : *said);
+  }
   result->table_ = address->toPtr<const faro_abi_module *>();
   return result;
 }

@@ -58,8 +58,10 @@ llvm::Error runLinker(llvm::StringRef linker, llvm::StringRef object, llvm::Stri
   std::string said;
   if (auto text = llvm::MemoryBuffer::getFile(log))
     said = (*text)->getBuffer().trim().str();
+  // It writes through a mapping: where there is no room for a page of it, the linker is killed.
+  const std::string hint = status < 0 ? "; is there room on the disk for '" + output.str() + "'?" : "";
   return llvm::createStringError("the linker '" + linker + "' failed with status " + llvm::Twine(status) +
-                                 (error.empty() ? "" : ": " + error) + (said.empty() ? "" : ":\n" + said));
+                                 (error.empty() ? "" : ": " + error) + hint + (said.empty() ? "" : ":\n" + said));
 }
 
 /// So that a module that was damaged later is found out before it is loaded. A message when it goes wrong.
@@ -84,7 +86,9 @@ std::string appendSum(const std::string &path) {
 
 } // namespace
 
-llvm::Error linkShared(llvm::StringRef object, llvm::StringRef path) {
+llvm::Error linkShared(llvm::StringRef object, llvm::StringRef output) {
+  // A name that looks like an option is one to the linker.
+  const std::string path = (output.starts_with("-") ? "./" : "") + output.str();
   llvm::Expected<std::string> linker = findLinker();
   if (!linker)
     return linker.takeError();
@@ -108,19 +112,19 @@ llvm::Error linkShared(llvm::StringRef object, llvm::StringRef path) {
   if (!log)
     return log.takeError();
   const llvm::scope_exit dropLog([&] { llvm::consumeError(log->discard()); });
-  llvm::Expected<TempFile> output = makeTemporary(path, ".tmp", llvm::sys::fs::all_all);
-  if (!output)
-    return output.takeError();
+  llvm::Expected<TempFile> library = makeTemporary(path, ".tmp", llvm::sys::fs::all_all);
+  if (!library)
+    return library.takeError();
 
-  if (llvm::Error error = runLinker(*linker, input->TmpName, output->TmpName, log->TmpName)) {
-    llvm::consumeError(output->discard());
+  if (llvm::Error error = runLinker(*linker, input->TmpName, library->TmpName, log->TmpName)) {
+    llvm::consumeError(library->discard());
     return error;
   }
-  if (std::string wrong = appendSum(output->TmpName); !wrong.empty()) {
-    llvm::consumeError(output->discard());
+  if (std::string wrong = appendSum(library->TmpName); !wrong.empty()) {
+    llvm::consumeError(library->discard());
     return llvm::createStringError("cannot write '" + path + "': " + wrong);
   }
-  if (llvm::Error error = output->keep(path))
+  if (llvm::Error error = library->keep(path))
     return llvm::createStringError("cannot write '" + path + "': " + llvm::toString(std::move(error)));
   return llvm::Error::success();
 }

@@ -5,6 +5,8 @@
 #include "compiler/Pipelines/Compilation.h"
 #include "compiler/tools/faroc/Files.h"
 
+#include "llvm/Support/FileSystem.h"
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -18,7 +20,7 @@ using namespace faro::compiler;
 
 struct Options {
   std::string input, output, compileTo, dumpDirectory, targets = "cpu", wire = wireClassName(WireClass::Tcp);
-  bool cpu = false, usage = false;
+  bool cpu = false, usage = false, choosesWire = false;
   std::vector<int> cuda; ///< architectures, ascending
 };
 
@@ -29,7 +31,7 @@ int complain(const std::string &message) {
 
 /// "cpu", "cuda:sm_90", or several of them; a message when there is something else.
 std::string readTargets(Options &options) {
-  std::stringstream list(options.targets);
+  std::stringstream list(options.targets + (options.targets.ends_with(',') ? "," : "")); // an empty one is one, too
   for (std::string target; std::getline(list, target, ',');) {
     if (target == "cpu") {
       options.cpu = true;
@@ -38,7 +40,7 @@ std::string readTargets(Options &options) {
         return "--target: " + llvm::toString(std::move(unknown));
       options.cuda.push_back(*architecture);
     } else {
-      return "--target: unknown '" + target + "'; expected cpu or cuda:sm_<number>, such as cuda:sm_90";
+      return "--target: unknown '" + target + "'; expected cpu or cuda:sm_<number>, such as cuda:sm_90, from sm_70 on";
     }
   }
   std::sort(options.cuda.begin(), options.cuda.end());
@@ -88,7 +90,12 @@ public:
     const LoweringOptions lowering{*wireClassFromName(options.wire), EmitKernelsOptions(),
                                    /*plan=*/!options.cuda.empty()};
     const auto reached = [&](Phase phase) { return dump(phase, compilation.print()); };
-    if (failed(compilation.parse()) || failed(compilation.lowerTo(std::min(end, Phase::Xfer), lowering, reached)))
+    if (failed(compilation.parse()))
+      return llvm::failure();
+    if (options.choosesWire && compilation.reachedLevel() != Phase::Faro)
+      return llvm::failure(complain("--wire chooses slices for specs of the faro level; " + options.input +
+                                    " holds schedules, whose slices are given"));
+    if (failed(compilation.lowerTo(std::min(end, Phase::Xfer), lowering, reached)))
       return llvm::failure();
     // Kernels for devices are written from the same schedule, with tiles of their own.
     if (!options.cuda.empty() && options.compileTo.empty() && failed(makeImages()))
@@ -184,6 +191,9 @@ private:
     // Numbered, so that a listing shows them in their order.
     const std::string path = options.dumpDirectory + "/" + std::to_string(int(phase) + 1) + "-" + phaseName(phase) +
                              (phase < Phase::LLVM ? ".mlir" : ".ll");
+    if (bool same = false; options.input != "-" && !llvm::sys::fs::equivalent(options.input, path, same) && same)
+      return llvm::failure(
+          complain("cannot write '" + path + "': it is the spec itself; give another folder with --dump-phases"));
     if (std::string wrong = writeText(path, text); !wrong.empty())
       return llvm::failure(complain(wrong));
     return llvm::success();
@@ -207,9 +217,10 @@ int main(int argc, char **argv) {
   app.add_option("--target", options.targets, "cpu and cuda:sm_<number>, separated by commas")->capture_default_str();
   app.add_flag("--kernel-usage", options.usage,
                "print what the assembler says of registers and spills, a CUDA kernel a line");
-  app.add_option("--wire", options.wire, "what is between nodes, for the choice of slices")
-      ->check(CLI::IsMember({wireClassName(WireClass::Tcp), wireClassName(WireClass::Rdma)}))
-      ->capture_default_str();
+  const auto *wire = app.add_option("--wire", options.wire,
+                                    "what is between nodes, for the choice of slices; of specs of the faro level")
+                         ->check(CLI::IsMember({wireClassName(WireClass::Tcp), wireClassName(WireClass::Rdma)}))
+                         ->capture_default_str();
   app.add_option("--compile-to", options.compileTo, "stop at this phase and print it")
       ->check(CLI::IsMember({"faro", "xfer", "kernels", "llvm", "asm", "ptx"}));
   app.add_option("--dump-phases", options.dumpDirectory, "write each phase to a file of this folder");
@@ -222,6 +233,7 @@ int main(int argc, char **argv) {
   // A file that grows past the user's limit is a failed write with a message, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
 
+  options.choosesWire = wire->count() > 0;
   if (output->count() && options.output.empty())
     return complain("-o: expected the name of a file, found nothing");
   if (std::string wrong = checkOptions(options); !wrong.empty())

@@ -1,12 +1,17 @@
 // One constraint of dialect/README.md a split, the function named after its label.
 // RUN: faro-opt %s -split-input-file -verify-diagnostics
 
-// expected-error@+1 {{expected the mesh's 'nodes' to be at least 1 or '?', found 0}}
+// expected-error@+1 {{expected the mesh's 'nodes' to be from 1 to 2147483647, or '?', found 0}}
 module @mesh_m1 attributes {faro.mesh = #faro.mesh<nodes = 0, ranks_per_node = ?>} {}
 
 // -----
 
-// expected-error@+1 {{expected the mesh's 'ranks_per_node' to be at least 1 or '?', found -3}}
+// expected-error@+1 {{expected the mesh's 'nodes' to be from 1 to 2147483647, or '?', found 2147483648}}
+module @mesh_m1_most attributes {faro.mesh = #faro.mesh<nodes = 2147483648, ranks_per_node = 1>} {}
+
+// -----
+
+// expected-error@+1 {{expected the mesh's 'ranks_per_node' to be from 1 to 2147483647, or '?', found -3}}
 module @mesh_m1_ranks attributes {faro.mesh = #faro.mesh<nodes = ?, ranks_per_node = -3>} {}
 
 // -----

@@ -165,3 +165,16 @@ func.func @program_w7(%x: !tokens, %r: !routes) -> !experts {
   %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts
   return %y : !experts
 }
+
+// -----
+
+!tokens = !faro.tokens<8xf32>
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+module @program_w8 {
+  // expected-error@+1 {{expects another name than 'kernels', which is that of the module that kernels lie in}}
+  func.func @kernels(%x: !tokens, %r: !routes) -> !experts {
+    %y = faro.dispatch %x, %r path(direct) : (!tokens, !routes) -> !experts
+    return %y : !experts
+  }
+}

@@ -16,7 +16,7 @@ xfer.program @dispatch dispatch(!experts, !routes) path(direct)
 }
 // expected-error@+1 {{undoes no dispatch of the module: expected the row, layout, routes and row_stride of one}}
 xfer.program @schedule_s26 combine(!experts, !routes) path(direct)
-    attributes {row_stride = 128 : i64, streaming_threshold = 0 : i64} {
+    attributes {row_stride = 96 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors
   %open = xfer.notify "open" on(link)
   %in = xfer.await "open" after(%open) on(link)

@@ -9,7 +9,7 @@ xfer.program @program_p1 dispatch(!faro.tokens<8xf32>, !faro.routes<topk = 1, ex
 // -----
 
 !experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
-// expected-error@+1 {{'xfer.program' op expects a row_stride of at least the row's 32 bytes, found 31}}
+// expected-error@+1 {{'xfer.program' op expects a row_stride of 32 to 95 bytes for rows of 8xf32, found 31}}
 xfer.program @program_p2 dispatch(!experts, !faro.routes<topk = 1, experts = 1>) path(direct)
     attributes {row_stride = 31 : i64, streaming_threshold = 0 : i64} {
 }
@@ -233,4 +233,34 @@ xfer.program @program_p10_many combine(!experts, !routes) path(direct)
   %r6 = xfer.ring "6" slots(1) bytes(64) : !xfer.ring
   %r7 = xfer.ring "7" slots(1) bytes(64) : !xfer.ring
   %r8 = xfer.ring "8" slots(1) bytes(64) : !xfer.ring
+}
+
+// -----
+
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+// expected-error@+1 {{'xfer.program' op expects a row_stride of 32 to 95 bytes for rows of 8xf32, found 96}}
+xfer.program @program_p2_most dispatch(!experts, !faro.routes<topk = 1, experts = 1>) path(direct)
+    attributes {row_stride = 96 : i64, streaming_threshold = 0 : i64} {
+}
+
+// -----
+
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+module @program_p12 {
+  // expected-error@+1 {{'xfer.program' op expects another name than 'kernels', which is that of the module that kernels lie in}}
+  xfer.program @kernels dispatch(!experts, !faro.routes<topk = 1, experts = 1>) path(direct)
+      attributes {row_stride = 32 : i64, streaming_threshold = 0 : i64} {
+  }
+}
+
+// -----
+
+// A table is held against the mesh on this level, too.
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 1, experts = 2, placement = table [0, 2]>
+module attributes {faro.mesh = #faro.mesh<nodes = 1, ranks_per_node = 2>} {
+  // expected-error@+1 {{'xfer.program' op places expert 1 on rank 2, but the module's mesh has 2 ranks}}
+  xfer.program @module_m3 dispatch(!experts, !routes) path(direct)
+      attributes {row_stride = 32 : i64, streaming_threshold = 0 : i64} {
+  }
 }

@@ -121,6 +121,23 @@ func.func @load_x2(%a: !xfer.addr, %o: i64) {
 
 // -----
 
+func.func @load_x5(%a: !xfer.addr, %o: i64) {
+  // expected-error@+1 {{'xfer.load' op expects a value of at most 1024 bytes, found 'vector<257xi32>'}}
+  %v = xfer.load %a[%o] {alignment = 4} : vector<257xi32>
+  return
+}
+
+// -----
+
+// Its number of bytes has no place in 64 bits.
+func.func @store_x5(%a: !xfer.addr, %o: i64, %v: vector<2305843009213693952xi64>) {
+  // expected-error@+1 {{'xfer.store' op expects a value of at most 1024 bytes, found 'vector<2305843009213693952xi64>'}}
+  xfer.store %v, %a[%o] {alignment = 64, streaming} : vector<2305843009213693952xi64>
+  return
+}
+
+// -----
+
 func.func @store_x2(%a: !xfer.addr, %o: i64, %v: i32) {
   // expected-error@+1 {{'xfer.store' op expects an alignment that is a power of two, found 0}}
   xfer.store %v, %a[%o] {alignment = 0} : i32

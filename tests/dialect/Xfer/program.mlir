@@ -79,3 +79,11 @@ xfer.program @combine_across combine(!experts, !routes) path(hierarchical) of(@c
   %some = xfer.settle %plan share(@combine_share) from(%tx) kernel(@combine_add) streaming(@combine_add_streaming) on(core) after(%part)
   %sum = xfer.pull %plan after(%some) on(core) share(@combine_share) kernel(@combine_add)
 }
+
+// Attributes of users, even of a clause's name, are theirs.
+// CHECK: xfer.program @annotated
+// CHECK: xfer.notify "open" on(link) {kernel = @zz, mine = 3 : i64, streaming}
+xfer.program @annotated dispatch(!experts, !routes) path(direct)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 2097152 : i64} {
+  %notify = xfer.notify "open" on(link) {kernel = @zz, mine = 3, streaming}
+}
