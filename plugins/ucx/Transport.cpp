@@ -65,6 +65,7 @@ Transport::~Transport() {
 }
 
 void Transport::close(Clock::time_point deadline) {
+  const bool wasSettled = !dirty_;
   // Nobody waits for peers that are known to be gone; UCX has cancelled what was meant for them.
   if (dirty_) {
     flushWorkers(deadline);
@@ -73,6 +74,10 @@ void Transport::close(Clock::time_point deadline) {
   }
   peers_.startClose();
   progressUntil(workers_, [this] { return peers_.closed(); }, deadline);
+  // A rank that leaves in a hurry may just have heard of one that connects to it. UCX 1.13 does not survive being
+  // destroyed before its answer is out, or refused (an assertion in ucp_request.c).
+  if (!wasSettled)
+    progressUntilQuiet(workers_, deadline);
   peers_.forget();
 }
 

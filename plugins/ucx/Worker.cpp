@@ -104,4 +104,18 @@ bool progressUntil(std::span<const std::shared_ptr<Worker>> workers, const std::
   return true;
 }
 
+void progressUntilQuiet(std::span<const std::shared_ptr<Worker>> workers, Clock::time_point deadline) {
+  constexpr auto Quiet = std::chrono::milliseconds(20);
+  auto until = Clock::now() + Quiet;
+  while (Clock::now() < std::min(until, deadline)) {
+    unsigned events = 0;
+    for (const auto &worker : workers)
+      events += worker->progress();
+    if (events)
+      until = Clock::now() + Quiet;
+    else if (!sleepOn(workers, -1, std::min(Clock::now() + std::chrono::milliseconds(1), deadline)))
+      return;
+  }
+}
+
 } // namespace faro::ucx

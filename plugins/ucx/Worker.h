@@ -50,4 +50,7 @@ Status sleepOn(std::span<const std::shared_ptr<Worker>> workers, int wakeFd, Clo
 bool progressUntil(std::span<const std::shared_ptr<Worker>> workers, const std::function<bool()> &done,
                    Clock::time_point deadline);
 
+/// Makes progress until nothing has happened for 20 ms, or the deadline.
+void progressUntilQuiet(std::span<const std::shared_ptr<Worker>> workers, Clock::time_point deadline);
+
 } // namespace faro::ucx

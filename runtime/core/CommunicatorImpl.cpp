@@ -159,10 +159,11 @@ Status CommunicatorImpl::checkSend(uint16_t channel) const {
 }
 
 Status CommunicatorImpl::sendError(faro_status code, uint32_t to, const char *what) {
-  // That a transport is closed tells less than why: the rank has left, or it has given up, said so and ended.
+  // That a transport is closed, or that nobody answers where it was, tells less than why: the rank has left, or it has
+  // given up, said so and ended.
   constexpr auto MayTake = std::chrono::seconds(1);
   const auto until = Clock::now() + MayTake;
-  while (code == FARO_PEER_FAILED && Clock::now() < until) {
+  while ((code == FARO_PEER_FAILED || code == FARO_UNAVAILABLE) && Clock::now() < until) {
     if (Status told = bootstrap_->check(); !told)
       return failure_ = told;
     if (bootstrap_->hasLeft(to))
