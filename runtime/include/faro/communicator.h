@@ -67,13 +67,16 @@ public:
 /// (process, or thread for `local`) has its own. Collective calls must be made by all ranks in the same order.
 class Communicator {
 public:
-  /// Collective. Meets the other ranks, within options.timeout. Errors name the rank that did not come.
-  /// Ranks with the same options.node are on one node. Where it is not set, the ranks of one machine are (its name,
-  /// boot and IPC namespace: what it takes to share memory); where that cannot be told, blocks of options.ranksPerNode.
+  /// Collective. Meets the other ranks, within options.timeout. Errors: INVALID_ARGUMENT (options; ranks that differ in
+  /// them, or come twice), DEADLINE_EXCEEDED (who did not come is named), PERMISSION_DENIED (another job's secret),
+  /// PEER_FAILED, ABORTED, NOT_FOUND and VERSION_MISMATCH (of the transport), UNAVAILABLE (the address, the port, or
+  /// the transport on this machine). Ranks with the same options.node are on one node. Where it is not set, the ranks
+  /// of one machine are (its name, boot and IPC namespace: what it takes to share memory); where that cannot be told,
+  /// blocks of options.ranksPerNode.
   static Expected<std::shared_ptr<Communicator>> create(const CommunicatorOptions &options);
 
   /// `worldSize` communicators for threads of this process, over the transport `local`. Each is to be used by one
-  /// thread. `nodes` > 1: they behave as if they were on so many nodes, Topology::blocks.
+  /// thread. `nodes` > 1: they behave as if they were on so many nodes, Topology::blocks. Errors: INVALID_ARGUMENT.
   static Expected<std::vector<std::shared_ptr<Communicator>>> createLocal(uint32_t worldSize, Nanoseconds timeout,
                                                                           uint32_t nodes = 1);
 
@@ -86,10 +89,12 @@ public:
   Nanoseconds timeout() const { return options_.timeout; }
   const CommunicatorOptions &options() const { return options_; }
 
-  /// Collective. Everybody's bytes, by rank. `what` appears in the error when somebody does not come.
+  /// Collective. Everybody's bytes, by rank. `what` appears in the error when somebody does not come. Errors:
+  /// DEADLINE_EXCEEDED, PEER_FAILED, ABORTED; INVALID_ARGUMENT when ranks are in different calls, or the bytes are more
+  /// than fit one message. Each is an error of all ranks, and of all later calls.
   virtual Expected<std::vector<Bytes>> allgather(const Bytes &mine, const char *what) = 0;
 
-  /// Collective: returns when all ranks are here.
+  /// Collective: returns when all ranks are here. Errors: as of allgather.
   virtual Status barrier() = 0;
 
   /// Tells every rank that this one gives up, and why; their waits end with ABORTED and this message.

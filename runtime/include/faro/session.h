@@ -83,7 +83,8 @@ using StageObserver = std::function<void(const StageTime &)>;
 
 /// Where a session's rows are, and who looks on.
 struct SessionOptions {
-  /// A CUDA device, as the driver counts those that this process may use; -1: the host. On a device, x, y and out are
+  /// A CUDA device, as the driver counts those that this process may use; -1: the host. What the thread has current is
+  /// left as it was. On a device, x, y and out are
   /// its memory, and so are Received::rows and expertRows; topk_idx and weights stay in host memory. Rows of the user
   /// begin, and lie apart, at multiples of 32 bytes, or of the largest power of two that divides a row's size where
   /// that is less. Calls return when the device is done. All ranks are on devices, or none.
@@ -105,6 +106,10 @@ struct SessionOptions {
 /// must FARO_SLOTS (device, pinned): where rows wait for the wire. A call that fails tells the other ranks, whose calls
 /// then fail too (ABORTED), and so do later ones: the communicator is over, with all of its sessions. Ranks that want
 /// to go on destroy what they have and make a new communicator.
+///
+/// Errors of any collective call, beside those that it names: PEER_FAILED, ABORTED (another rank's error, with its
+/// message), DEADLINE_EXCEEDED (a rank did not come), INVALID_ARGUMENT (ranks in different calls, or with plans of
+/// different batches; a plan that is null or another session's; a call while another is under way) and OUT_OF_MEMORY.
 class Session {
 public:
   /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement, or have different
@@ -126,13 +131,14 @@ public:
   virtual Status reserve(const std::shared_ptr<const Plan> &plan) = 0;
 
   /// Collective. Moves the tokens to the ranks of their experts. x.rows must be the plan's tokens, and lie anywhere but
-  /// in received rows.
+  /// in received rows. Errors: INVALID_ARGUMENT for rows that are not so, or do not lie as a device needs them.
   Expected<Received> dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x);
 
   /// Collective. Brings results back: out[t] = sum over k of weights[t][k] x row of item (t, k). `y` are this rank's
   /// rows in the order of Received (padding included): either memory of `expertRows` or `Received::rows`, which is read
   /// in place, or any other of the caller's, which costs one copy. `weights` is [tokens, topk]; that of a dropped
-  /// choice is ignored.
+  /// choice is ignored. Errors: INVALID_ARGUMENT for a program that does not undo the plan's, for numbers of rows or
+  /// strides other than the plan's, and for rows in the session's memory that are not this plan's.
   Status combine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                  const float *weights, Rows out);
 
