@@ -38,6 +38,7 @@ private:
   ucp_ep_h handle_ = nullptr;
   Status state_;
   bool closing_ = false;
+  Clock::time_point closingSince_;
   Request closeRequest_;
 };
 
