@@ -3,8 +3,8 @@
 # threads and as processes that share the device, planned on the host and on the device; and then how fast its shuffles are
 # (docs/cuda.md, "Measuring").
 #   scripts/test-gpu.sh [BUILD]              (default: build; made by scripts/build.sh)
-#   scripts/test-gpu.sh --pack KIT [BUILD]   puts into the folder KIT what a machine without LLVM, UCX and MPI needs, a copy
-#                                            of this repository beside it; there: scripts/test-gpu.sh KIT
+#   scripts/test-gpu.sh --pack KIT [BUILD]   puts into the folder KIT what a machine without LLVM, UCX and MPI needs, beside
+#                                            a copy of this repository and python3; there: scripts/test-gpu.sh KIT
 # Also: --only verify|measure;
 #       --quick: some of what is verified, and shorter measurements: minutes;
 #       --out DIR (default: out/bench-device; one .json a run, and tables.md, which are there after each run);
@@ -68,17 +68,26 @@ module_of() { # name: compiles it, unless it was; prints its path, or ends the s
 }
 
 if [ -n "$pack" ]; then
+  if [ -n "$only$quick$into" ]; then
+    echo "test-gpu.sh: --pack goes with none of --only, --quick, --into: they are for where the GPU is" >&2
+    exit 2
+  fi
+  set -e
   mkdir -p "$pack/bin" "$pack/lib" "$pack/modules" "$pack/planned"
   for program in faro-run faro-bench PlannedOnDevice; do
-    [ ! -x "$build/bin/$program" ] || cp "$build/bin/$program" "$pack/bin"
+    if [ -x "$build/bin/$program" ]; then
+      cp "$build/bin/$program" "$pack/bin"
+    else
+      echo "test-gpu.sh: left out, as it was not built: $program"
+    fi
   done
   cp "$build"/lib/libfaro.so "$build"/lib/libfaro_transport_*.so "$pack/lib"
   # All that they load, but for what every machine has, or must have its own of.
   ldd "$build"/bin/{faro-run,faro-bench,PlannedOnDevice} "$build"/lib/libfaro_transport_*.so 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
     grep -vE '/(ld-linux|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|libz|libfaro)[.-]' | xargs -r cp -Lt "$pack/lib"
-  cp "$build"/tests/runtime/device/planned/*.so "$pack/planned" 2>/dev/null
+  [ ! -x "$pack/bin/PlannedOnDevice" ] || cp "$build"/tests/runtime/device/planned/*.so "$pack/planned"
   for name in "${examples[@]}" "${rows[@]}" packed; do
-    module=$(module_of "$name") || exit 1
+    module=$(module_of "$name")
     cp "$module" "$pack/modules/$name.so"
   done
   echo "test-gpu.sh: $pack has $(du -sh "$pack" | cut -f1); where the GPU is: scripts/test-gpu.sh $pack"

@@ -12,8 +12,8 @@ struct TextFault {
   std::string message;
 };
 
-/// The first fault: bytes that are no UTF-8 text, brackets nested deeper than the recursive parser has
-/// stack for, result numbers that it has no memory for.
+/// The first fault: bytes that are no UTF-8 text; brackets, expressions, numbers and aliases that the parser, or who
+/// walks what it has read, has no stack, memory or time for.
 std::optional<TextFault> checkText(std::string_view text);
 
 } // namespace faro::compiler

@@ -110,7 +110,7 @@ faro_status faro_module_compile_with(const char *text, size_t size, const char *
       return missing("faro_module_compile_with", !text ? "text" : !targets ? "targets" : "out");
     if (size > MostText)
       return {FARO_INVALID_ARGUMENT,
-              fmt::format("faro_module_compile: a spec of {} bytes; expected at most {}", size, MostText)};
+              fmt::format("faro_module_compile_with: a spec of {} bytes; expected at most {}", size, MostText)};
     const auto known = knownOf("faro_module_compile_with", "faro_compile_targets", *targets,
                                offsetof(faro_compile_targets, cuda_device) + sizeof targets->cuda_device);
     if (!known)

@@ -2,6 +2,7 @@
 
 #include "runtime/core/LocalBootstrap.h"
 #include "runtime/core/NodeExchange.h"
+#include "runtime/core/SymmetricMemory.h"
 #include "runtime/core/TcpBootstrap.h"
 #include "runtime/core/TransportPlugin.h"
 #include "runtime/core/Wire.h"
@@ -98,6 +99,8 @@ CommunicatorImpl::~CommunicatorImpl() {
     transport_->close(context_, Nanoseconds(std::chrono::seconds(1)).count());
 }
 
+uint32_t CommunicatorImpl::machineRanks() const { return std::max(1 + neighbours_, uint32_t(nodeRanks(*this).size())); }
+
 Bytes CommunicatorImpl::introduction() const {
   const void *address = nullptr;
   size_t size = 0;
@@ -111,6 +114,7 @@ Bytes CommunicatorImpl::introduction() const {
 }
 
 Status CommunicatorImpl::connect(const std::vector<Bytes> &introductions) {
+  const ProcessPlace mine = ProcessPlace::mine();
   // Beginning behind oneself, so that not all ranks knock at rank 0 first.
   for (uint32_t step = 1; step < size(); ++step) {
     const uint32_t peer = (rank() + step) % size();
@@ -128,6 +132,7 @@ Status CommunicatorImpl::connect(const std::vector<Bytes> &introductions) {
                                 "same on all ranks",
                                 peer, transport, rank(), options_.transport));
     watch_.add(peer, place);
+    neighbours_ += mine.sharesMachine(place);
     if (faro_status code = transport_->connect(context_, peer, address.data(), address.size()))
       return transportError(*transport_, code, fmt::format("rank {} cannot connect to rank {}", rank(), peer));
   }

@@ -44,6 +44,7 @@ public:
   /// Returns when all connections of all ranks stand.
   Status settle();
 
+  uint32_t machineRanks() const override;
   Expected<std::vector<Bytes>> allgather(const Bytes &mine, const char *what) override;
   Status barrier() override;
   void abort(const Status &why) override;
@@ -69,6 +70,7 @@ private:
 
   std::unique_ptr<Bootstrap> bootstrap_;
   PeerWatch watch_;
+  uint32_t neighbours_ = 0; ///< other ranks of this machine
   Channels channels_;
   const faro_transport *transport_ = nullptr;
   faro_transport_context *context_ = nullptr;

@@ -161,8 +161,9 @@ Expected<std::unique_ptr<Connection>> join(const JoinRequest &request, Clock::ti
       return attempt.status;
     if (!attempt.again || Clock::now() + pause >= deadline)
       return Status(FARO_DEADLINE_EXCEEDED,
-                    fmt::format("rank 0 of {} did not come to {} within {} ({})", request.worldSize,
-                                request.address.text, describe(request.timeout), attempt.status.message()));
+                    fmt::format("rank 0 of {} did not come to {} within {}, or had met all its ranks before ({})",
+                                request.worldSize, request.address.text, describe(request.timeout),
+                                attempt.status.message()));
     std::this_thread::sleep_for(pause);
   }
 }

@@ -22,6 +22,11 @@ ProcessPlace ProcessPlace::mine() {
   return place;
 }
 
+bool ProcessPlace::sharesMachine(const ProcessPlace &other) const {
+  const std::string boot = machine.substr(0, machine.find('/'));
+  return !boot.empty() && boot == other.machine.substr(0, other.machine.find('/'));
+}
+
 Digest ProcessPlace::digest() const {
   const std::string name = machine + "/" + std::to_string(process);
   return sha256(std::as_bytes(std::span(name)));

@@ -18,6 +18,8 @@ struct ProcessPlace {
   std::string machine; ///< the same on all processes that see each other's numbers; empty: unknown
 
   static ProcessPlace mine();
+  /// Whether both are on one machine, as far as is known, in containers or not.
+  bool sharesMachine(const ProcessPlace &other) const;
   /// The same for the threads of one process and for no other.
   Digest digest() const;
 };

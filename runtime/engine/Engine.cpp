@@ -106,9 +106,9 @@ Expected<bool> Run::turn() {
     moved |= sliced;
   }
   FARO_RETURN_IF_ERROR(note(fireGrain(/*urgentOnly=*/sliced)));
-  // Ranks may outnumber cores. One that has been woken would get this core at the end of this rank's time slice, which
-  // is milliseconds away, and a wire may wait for it.
-  if (moved && context->rings)
+  // Where ranks outnumber cores, one that has been woken would get this core at the end of this rank's time slice,
+  // which is milliseconds away, and a wire may wait for it. Elsewhere only what is no rank would get it, for as long.
+  if (moved && context->rings && board.isCrowded())
     std::this_thread::yield();
   return moved || isOver();
 }

@@ -71,10 +71,13 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   if (!communicator || !module)
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("Session::create: {} is null", communicator ? "module" : "communicator"));
-  if (options.cudaDevice < -1)
-    return Status(
-        FARO_INVALID_ARGUMENT,
-        fmt::format("Session::create: CUDA device {}; expected its number, or -1 for the host", options.cudaDevice));
+  if (options.cudaDevice < -1) {
+    const Status status(FARO_INVALID_ARGUMENT,
+                        fmt::format("rank {}: a session on CUDA device {}; expected its number, or -1 for the host",
+                                    communicator->rank(), options.cudaDevice));
+    communicator->abort(status); // the others may have a right one
+    return status;
+  }
   const bool onDevice = options.cudaDevice >= 0;
   const auto slots = slotsFromEnvironment();
   FARO_RETURN_IF_ERROR(agree(*communicator, *module, onDevice, slots ? *slots : "?"));

@@ -62,11 +62,11 @@ SignalBoard::SignalBoard(std::shared_ptr<Communicator> c)
       me(communicator->topology().localIndex(communicator->rank())), acrossNodes(communicator->topology().nodes() > 1) {
   cpu_set_t cores;
   const bool known = sched_getaffinity(0, sizeof cores, &cores) == 0;
+  crowded = !known || uint32_t(CPU_COUNT(&cores)) < communicator->machineRanks();
   // A core for every rank: what is awaited is under way on another core, and a few microseconds of looking are cheaper
   // than sleeping. Fewer: the core is needed by the rank that is awaited. Across nodes every look asks the wire, which
-  // is system calls: 50 of them are as long as 4000 elsewhere, and nodes may share a machine that they cannot see.
-  const bool shared = known && uint32_t(CPU_COUNT(&cores)) < ranks();
-  spinLimit = acrossNodes ? 50 : shared || !known ? 8 : 4000;
+  // is system calls: 50 of them are as long as 4000 elsewhere.
+  spinLimit = acrossNodes ? 50 : crowded ? 8 : 4000;
 }
 
 Expected<std::unique_ptr<SignalBoard>> SignalBoard::create(std::shared_ptr<Communicator> communicator,

@@ -92,6 +92,9 @@ public:
   /// What the rank (of this node) asked for in `create`. Zeroed, 64-byte aligned.
   std::byte *sharedOf(uint32_t rank) const;
 
+  /// Whether a rank that waits should offer its core to others: they may have none.
+  bool isCrowded() const { return crowded; }
+
 private:
   struct Header;
   struct Flag;
@@ -114,6 +117,7 @@ private:
   const uint32_t me;                    ///< my place among them
   const bool acrossNodes;
   uint32_t spinLimit;
+  bool crowded; ///< ranks of this machine outnumber the cores that this one may use
   uint32_t plan = 0;
   Doorbell doorbell;            ///< none: everybody sleeps on the futex
   uint64_t raised[Flags] = {};  ///< epochs I have notified

@@ -20,7 +20,7 @@ constexpr auto LookEvery = std::chrono::milliseconds(5);
 /// Where ranks outnumber cores, those that are awaited may be ready to run on this very core: to let them takes a
 /// microsecond, to sleep and be woken several. No longer than this: a rank that sleeps leaves its core to ranks that
 /// wait for another core, while one that comes back again and again looks like work itself.
-/// With a core for each rank nobody takes the offer, and this is a longer look.
+/// With a core for each rank only others would take the offer, and keep it for milliseconds.
 constexpr auto YieldFor = std::chrono::microseconds(100);
 /// How much of the time between two looks counts as waiting.
 constexpr auto AwayAtMost = std::chrono::seconds(1);
@@ -97,7 +97,7 @@ Status SignalBoard::Waiter::pause(const std::string &what) {
     return Status::ok();
   }
   const auto now = Clock::now();
-  if (!board->acrossNodes && now - start < YieldFor) {
+  if (board->crowded && !board->acrossNodes && now - start < YieldFor) {
     sched_yield();
     return Status::ok();
   }

@@ -59,7 +59,8 @@ llvm::Error runLinker(llvm::StringRef linker, llvm::StringRef object, llvm::Stri
   if (auto text = llvm::MemoryBuffer::getFile(log))
     said = (*text)->getBuffer().trim().str();
   // It writes through a mapping: where there is no room for a page of it, the linker is killed.
-  const std::string hint = status < 0 ? "; is there room on the disk for '" + output.str() + "'?" : "";
+  const bool wasKilled = status == -2 && !llvm::StringRef(error).contains("timed out");
+  const std::string hint = wasKilled ? "; is there room on the disk for '" + output.str() + "'?" : "";
   return llvm::createStringError("the linker '" + linker + "' failed with status " + llvm::Twine(status) +
                                  (error.empty() ? "" : ": " + error) + hint + (said.empty() ? "" : ":\n" + said));
 }

@@ -186,7 +186,8 @@ public:
 
 private:
   Kernels() = default;
-  Status loadImage(const faro_abi_image &image);
+  /// `unread`: whether the driver says that it does not know this kind of image.
+  Status loadImage(const faro_abi_image &image, bool *unread);
   Status launch(api::Function function, const std::string &name, Stream &, Grid, void **parameters) const;
 
   std::shared_ptr<const Device> device;

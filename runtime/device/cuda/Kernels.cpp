@@ -17,7 +17,7 @@ Grid Grid::of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors, uint32_
   return grid;
 }
 
-Status Kernels::loadImage(const faro_abi_image &image) {
+Status Kernels::loadImage(const faro_abi_image &image, bool *unread) {
   const Driver &cuda = device->driver();
   char log[4096] = {};
   int names[] = {api::JitErrorLogBuffer, api::JitErrorLogBufferBytes};
@@ -26,13 +26,13 @@ Status Kernels::loadImage(const faro_abi_image &image) {
   const Status status = cuda.check(result, "cuModuleLoadDataEx");
   if (status)
     return status;
-  const bool unread = result == api::InvalidImage || result == api::NoBinaryForGpu || result == api::UnsupportedPtx;
+  *unread = result == api::InvalidImage || result == api::NoBinaryForGpu || result == api::UnsupportedPtx;
   return {status.code() == FARO_INTERNAL ? FARO_DATA_LOSS : status.code(),
           fmt::format("image {} on {} (sm_{}): {}{}{}{}", image.target, device->name(), device->architecture(),
                       status.message(), *log ? "\n" : "", log,
-                      unread ? "; the driver may be older than the CUDA that made it: update it, or compile with "
-                               "FARO_PTXAS=none, which leaves machine code to the driver"
-                             : "")};
+                      *unread ? "; the driver may be older than the CUDA that made it: update it, or compile with "
+                                "FARO_PTXAS=none, which leaves machine code to the driver"
+                              : "")};
 }
 
 Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> device,
@@ -45,10 +45,11 @@ Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> d
   std::unique_ptr<Kernels> kernels(new Kernels());
   kernels->device = std::move(device);
   kernels->module = std::move(module);
-  Status loaded = kernels->loadImage(**image);
+  bool unread = false;
+  Status loaded = kernels->loadImage(**image, &unread);
   // An older driver reads the text, if not the machine code, of a newer CUDA.
   const faro_abi_image *text = choosePtx(images, kernels->device->architecture());
-  if (!loaded && (*image)->format == FARO_ABI_CUBIN && text && kernels->loadImage(*text)) {
+  if (unread && (*image)->format == FARO_ABI_CUBIN && text && kernels->loadImage(*text, &unread)) {
     image = text;
     loaded = Status::ok();
   }

@@ -68,7 +68,8 @@ public:
 class Communicator {
 public:
   /// Collective. Meets the other ranks, within options.timeout. Errors: INVALID_ARGUMENT (options; ranks that differ in
-  /// them, or come twice), DEADLINE_EXCEEDED (who did not come is named), PERMISSION_DENIED (another job's secret),
+  /// them, or come twice while all meet), DEADLINE_EXCEEDED (who did not come is named; or all have met already),
+  /// PERMISSION_DENIED (another job's secret),
   /// PEER_FAILED, ABORTED, NOT_FOUND and VERSION_MISMATCH (of the transport), UNAVAILABLE (the address, the port, or
   /// the transport on this machine). Ranks with the same options.node are on one node. Where it is not set, the ranks
   /// of one machine are (its name, boot and IPC namespace: what it takes to share memory); where that cannot be told,
@@ -86,6 +87,9 @@ public:
   uint32_t size() const { return options_.worldSize; }
   /// The same on all ranks.
   const Topology &topology() const { return topology_; }
+  /// Ranks that run on this rank's machine, whichever nodes they are said to be on: they share its cores. As far as can
+  /// be told; at least those of its node.
+  virtual uint32_t machineRanks() const = 0;
   Nanoseconds timeout() const { return options_.timeout; }
   const CommunicatorOptions &options() const { return options_; }
 
