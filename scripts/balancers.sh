@@ -5,6 +5,7 @@
 # Also: --build DIR (default: build), --into FILE (puts the tables into that page, e.g. docs/balancers.md).
 # Exit status 1 when capped blend is further from the bound than it promises.
 set -euo pipefail
+from=$PWD
 cd "$(dirname "$0")/.."
 
 build=build into='' quick=()
@@ -14,6 +15,7 @@ while [ $# -gt 0 ]; do
   --build | --into)
     [ $# -ge 2 ] || { echo "balancers.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
+    case $1=$2 in --build=* | *=/*) ;; *) printf -v "${1#--}" %s "$from/$2" ;; esac
     shift
     ;;
   *)

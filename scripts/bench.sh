@@ -13,6 +13,8 @@
 #       --into FILE (puts the tables into that page, e.g. docs/performance.md).
 # Exit status 1 when a run failed or a row was wrong; a missed budget is reported, and is no failure.
 set -euo pipefail
+trap 'exit 130' INT # a run that is interrupted ends as others do, and the next would begin
+from=$PWD
 cd "$(dirname "$0")/.."
 
 build=build out='' into='' compare='' mode=sweep
@@ -22,6 +24,7 @@ while [ $# -gt 0 ]; do
   --build | --out | --into | --compare)
     [ $# -ge 2 ] || { echo "bench.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
+    case $1=$2 in --build=* | *=/*) ;; *) printf -v "${1#--}" %s "$from/$2" ;; esac
     shift
     ;;
   *)
@@ -38,6 +41,10 @@ if [ -z "$out" ]; then
 fi
 if [ -n "$compare" ]; then
   exec python3 scripts/bench_tables.py "$out" --compare "$compare"
+fi
+if [ -n "$into" ] && [ ! -w "$into" ]; then
+  echo "bench.sh: --into $into: there is no such page, or it cannot be written" >&2
+  exit 2
 fi
 bench=$build/bin/faro-bench
 if [ ! -x "$bench" ]; then
@@ -86,6 +93,10 @@ fi
 
 mkdir -p "$out"
 failed=0
+complete() { # whether a page may have these tables
+  [ $failed = 0 ] || echo "bench.sh: $into is left as it is: a run failed" >&2
+  return $failed
+}
 across() { # nodes x ranks of each @ rate, arguments of faro-bench
   local nodes=${1%%x*} rest=${1#*x}
   shift
@@ -126,7 +137,7 @@ if [ "$mode" = nodes ]; then
   shaped real-like 4x2 3 --routing group-limited
   run nodes.plan 2x2@1gbit --op plan --methods faro --tokens 4096 --experts 256 --iterations 3
   python3 scripts/bench_tables.py "$out" --nodes | tee "$out/tables.md"
-  if [ -n "$into" ]; then
+  if [ -n "$into" ] && complete; then
     python3 scripts/bench_tables.py "$out" --nodes --into "$into"
   fi
   exit $failed
@@ -137,7 +148,7 @@ if [ "$mode" = device-jit ]; then
     run "jit.$architecture" 0 --op jit --device "cuda:$architecture" --experts 256 --align 128
   done
   python3 scripts/bench_tables.py "$out" --device-jit | tee "$out/tables.md"
-  if [ -n "$into" ]; then
+  if [ -n "$into" ] && complete; then
     python3 scripts/bench_tables.py "$out" --device-jit --into "$into"
   fi
   exit $failed
@@ -183,7 +194,7 @@ if [ "$mode" != sweep ]; then
 fi
 
 python3 scripts/bench_tables.py "$out" | tee "$out/tables.md"
-if [ -n "$into" ]; then
+if [ -n "$into" ] && complete; then
   python3 scripts/bench_tables.py "$out" --into "$into"
 fi
 exit $failed

@@ -2,6 +2,13 @@
 # All C and C++ sources are as clang-format leaves them. `--fix` makes them so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+case ${1:-} in
+'' | --fix) ;;
+*)
+  echo "usage: scripts/check-format.sh [--fix]" >&2
+  exit 2
+  ;;
+esac
 mapfile -t files < <(git ls-files '*.cpp' '*.h' '*.c')
 if [ "${1:-}" = --fix ]; then
   clang-format-22 -i "${files[@]}"

@@ -29,7 +29,7 @@ def usage(build, spec):
 def table(build):
     # Examples whose kernels are alike share a line.
     lines, spilled = {}, 0
-    for spec in sorted(pathlib.Path("examples").glob("*/moe.mlir")):
+    for spec in sorted((pathlib.Path(__file__).resolve().parent.parent / "examples").glob("*/moe.mlir")):
         for kernel, by in usage(build, spec).items():
             counts = tuple(str(by[a][0]) if a in by else "-" for a in ARCHITECTURES)
             spilled += sum(bytes for _, bytes in by.values())

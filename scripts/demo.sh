@@ -2,6 +2,7 @@
 # From a fresh clone to a verified shuffle: installs what is missing, builds, compiles the DeepSeek-V3 example ahead of
 # time, runs dispatch and combine on four ranks over UCX, checks every byte against the reference, and compares with MPI.
 set -euo pipefail
+[ $# = 0 ] || { sed -n '2,3s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 cd "$(dirname "$0")/.."
 scripts/setup.sh
 echo "== building (a few minutes the first time)"

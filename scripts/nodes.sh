@@ -62,8 +62,10 @@ done
 arguments=("$@")
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
-case $nodes$limit$grace in *[!0-9]*) fail "-n, -t and -g take numbers" ;; esac
-case $sizes in '' | *[!0-9,]* | *,,* | ,* | *,) fail "-p $sizes: expected a number, or a list such as 3,1" ;; esac
+for number in "$nodes" "$limit" "$grace"; do
+  [[ $number =~ ^(0|[1-9][0-9]{0,5})$ ]] || fail "-n, -t and -g: expected a number, found '$number'"
+done
+[[ $sizes =~ ^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*$ ]] || fail "-p '$sizes': expected a number of ranks, or a list such as 3,1"
 IFS=, read -ra size <<<"$sizes"
 if [ ${#size[@]} -eq 1 ]; then
   for ((n = 1; n < nodes; n++)); do size[n]=${size[0]}; done
@@ -71,7 +73,7 @@ else
   nodes=${#size[@]}
 fi
 [ "$nodes" -ge 1 ] && [ "$nodes" -le 250 ] || fail "-n $nodes: expected 1 to 250"
-for s in "${size[@]}"; do [ "$s" -ge 1 ] || fail "-p $sizes: a node has at least one rank"; done
+[[ $rate =~ ^(none|[0-9]*\.?[0-9]+[gmk]bit)$ ]] || fail "-r '$rate': expected none, or a rate such as 1gbit"
 
 # ---- outside: start init, pass signals on
 if [ "${FARO_NODES_INIT:-}" != $$ ] && [ -z "${FARO_NODES_INSIDE:-}" ]; then

@@ -12,6 +12,7 @@
 # FARO_TORCH_PYTHON names a Python that can import torch, which is then measured as a peer; else python3 is tried.
 # Exit status 0: all verified; 1: something failed; 77: this machine has no device to try it on, which is said.
 set -uo pipefail
+from=$PWD
 cd "$(dirname "$0")/.."
 build=build out=out/bench-device into='' pack='' only='' quick=''
 while [ $# -gt 0 ]; do
@@ -19,6 +20,7 @@ while [ $# -gt 0 ]; do
   --out | --into | --pack | --only)
     [ $# -ge 2 ] || { echo "test-gpu.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
+    case $1=$2 in --only=* | *=/*) ;; *) printf -v "${1#--}" %s "$from/$2" ;; esac
     shift
     ;;
   --quick) quick=1 ;;
@@ -26,7 +28,7 @@ while [ $# -gt 0 ]; do
     sed -n '2,16s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
-  *) build=$1 ;;
+  *) [ -d "$from/$1" ] && build=$from/$1 || build=$1 ;;
   esac
   shift
 done
@@ -210,7 +212,7 @@ measure() {
   fi
   packed=$(module_of packed) && padded=$(module_of 02_deepseek_v3) || exit 1
   mkdir -p "$out"
-  rm -f "$out"/*.json
+  rm -f "$out"/T4096{,.16mp,.align128}.json "$out"/T128{,.R4}.{cold,warm}.json
   one T4096 "$packed" 1 4096 51 "${torch[@]}"
   # The step of a decode.
   for caches in cold warm; do

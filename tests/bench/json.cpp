@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -142,13 +143,19 @@ Status writeJson(const std::string &path, const json &runs) {
                         {"loops", kernelTarget()},
                         {"load_at_end", load}}},
                       {"runs", runs}};
-  const std::string part = path + ".part";
+  // A link goes on pointing to its file, and what is no regular file is written to.
+  std::error_code ignored;
+  const bool isThere = std::filesystem::exists(path, ignored);
+  const std::string file = isThere ? std::filesystem::canonical(path, ignored).string() : path;
+  const bool isSpecial = isThere && !std::filesystem::is_regular_file(file, ignored);
+  const std::string part = isSpecial ? file : file + ".part";
   std::ofstream out(part);
   out << whole.dump(1) << '\n';
   out.close();
-  if (!out || std::rename(part.c_str(), path.c_str()) != 0) {
+  if (!out || (!isSpecial && std::rename(part.c_str(), file.c_str()) != 0)) {
     const int error = errno;
-    std::remove(part.c_str());
+    if (!isSpecial)
+      std::remove(part.c_str());
     return Status(FARO_PERMISSION_DENIED, fmt::format("--json {}: cannot be written: {}", path, std::strerror(error)));
   }
   return Status::ok();

@@ -1,10 +1,15 @@
 #include "tests/bench/options.h"
 
+#include "tests/bench/routing.h"
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <fmt/format.h>
 #include <map>
+#include <unistd.h>
 
 namespace faro::bench {
 
@@ -21,6 +26,15 @@ static Status checkRouting(const std::string &routing) {
     return invalid(fmt::format("--routing {}: expected zipf:S with 0 <= S <= 10", routing));
   }
   return invalid(fmt::format("--routing {}: expected uniform, zipf:S, single-node, bimodal or group-limited", routing));
+}
+
+/// Before anything is measured for it.
+static Status checkPlace(const std::string &json) {
+  std::error_code wrong;
+  const std::filesystem::path folder = std::filesystem::absolute(json, wrong).parent_path();
+  if (std::filesystem::is_directory(json, wrong) || access(folder.c_str(), W_OK) != 0)
+    return invalid(fmt::format("--json {}: expected a file in a folder that can be written", json));
+  return Status::ok();
 }
 
 static Status checkMethods(const std::string &list, Options &options) {
@@ -160,6 +174,8 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   FARO_RETURN_IF_ERROR(checkMethods(methods, options));
   FARO_RETURN_IF_ERROR(checkDevice(device, options));
   FARO_RETURN_IF_ERROR(checkOnDevice(options));
+  if (!options.json.empty())
+    FARO_RETURN_IF_ERROR(checkPlace(options.json));
   if (options.topk > options.experts)
     return invalid(fmt::format("--topk {} is more than --experts {}", options.topk, options.experts));
   if (options.items() >= size_t(1) << 31)
@@ -173,9 +189,14 @@ Status checkRanks(const Options &options, int ranks) {
   if (ranks % options.groups != 0)
     return invalid(
         fmt::format("--groups {} does not divide the {} ranks (--routing single-node)", options.groups, ranks));
-  if (options.topk > options.experts / options.groups)
+  const Placement placement{options.experts, ranks};
+  const int each = ranks / options.groups;
+  int fewest = options.experts;
+  for (int group = 0; group < options.groups; ++group)
+    fewest = std::min(fewest, placement.first((group + 1) * each) - placement.first(group * each));
+  if (options.topk > fewest)
     return invalid(fmt::format("--routing single-node: {} groups hold as few as {} experts each, fewer than --topk {}",
-                               options.groups, options.experts / options.groups, options.topk));
+                               options.groups, fewest, options.topk));
   return Status::ok();
 }
 
