@@ -2,7 +2,6 @@
 
 #include "runtime/core/LocalBootstrap.h"
 #include "runtime/core/NodeExchange.h"
-#include "runtime/core/SymmetricMemory.h"
 #include "runtime/core/TcpBootstrap.h"
 #include "runtime/core/TransportPlugin.h"
 #include "runtime/core/Wire.h"
@@ -99,7 +98,9 @@ CommunicatorImpl::~CommunicatorImpl() {
     transport_->close(context_, Nanoseconds(std::chrono::seconds(1)).count());
 }
 
-uint32_t CommunicatorImpl::machineRanks() const { return std::max(1 + neighbours_, uint32_t(nodeRanks(*this).size())); }
+uint32_t CommunicatorImpl::machineRanks() const {
+  return std::max(1 + neighbours_, uint32_t(topology().ranksOf(topology().nodeOf(rank())).size()));
+}
 
 Bytes CommunicatorImpl::introduction() const {
   const void *address = nullptr;
