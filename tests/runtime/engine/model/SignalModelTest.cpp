@@ -56,6 +56,8 @@ TEST_F(SignalModel, TwoRanksHaveNoFault) {
 }
 
 TEST_F(SignalModel, ThreeRanksHaveNoFault) {
+  if (Sanitized)
+    GTEST_SKIP() << LongSearch;
   for (const Call call : {Push, Pull, Meet})
     expectNoFault(SignalProtocol{.ranks = 3, .calls = times(4, call), .readsValues = false});
   expectNoFault(SignalProtocol{.ranks = 3, .calls = {Push, Pull, Push}});
@@ -163,6 +165,8 @@ TEST(SignalMutants, ARankDoesGetAheadByAnEpoch) {
 //===----------------------------------------------------------- rings ---===//
 
 TEST_F(RingModel, OneFlowHasNoFault) {
+  if (Sanitized)
+    GTEST_SKIP() << LongSearch;
   for (uint8_t slots = 1; slots <= 3; ++slots)
     for (uint8_t slices = 1; slices <= 2 * slots + 1; ++slices)
       expectNoFault(RingProtocol{.slots = slots, .rxSlots = slots, .slices = slices});
