@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
   --build | --into)
     [ $# -ge 2 ] || { echo "balancers.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
-    case $1=$2 in --build=* | *=/*) ;; *) printf -v "${1#--}" %s "$from/$2" ;; esac
+    [[ $2 = /* ]] || printf -v "${1#--}" %s "$from/$2"
     shift
     ;;
   *)

@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do
   --build | --out | --into | --compare)
     [ $# -ge 2 ] || { echo "bench.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
-    case $1=$2 in --build=* | *=/*) ;; *) printf -v "${1#--}" %s "$from/$2" ;; esac
+    [[ $2 = /* ]] || printf -v "${1#--}" %s "$from/$2"
     shift
     ;;
   *)
@@ -93,9 +93,14 @@ fi
 
 mkdir -p "$out"
 failed=0
-complete() { # whether a page may have these tables
-  [ $failed = 0 ] || echo "bench.sh: $into is left as it is: a run failed" >&2
-  return $failed
+finish() { # which tables, as bench_tables.py calls them; ends the script
+  python3 scripts/bench_tables.py "$out" "$@" | tee "$out/tables.md"
+  if [ $failed = 1 ]; then
+    [ -z "$into" ] || echo "bench.sh: $into is left as it is: a run failed" >&2
+  elif [ -n "$into" ]; then
+    python3 scripts/bench_tables.py "$out" "$@" --into "$into"
+  fi
+  exit $failed
 }
 across() { # nodes x ranks of each @ rate, arguments of faro-bench
   local nodes=${1%%x*} rest=${1#*x}
@@ -136,22 +141,14 @@ if [ "$mode" = nodes ]; then
   shaped uniform 4x2 3
   shaped real-like 4x2 3 --routing group-limited
   run nodes.plan 2x2@1gbit --op plan --methods faro --tokens 4096 --experts 256 --iterations 3
-  python3 scripts/bench_tables.py "$out" --nodes | tee "$out/tables.md"
-  if [ -n "$into" ] && complete; then
-    python3 scripts/bench_tables.py "$out" --nodes --into "$into"
-  fi
-  exit $failed
+  finish --nodes
 fi
 
 if [ "$mode" = device-jit ]; then
   for architecture in sm_80 sm_90 sm_100; do
     run "jit.$architecture" 0 --op jit --device "cuda:$architecture" --experts 256 --align 128
   done
-  python3 scripts/bench_tables.py "$out" --device-jit | tee "$out/tables.md"
-  if [ -n "$into" ] && complete; then
-    python3 scripts/bench_tables.py "$out" --device-jit --into "$into"
-  fi
-  exit $failed
+  finish --device-jit
 fi
 
 iterations() { # tokens: fewer where each takes longer
@@ -193,8 +190,4 @@ if [ "$mode" != sweep ]; then
   done
 fi
 
-python3 scripts/bench_tables.py "$out" | tee "$out/tables.md"
-if [ -n "$into" ] && complete; then
-  python3 scripts/bench_tables.py "$out" --into "$into"
-fi
-exit $failed
+finish

@@ -17,10 +17,14 @@ cd "$(dirname "$0")/.."
 build=build out=out/bench-device into='' pack='' only='' quick=''
 while [ $# -gt 0 ]; do
   case $1 in
-  --out | --into | --pack | --only)
+  --only)
+    only=${2:-nothing}
+    shift
+    ;;
+  --out | --into | --pack)
     [ $# -ge 2 ] || { echo "test-gpu.sh: $1 needs a value" >&2; exit 2; }
     printf -v "${1#--}" %s "$2"
-    case $1=$2 in --only=* | *=/*) ;; *) printf -v "${1#--}" %s "$from/$2" ;; esac
+    [[ $2 = /* ]] || printf -v "${1#--}" %s "$from/$2"
     shift
     ;;
   --quick) quick=1 ;;
@@ -28,7 +32,7 @@ while [ $# -gt 0 ]; do
     sed -n '2,16s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
-  *) [ -d "$from/$1" ] && build=$from/$1 || build=$1 ;;
+  *) [[ $1 = /* ]] && build=$1 || build=$from/$1 ;;
   esac
   shift
 done
@@ -57,7 +61,7 @@ examples=()
 for spec in examples/*/moe.mlir; do
   examples+=("$(basename "$(dirname "$spec")")")
 done
-module_of() { # name: compiles it, unless it was; prints its path, or ends the script
+module_of() { # name: compiles it, unless it was; prints its path
   local module=$build/modules/$1.so
   if [ ! -e "$module" ]; then
     module=$folder/$1.so
@@ -85,7 +89,8 @@ if [ -n "$pack" ]; then
   done
   cp "$build"/lib/libfaro.so "$build"/lib/libfaro_transport_*.so "$pack/lib"
   # All that they load, but for what every machine has, or must have its own of.
-  ldd "$build"/bin/{faro-run,faro-bench,PlannedOnDevice} "$build"/lib/libfaro_transport_*.so 2>/dev/null | awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
+  ldd "$build"/bin/{faro-run,faro-bench,PlannedOnDevice} "$build"/lib/libfaro_transport_*.so 2>/dev/null |
+    awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
     grep -vE '/(ld-linux|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|libz|libfaro)[.-]' | xargs -r cp -Lt "$pack/lib"
   [ ! -x "$pack/bin/PlannedOnDevice" ] || cp "$build"/tests/runtime/device/planned/*.so "$pack/planned"
   for name in "${examples[@]}" "${rows[@]}" packed; do
@@ -96,8 +101,7 @@ if [ -n "$pack" ]; then
   exit 0
 fi
 if [ -d "$build/modules" ]; then
-  kit=$(realpath "$build")
-  export LD_LIBRARY_PATH=$kit/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} FARO_PLANNED_MODULES=$kit/planned
+  export LD_LIBRARY_PATH=$build/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} FARO_PLANNED_MODULES=$build/planned
 fi
 
 probe=$(module_of 01_dispatch_one_token) || exit 1

@@ -99,14 +99,11 @@ private:
     const auto access = [&](int64_t bytes) { return power(bytes) && bytes >= 16 && bytes <= 64; };
     if (!access(options.vector) || (options.fewRowsVector && !access(options.fewRowsVector)) || !power(options.tile) ||
         options.tile < options.vector || options.block < 0 || !power(options.rowAlignment) || options.prefetch < 0)
-      return getOperation().emitError() << "xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 and tile >= "
-                                           "vector, and neither block nor "
-                                           "prefetch below 0, found tile = "
-                                        << options.tile << ", block = " << options.block
-                                        << ", vector = " << options.vector
-                                        << ", few-rows-vector = " << options.fewRowsVector
-                                        << ", row-alignment = " << options.rowAlignment
-                                        << ", prefetch = " << options.prefetch;
+      return getOperation().emitError()
+             << "xfer-emit-kernels: expects powers of two, 16 <= vector <= 64 and tile >= vector, and neither block "
+             << "nor prefetch below 0, found tile = " << options.tile << ", block = " << options.block
+             << ", vector = " << options.vector << ", few-rows-vector = " << options.fewRowsVector
+             << ", row-alignment = " << options.rowAlignment << ", prefetch = " << options.prefetch;
     return success();
   }
 

@@ -39,13 +39,6 @@ OpFoldResult OffsetOp::fold(FoldAdaptor adaptor) {
   return {};
 }
 
-static LogicalResult checkAlignment(Operation *op, int64_t alignment) {
-  // /*load_x2*/ /*store_x2*/
-  if (alignment < 1 || !llvm::isPowerOf2_64(uint64_t(alignment)))
-    return op->emitOpError() << "expects an alignment that is a power of two, found " << alignment;
-  return success();
-}
-
 /// Not exact beyond 2^64.
 static uint64_t bytesOf(Type type) {
   auto vector = dyn_cast<VectorType>(type);
@@ -57,7 +50,11 @@ static uint64_t bytesOf(Type type) {
   return bytes;
 }
 
-static LogicalResult checkSize(Operation *op, Type value) {
+/// Of what is loaded or stored.
+static LogicalResult checkAccess(Operation *op, int64_t alignment, Type value) {
+  // /*load_x2*/ /*store_x2*/
+  if (alignment < 1 || !llvm::isPowerOf2_64(uint64_t(alignment)))
+    return op->emitOpError() << "expects an alignment that is a power of two, found " << alignment;
   constexpr uint64_t Most = 1024; // 16 registers of the widest vectors; code generators take hours over more
   // /*load_x5*/ /*store_x5*/
   if (bytesOf(value) > Most)
@@ -65,12 +62,10 @@ static LogicalResult checkSize(Operation *op, Type value) {
   return success();
 }
 
-LogicalResult LoadOp::verify() {
-  return success(succeeded(checkAlignment(*this, getAlignment())) && succeeded(checkSize(*this, getValue().getType())));
-}
+LogicalResult LoadOp::verify() { return checkAccess(*this, getAlignment(), getValue().getType()); }
 
 LogicalResult StoreOp::verify() {
-  if (failed(checkAlignment(*this, getAlignment())) || failed(checkSize(*this, getValue().getType())))
+  if (failed(checkAccess(*this, getAlignment(), getValue().getType())))
     return failure();
   // /*store_x3*/
   const uint64_t bytes = bytesOf(getValue().getType());

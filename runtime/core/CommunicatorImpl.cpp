@@ -109,7 +109,7 @@ Bytes CommunicatorImpl::introduction() const {
     size = 0; // connect on the peers says that this is no address
   const ProcessPlace place = ProcessPlace::mine();
   FrameWriter fields{FrameKind(0)};
-  fields.text(options_.transport).number(place.process).text(place.machine);
+  fields.text(options_.transport).number(place.process).text(place.boot).text(place.space);
   fields.blob({static_cast<const std::byte *>(address), size});
   return *fields.finish();
 }
@@ -123,7 +123,8 @@ Status CommunicatorImpl::connect(const std::vector<Bytes> &introductions) {
     const std::string transport = reader.text();
     ProcessPlace place;
     place.process = reader.number<int64_t>();
-    place.machine = reader.text();
+    place.boot = reader.text();
+    place.space = reader.text();
     const auto address = reader.blob();
     if (!reader.ok)
       return Status(FARO_DATA_LOSS, fmt::format("rank {} introduced itself with torn bytes", peer));

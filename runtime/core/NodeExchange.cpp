@@ -1,18 +1,17 @@
 #include "runtime/core/NodeExchange.h"
 
+#include "runtime/core/PeerWatch.h"
 #include "runtime/core/Wire.h"
 
 #include <climits>
 #include <fmt/format.h>
-#include <fstream>
 #include <unistd.h>
 #include <unordered_map>
 
 namespace faro {
 
 std::string machineIdentity() {
-  std::string boot;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+  const std::string boot = bootIdentity();
   char space[PATH_MAX];
   const ssize_t size = readlink("/proc/self/ns/ipc", space, sizeof space);
   char host[256] = {}; // one more than a name may have

@@ -9,33 +9,31 @@
 
 namespace faro {
 
+std::string bootIdentity() {
+  std::string boot;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
+  return boot;
+}
+
 ProcessPlace ProcessPlace::mine() {
   ProcessPlace place;
   place.process = getpid();
-  std::string boot;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), boot);
-  // Process numbers mean something within one pid namespace only.
+  place.boot = bootIdentity();
   char space[PATH_MAX];
-  const ssize_t size = readlink("/proc/self/ns/pid", space, sizeof space);
-  if (!boot.empty() && size > 0)
-    place.machine = boot + "/" + std::string(space, size_t(size));
+  if (const ssize_t size = readlink("/proc/self/ns/pid", space, sizeof space); size > 0)
+    place.space.assign(space, size_t(size));
   return place;
 }
 
-bool ProcessPlace::sharesMachine(const ProcessPlace &other) const {
-  const std::string boot = machine.substr(0, machine.find('/'));
-  return !boot.empty() && boot == other.machine.substr(0, other.machine.find('/'));
-}
-
 Digest ProcessPlace::digest() const {
-  const std::string name = machine + "/" + std::to_string(process);
+  const std::string name = boot + "/" + space + "/" + std::to_string(process);
   return sha256(std::as_bytes(std::span(name)));
 }
 
 PeerWatch::PeerWatch() : mine_(ProcessPlace::mine()), epoll_(epoll_create1(EPOLL_CLOEXEC)) {}
 
 void PeerWatch::add(uint32_t rank, const ProcessPlace &place) {
-  if (!epoll_ || place.machine.empty() || place.machine != mine_.machine || place.process == mine_.process)
+  if (!epoll_ || !place.sharesNumbers(mine_) || place.process == mine_.process)
     return;
   FileDescriptor process(int(syscall(SYS_pidfd_open, pid_t(place.process), 0)));
   if (!process) {

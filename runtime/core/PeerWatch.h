@@ -12,14 +12,22 @@
 
 namespace faro {
 
+/// The same in all processes of a machine until it is started again, in containers or not; empty: unknown.
+std::string bootIdentity();
+
 /// Where a process lives, as far as it matters for watching it.
 struct ProcessPlace {
   int64_t process = 0;
-  std::string machine; ///< the same on all processes that see each other's numbers; empty: unknown
+  std::string boot;  ///< of the machine, and this time; empty: unknown
+  std::string space; ///< in which the number means something; empty: unknown
 
   static ProcessPlace mine();
-  /// Whether both are on one machine, as far as is known, in containers or not.
-  bool sharesMachine(const ProcessPlace &other) const;
+  /// Whether both are on one machine, as far as is known.
+  bool sharesMachine(const ProcessPlace &other) const { return !boot.empty() && boot == other.boot; }
+  /// Whether they see each other's numbers.
+  bool sharesNumbers(const ProcessPlace &other) const {
+    return sharesMachine(other) && !space.empty() && space == other.space;
+  }
   /// The same for the threads of one process and for no other.
   Digest digest() const;
 };

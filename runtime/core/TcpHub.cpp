@@ -55,9 +55,7 @@ TcpHub::~TcpHub() {
 }
 
 void TcpHub::run(Nanoseconds timeout) {
-  if (protocol_.isLast(0))
-    listener_ = FileDescriptor();
-  protocol_.joined(0, timeout, Clock::now());
+  join(0, timeout);
   while (!stopping_) {
     poll(std::chrono::minutes(1));
     protocol_.tick(Clock::now());
@@ -67,6 +65,13 @@ void TcpHub::run(Nanoseconds timeout) {
   while (protocol_.owesAnswers() && Clock::now() < deadline)
     poll(std::chrono::milliseconds(50));
   drain();
+}
+
+void TcpHub::join(uint32_t rank, Nanoseconds timeout) {
+  // All are here: the port is free for the next job of these ranks, before any of them can begin it.
+  if (protocol_.isLast(rank))
+    listener_ = FileDescriptor();
+  protocol_.joined(rank, timeout, Clock::now());
 }
 
 void TcpHub::poll(std::chrono::milliseconds longest) {
@@ -162,14 +167,11 @@ TcpHub::Verdict TcpHub::examine(Stranger &stranger) {
     return Verdict::Drop;
   }
   const Status status = protocol_.admit(hello.rank, hello.worldSize);
-  // All are here: the port is free for the next job of these ranks, before any of them can begin it.
-  if (status && protocol_.isLast(hello.rank))
-    listener_ = FileDescriptor();
   reply(stranger.connection, stranger.nonce, hello.nonce, true, status);
   if (!status)
     return Verdict::Drop;
   ranks_[hello.rank] = std::make_unique<Connection>(std::move(stranger.connection));
-  protocol_.joined(hello.rank, boundedTimeout(hello.timeoutNs), Clock::now());
+  join(hello.rank, boundedTimeout(hello.timeoutNs));
   return Verdict::Joined;
 }
 

@@ -36,6 +36,7 @@ private:
 
   TcpHub(const JoinRequest &rank0, std::string job, FileDescriptor listener, FileDescriptor stop);
   void run(Nanoseconds timeout);
+  void join(uint32_t rank, Nanoseconds timeout);
   void poll(std::chrono::milliseconds longest);
   void accept();
   Verdict examine(Stranger &stranger);

@@ -1,7 +1,6 @@
 #include "runtime/plan/PlanCheck.h"
 
 #include "runtime/core/Environment.h"
-
 #include "runtime/plan/FlowCheck.h"
 #include "runtime/plan/PlanHash.h"
 

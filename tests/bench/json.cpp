@@ -1,11 +1,8 @@
+#include "runtime/tools/faro-run/OutputFile.h"
 #include "tests/bench/kernels.h"
 #include "tests/bench/report.h"
 
-#include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -143,22 +140,9 @@ Status writeJson(const std::string &path, const json &runs) {
                         {"loops", kernelTarget()},
                         {"load_at_end", load}}},
                       {"runs", runs}};
-  // A link goes on pointing to its file, and what is no regular file is written to.
-  std::error_code ignored;
-  const bool isThere = std::filesystem::exists(path, ignored);
-  const std::string file = isThere ? std::filesystem::canonical(path, ignored).string() : path;
-  const bool isSpecial = isThere && !std::filesystem::is_regular_file(file, ignored);
-  const std::string part = isSpecial ? file : file + ".part";
-  std::ofstream out(part);
-  out << whole.dump(1) << '\n';
-  out.close();
-  if (!out || (!isSpecial && std::rename(part.c_str(), file.c_str()) != 0)) {
-    const int error = errno;
-    if (!isSpecial)
-      std::remove(part.c_str());
-    return Status(FARO_PERMISSION_DENIED, fmt::format("--json {}: cannot be written: {}", path, std::strerror(error)));
-  }
-  return Status::ok();
+  auto file = run::TextFile::open(path);
+  const Status written = file ? file->commit(whole.dump(1) + '\n') : file.status();
+  return written ? written : Status(written.code(), "--json " + written.message());
 }
 
 } // namespace faro::bench

@@ -1,15 +1,14 @@
 #include "tests/bench/options.h"
 
+#include "runtime/tools/faro-run/OutputFile.h"
 #include "tests/bench/routing.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 #include <map>
-#include <unistd.h>
 
 namespace faro::bench {
 
@@ -26,15 +25,6 @@ static Status checkRouting(const std::string &routing) {
     return invalid(fmt::format("--routing {}: expected zipf:S with 0 <= S <= 10", routing));
   }
   return invalid(fmt::format("--routing {}: expected uniform, zipf:S, single-node, bimodal or group-limited", routing));
-}
-
-/// Before anything is measured for it.
-static Status checkPlace(const std::string &json) {
-  std::error_code wrong;
-  const std::filesystem::path folder = std::filesystem::absolute(json, wrong).parent_path();
-  if (std::filesystem::is_directory(json, wrong) || access(folder.c_str(), W_OK) != 0)
-    return invalid(fmt::format("--json {}: expected a file in a folder that can be written", json));
-  return Status::ok();
 }
 
 static Status checkMethods(const std::string &list, Options &options) {
@@ -174,8 +164,10 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   FARO_RETURN_IF_ERROR(checkMethods(methods, options));
   FARO_RETURN_IF_ERROR(checkDevice(device, options));
   FARO_RETURN_IF_ERROR(checkOnDevice(options));
+  // Before anything is measured for it.
   if (!options.json.empty())
-    FARO_RETURN_IF_ERROR(checkPlace(options.json));
+    if (const auto file = run::TextFile::open(options.json); !file)
+      return invalid("--json " + file.status().message());
   if (options.topk > options.experts)
     return invalid(fmt::format("--topk {} is more than --experts {}", options.topk, options.experts));
   if (options.items() >= size_t(1) << 31)

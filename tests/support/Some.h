@@ -12,6 +12,9 @@ constexpr bool Sanitized = true;
 constexpr bool Sanitized = false;
 #endif
 
+/// Why a test is not tried with sanitizers at all.
+constexpr const char *LongWithSanitizers = "takes long with sanitizers, and runs no code that others do not";
+
 /// With sanitizers, which find nothing new in the others, the first of each so many cases is tried; else all are.
 constexpr size_t stepOf(size_t many) { return Sanitized ? many : 1; }
 

@@ -44,11 +44,15 @@ llvm::Expected<TempFile> makeTemporary(llvm::StringRef path, llvm::StringRef end
   return file;
 }
 
+/// A name that looks like an option is one to a program.
+std::string asFile(llvm::StringRef name) { return (name.starts_with("-") ? "./" : "") + name.str(); }
+
 llvm::Error runLinker(llvm::StringRef linker, llvm::StringRef object, llvm::StringRef output, llvm::StringRef log) {
+  const std::string from = asFile(object), to = asFile(output);
   // -Bsymbolic and --no-undefined: the library is closed, so that loading it needs and changes nothing.
   const llvm::StringRef arguments[] = {linker,    "-shared", "--no-undefined",  "-Bsymbolic",       "-znoexecstack",
-                                       "-zrelro", "-znow",   "--build-id=none", "--hash-style=gnu", object,
-                                       "-o",      output};
+                                       "-zrelro", "-znow",   "--build-id=none", "--hash-style=gnu", from,
+                                       "-o",      to};
   const std::optional<llvm::StringRef> redirects[] = {llvm::StringRef(""), log, log};
   std::string error;
   const int status = llvm::sys::ExecuteAndWait(linker, arguments, std::nullopt, redirects, LinkerSeconds,
@@ -87,9 +91,7 @@ std::string appendSum(const std::string &path) {
 
 } // namespace
 
-llvm::Error linkShared(llvm::StringRef object, llvm::StringRef output) {
-  // A name that looks like an option is one to the linker.
-  const std::string path = (output.starts_with("-") ? "./" : "") + output.str();
+llvm::Error linkShared(llvm::StringRef object, llvm::StringRef path) {
   llvm::Expected<std::string> linker = findLinker();
   if (!linker)
     return linker.takeError();
@@ -113,19 +115,19 @@ llvm::Error linkShared(llvm::StringRef object, llvm::StringRef output) {
   if (!log)
     return log.takeError();
   const llvm::scope_exit dropLog([&] { llvm::consumeError(log->discard()); });
-  llvm::Expected<TempFile> library = makeTemporary(path, ".tmp", llvm::sys::fs::all_all);
-  if (!library)
-    return library.takeError();
+  llvm::Expected<TempFile> output = makeTemporary(path, ".tmp", llvm::sys::fs::all_all);
+  if (!output)
+    return output.takeError();
 
-  if (llvm::Error error = runLinker(*linker, input->TmpName, library->TmpName, log->TmpName)) {
-    llvm::consumeError(library->discard());
+  if (llvm::Error error = runLinker(*linker, input->TmpName, output->TmpName, log->TmpName)) {
+    llvm::consumeError(output->discard());
     return error;
   }
-  if (std::string wrong = appendSum(library->TmpName); !wrong.empty()) {
-    llvm::consumeError(library->discard());
+  if (std::string wrong = appendSum(output->TmpName); !wrong.empty()) {
+    llvm::consumeError(output->discard());
     return llvm::createStringError("cannot write '" + path + "': " + wrong);
   }
-  if (llvm::Error error = library->keep(path))
+  if (llvm::Error error = output->keep(path))
     return llvm::createStringError("cannot write '" + path + "': " + llvm::toString(std::move(error)));
   return llvm::Error::success();
 }

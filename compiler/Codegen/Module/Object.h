@@ -36,6 +36,6 @@ llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> generate(llvm::Module &modul
 /// Links one object into a shared library at `path`, with a linker from $FARO_LINKER, the one found when Faro was
 /// built, or PATH. The library refers to nothing outside itself. It appears under its name whole or not at all, and
 /// nothing else stays behind.
-llvm::Error linkShared(llvm::StringRef object, llvm::StringRef output);
+llvm::Error linkShared(llvm::StringRef object, llvm::StringRef path);
 
 } // namespace faro::compiler

@@ -17,6 +17,11 @@ std::string readText(const std::string &path, std::string &text) {
   return {};
 }
 
+bool isSpec(const std::string &input, const std::string &path) {
+  bool same = false;
+  return input != "-" && !llvm::sys::fs::equivalent(input, path, same) && same;
+}
+
 std::string resolveOutput(const std::string &input, bool isModule, std::string &output) {
   namespace fs = llvm::sys::fs;
   fs::file_status status;
@@ -24,7 +29,7 @@ std::string resolveOutput(const std::string &input, bool isModule, std::string &
     return {}; // nothing is there yet
   if (isModule && !fs::is_regular_file(status) && !fs::is_directory(status))
     return "cannot write '" + output + "': it is there and no regular file, which a module would replace";
-  if (bool same = false; input != "-" && !fs::equivalent(input, output, same) && same)
+  if (isSpec(input, output))
     return "cannot write '" + output + "': it is the spec itself; give another name with -o";
   if (llvm::SmallString<128> resolved; fs::is_regular_file(status) && !fs::real_path(output, resolved))
     output = resolved.str().str();

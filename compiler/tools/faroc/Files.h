@@ -9,6 +9,9 @@ namespace faro::compiler {
 /// A whole file, or standard input for "-".
 std::string readText(const std::string &path, std::string &text);
 
+/// Whether `path` is the file that `input` was read from, by whatever name.
+bool isSpec(const std::string &input, const std::string &path);
+
 /// Makes `output` what is to be written: through a link, what it points to. It must not be `input`, and a module takes
 /// the place of a regular file only.
 std::string resolveOutput(const std::string &input, bool isModule, std::string &output);

@@ -5,8 +5,6 @@
 #include "compiler/Pipelines/Compilation.h"
 #include "compiler/tools/faroc/Files.h"
 
-#include "llvm/Support/FileSystem.h"
-
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -19,8 +17,9 @@ namespace {
 using namespace faro::compiler;
 
 struct Options {
-  std::string input, output, compileTo, dumpDirectory, targets = "cpu", wire = wireClassName(WireClass::Tcp);
-  bool cpu = false, usage = false, choosesWire = false;
+  std::string input, output, compileTo, dumpDirectory, targets = "cpu";
+  std::string wire; ///< empty: not chosen
+  bool cpu = false, usage = false;
   std::vector<int> cuda; ///< architectures, ascending
 };
 
@@ -87,12 +86,12 @@ public:
     const bool isCuda = !options.cuda.empty() && (options.compileTo == "kernels" || options.compileTo == "ptx");
     const std::optional<Phase> wanted = phaseFromName(options.compileTo);
     const Phase end = wanted && *wanted < Phase::Kernels ? *wanted : Phase::Kernels;
-    const LoweringOptions lowering{*wireClassFromName(options.wire), EmitKernelsOptions(),
+    const LoweringOptions lowering{wireClassFromName(options.wire).value_or(WireClass::Tcp), EmitKernelsOptions(),
                                    /*plan=*/!options.cuda.empty()};
     const auto reached = [&](Phase phase) { return dump(phase, compilation.print()); };
     if (failed(compilation.parse()))
       return llvm::failure();
-    if (options.choosesWire && compilation.reachedLevel() != Phase::Faro)
+    if (!options.wire.empty() && compilation.reachedLevel() != Phase::Faro)
       return llvm::failure(complain("--wire chooses slices for specs of the faro level; " + options.input +
                                     " holds schedules, whose slices are given"));
     if (failed(compilation.lowerTo(std::min(end, Phase::Xfer), lowering, reached)))
@@ -191,7 +190,7 @@ private:
     // Numbered, so that a listing shows them in their order.
     const std::string path = options.dumpDirectory + "/" + std::to_string(int(phase) + 1) + "-" + phaseName(phase) +
                              (phase < Phase::LLVM ? ".mlir" : ".ll");
-    if (bool same = false; options.input != "-" && !llvm::sys::fs::equivalent(options.input, path, same) && same)
+    if (isSpec(options.input, path))
       return llvm::failure(
           complain("cannot write '" + path + "': it is the spec itself; give another folder with --dump-phases"));
     if (std::string wrong = writeText(path, text); !wrong.empty())
@@ -217,10 +216,9 @@ int main(int argc, char **argv) {
   app.add_option("--target", options.targets, "cpu and cuda:sm_<number>, separated by commas")->capture_default_str();
   app.add_flag("--kernel-usage", options.usage,
                "print what the assembler says of registers and spills, a CUDA kernel a line");
-  const auto *wire = app.add_option("--wire", options.wire,
-                                    "what is between nodes, for the choice of slices; of specs of the faro level")
-                         ->check(CLI::IsMember({wireClassName(WireClass::Tcp), wireClassName(WireClass::Rdma)}))
-                         ->capture_default_str();
+  app.add_option("--wire", options.wire, "what is between nodes, for the choice of slices; of specs of the faro level")
+      ->check(CLI::IsMember({wireClassName(WireClass::Tcp), wireClassName(WireClass::Rdma)}))
+      ->default_str(wireClassName(WireClass::Tcp));
   app.add_option("--compile-to", options.compileTo, "stop at this phase and print it")
       ->check(CLI::IsMember({"faro", "xfer", "kernels", "llvm", "asm", "ptx"}));
   app.add_option("--dump-phases", options.dumpDirectory, "write each phase to a file of this folder");
@@ -233,7 +231,6 @@ int main(int argc, char **argv) {
   // A file that grows past the user's limit is a failed write with a message, not the end of the process.
   std::signal(SIGXFSZ, SIG_IGN);
 
-  options.choosesWire = wire->count() > 0;
   if (output->count() && options.output.empty())
     return complain("-o: expected the name of a file, found nothing");
   if (std::string wrong = checkOptions(options); !wrong.empty())

@@ -90,8 +90,7 @@ Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, size_t b
 Memory::~Memory() {
   if (!address_)
     return;
-  const InContext current(*device);
-  if (current.status())
+  if (const InContext current(*device); current.status())
     (void)device->driver().memFree(address_);
 }
 
@@ -114,8 +113,7 @@ std::unique_ptr<Stream> Stream::borrow(std::shared_ptr<const Device> device, voi
 Stream::~Stream() {
   if (!stream || borrowed)
     return;
-  const InContext current(*device_);
-  if (current.status())
+  if (const InContext current(*device_); current.status())
     (void)device_->driver().streamDestroy(stream);
 }
 
@@ -195,8 +193,7 @@ Expected<std::unique_ptr<Event>> Event::create(std::shared_ptr<const Device> dev
 Event::~Event() {
   if (!event)
     return;
-  const InContext current(*device);
-  if (current.status())
+  if (const InContext current(*device); current.status())
     (void)device->driver().eventDestroy(event);
 }
 

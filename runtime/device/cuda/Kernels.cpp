@@ -73,8 +73,7 @@ Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> d
 Kernels::~Kernels() {
   if (!loaded)
     return;
-  const InContext current(*device);
-  if (current.status())
+  if (const InContext current(*device); current.status())
     (void)device->driver().moduleUnload(loaded);
 }
 

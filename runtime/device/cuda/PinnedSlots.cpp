@@ -11,8 +11,7 @@ public:
   PinnedMemory(std::shared_ptr<const Device> device, void *memory, api::Pointer there)
       : SlotBacking(there), device(std::move(device)), memory(memory) {}
   ~PinnedMemory() override {
-    const InContext current(*device);
-    if (current.status())
+    if (const InContext current(*device); current.status())
       (void)device->driver().memHostUnregister(memory);
   }
 

@@ -69,11 +69,10 @@ class Communicator {
 public:
   /// Collective. Meets the other ranks, within options.timeout. Errors: INVALID_ARGUMENT (options; ranks that differ in
   /// them, or come twice while all meet), DEADLINE_EXCEEDED (who did not come is named; or all have met already),
-  /// PERMISSION_DENIED (another job's secret),
-  /// PEER_FAILED, ABORTED, NOT_FOUND and VERSION_MISMATCH (of the transport), UNAVAILABLE (the address, the port, or
-  /// the transport on this machine). Ranks with the same options.node are on one node. Where it is not set, the ranks
-  /// of one machine are (its name, boot and IPC namespace: what it takes to share memory); where that cannot be told,
-  /// blocks of options.ranksPerNode.
+  /// PERMISSION_DENIED (another job's secret), PEER_FAILED, ABORTED, NOT_FOUND and VERSION_MISMATCH (of the transport),
+  /// UNAVAILABLE (the address, the port, or the transport on this machine).
+  /// Ranks with the same options.node are on one node. Where it is not set, the ranks of one machine are (its name,
+  /// boot and IPC namespace: what it takes to share memory); where that cannot be told, blocks of options.ranksPerNode.
   static Expected<std::shared_ptr<Communicator>> create(const CommunicatorOptions &options);
 
   /// `worldSize` communicators for threads of this process, over the transport `local`. Each is to be used by one

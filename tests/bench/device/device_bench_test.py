@@ -188,7 +188,8 @@ class DeviceBench(RunTest):
         large = Spec("bf16", 1 << 20, 2, 4)
         self.check_refused(self.bench(large, self.compile_for_devices(large, "large"), "--tokens", 300),
                            "no room for the rows of the experts", "cuMemAlloc of", "fewer --tokens")
-        self.check_refused(self.bench(spec, module, "--json", "/no/folder/x.json", "--tokens", 3), "--json /no/folder/x.json", status=2)
+        self.check_refused(self.bench(spec, module, "--json", "/no/folder/x.json", "--tokens", 3), "--json /no/folder/x.json",
+                           status=2)
 
     def test_what_does_not_go_together_is_said(self):
         spec = Spec("bf16", 64, 2, 4)

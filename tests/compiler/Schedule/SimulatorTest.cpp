@@ -45,7 +45,7 @@ TEST(Simulator, ACorrectScheduleDoesNoHarm) {
 
 TEST(Simulator, WithMoreSlotsAsWell) {
   if (Sanitized)
-    GTEST_SKIP() << "takes long with sanitizers, and runs no code that others do not";
+    GTEST_SKIP() << LongWithSanitizers;
   std::string text = Dispatch;
   for (size_t at = text.find("slots(1)"); at != std::string::npos; at = text.find("slots(1)"))
     text.replace(at, 8, "slots(2)");

@@ -42,9 +42,6 @@ template <typename Protocol> std::string faultOf(const Protocol &mutant) {
 }
 constexpr const char *Deadlock = "nobody can go on:", *Harmless = "";
 
-/// Of the searches that go through the most states.
-constexpr const char *LongSearch = "takes long with sanitizers, and runs no code that others do not";
-
 std::vector<Call> times(size_t calls, Call call) { return std::vector<Call>(calls, call); }
 
 //===----------------------------------------------------------- flags ---===//
@@ -57,7 +54,7 @@ TEST_F(SignalModel, TwoRanksHaveNoFault) {
 
 TEST_F(SignalModel, ThreeRanksHaveNoFault) {
   if (Sanitized)
-    GTEST_SKIP() << LongSearch;
+    GTEST_SKIP() << LongWithSanitizers;
   for (const Call call : {Push, Pull, Meet})
     expectNoFault(SignalProtocol{.ranks = 3, .calls = times(4, call), .readsValues = false});
   expectNoFault(SignalProtocol{.ranks = 3, .calls = {Push, Pull, Push}});
@@ -98,7 +95,7 @@ TEST(SignalMutants, WithoutAcquireRowsAreReadAhead) {
 /// runtime and kernels are written in promise no such thing.
 TEST(SignalMutants, WithoutAcquireBeforeWritesAloneThereIsNoHarm) {
   if (Sanitized)
-    GTEST_SKIP() << LongSearch;
+    GTEST_SKIP() << LongWithSanitizers;
   EXPECT_EQ(faultOf(SignalProtocol{.ranks = 3, .calls = {Push, Push}, .awaitOpen = Relaxed}), Harmless);
   EXPECT_EQ(faultOf(SignalProtocol{.ranks = 3, .calls = {Pull, Pull}, .awaitDone = Relaxed}), Harmless);
 }
@@ -166,7 +163,7 @@ TEST(SignalMutants, ARankDoesGetAheadByAnEpoch) {
 
 TEST_F(RingModel, OneFlowHasNoFault) {
   if (Sanitized)
-    GTEST_SKIP() << LongSearch;
+    GTEST_SKIP() << LongWithSanitizers;
   for (uint8_t slots = 1; slots <= 3; ++slots)
     for (uint8_t slices = 1; slices <= 2 * slots + 1; ++slices)
       expectNoFault(RingProtocol{.slots = slots, .rxSlots = slots, .slices = slices});
@@ -177,7 +174,7 @@ TEST_F(RingModel, OneFlowHasNoFault) {
 /// Nor do they need shares of the ring: what frees a flow's slots waits for no other flow.
 TEST_F(RingModel, TwoFlowsThatShareARingHaveNoFault) {
   if (Sanitized)
-    GTEST_SKIP() << LongSearch;
+    GTEST_SKIP() << LongWithSanitizers;
   for (const auto [slots, slices] : {std::array<uint8_t, 2>{1, 3}, {2, 5}, {3, 2}})
     for (const bool fair : {true, false})
       expectNoFault(RingProtocol{.slots = slots, .rxSlots = 1, .slices = slices, .flows = 2, .fair = fair});
