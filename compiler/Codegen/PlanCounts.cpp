@@ -101,7 +101,9 @@ void emitPlanMeet(PlanBuilder &k) {
         sent = k.array(AREA(sent)), status = k.array(AREA(status)), timeout = k.field(AREA(timeout)),
         zero = k.constant(0);
   Value first = k.mul(k.number(), ranks); // of the meeting's words
-  Value whole = k.is(k.element64(status, k.constant(FARO_ABI_PLAN_BROKEN)), PlanBuilder::Predicate::eq, zero);
+  // A thread may have waited in vain before another of its launch has begun.
+  Value broken = k.constant(FARO_ABI_PLAN_BROKEN * 8);
+  Value whole = k.is(xfer::PollOp::create(b, k.loc, status, broken), PlanBuilder::Predicate::eq, zero);
   Value mine = k.elementAddr(signals, rank);
   k.overBlocks(zero, k.constant(1), [&](Value) {
     k.overThreads(ranks, [&](Value peer) {
@@ -131,7 +133,7 @@ void emitPlanMeet(PlanBuilder &k) {
             [&] {
               Value why = k.add(k.number(), 1), who = k.add(peer, FARO_ABI_PLAN_STATUS), one = k.constant(1);
               k.set64(why, status, who);
-              k.set64(one, status, k.constant(FARO_ABI_PLAN_BROKEN));
+              xfer::SignalOp::create(b, k.loc, one, status, broken);
             });
       });
     });

@@ -89,24 +89,36 @@ std::unique_ptr<JitModule> compileSpec(const std::string &text, llvm::ArrayRef<C
   return std::move(*module);
 }
 
+static Kernels compileFor(llvm::ArrayRef<CpuTarget> targets, reference::Element element, uint64_t columns,
+                          bool f32Partials, const EmitKernelsOptions &options) {
+  LoweringOptions lowering;
+  lowering.kernels = options;
+  Kernels kernels;
+  kernels.module = compileSpec(specOf(element, columns, f32Partials), targets, lowering);
+  const faro_abi_module &table = *kernels.module->table();
+  for (uint32_t s = 0; s < table.kernel_set_count; ++s)
+    if (const faro_abi_kernel_set &set = table.kernel_sets[s]; machineRuns(set.level)) {
+      kernels.sets.push_back(readSet(table, set));
+      for (uint32_t k = 0; k < set.kernel_count; ++k)
+        kernels.names[set.kernels[k].entry] = set.kernels[k].name;
+    }
+  kernels.rowBytes = table.programs[0].row.bytes;
+  kernels.stride = table.programs[0].row.stride;
+  kernels.partialStride = table.programs[1].schedules[1].partial_stride;
+  return kernels;
+}
+
 Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials,
                        std::optional<EmitKernelsOptions> options) {
   std::vector<CpuTarget> targets = aotTargets();
   targets.push_back(llvm::cantFail(hostTarget()));
   for (CpuTarget &target : targets)
     target.kernels = options.value_or(target.kernels);
-  LoweringOptions lowering;
-  lowering.kernels = options.value_or(EmitKernelsOptions());
-  Kernels kernels;
-  kernels.module = compileSpec(specOf(element, columns, f32Partials), targets, lowering);
-  const faro_abi_module &table = *kernels.module->table();
-  for (uint32_t s = 0; s < table.kernel_set_count; ++s)
-    if (machineRuns(table.kernel_sets[s].level))
-      kernels.sets.push_back(readSet(table, table.kernel_sets[s]));
-  kernels.rowBytes = table.programs[0].row.bytes;
-  kernels.stride = table.programs[0].row.stride;
-  kernels.partialStride = table.programs[1].schedules[1].partial_stride;
-  return kernels;
+  return compileFor(targets, element, columns, f32Partials, options.value_or(EmitKernelsOptions()));
+}
+
+Kernels compileOldest(reference::Element element, uint64_t columns, bool f32Partials) {
+  return compileFor(aotTargets().front(), element, columns, f32Partials, EmitKernelsOptions());
 }
 
 EdgeMemory::EdgeMemory(size_t bytes) : bytes(bytes) {

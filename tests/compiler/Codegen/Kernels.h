@@ -8,6 +8,7 @@
 #include "compiler/Pipelines/Pipelines.h"
 
 #include <gtest/gtest.h>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,6 +41,7 @@ struct KernelSet {
 struct Kernels {
   std::unique_ptr<compiler::JitModule> module;
   std::vector<KernelSet> sets;
+  std::map<void (*)(), std::string> names; ///< of the kernels of all sets
   uint64_t rowBytes = 0, stride = 0, partialStride = 0;
 };
 
@@ -47,6 +49,9 @@ struct Kernels {
 /// `options`: how kernels are written; each level's own way without.
 Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials = false,
                        std::optional<compiler::EmitKernelsOptions> options = {});
+
+/// The same for the oldest processors alone.
+Kernels compileOldest(reference::Element element, uint64_t columns, bool f32Partials = false);
 
 /// A spec for these processors, in memory. Throws when anything goes wrong.
 std::unique_ptr<compiler::JitModule> compileSpec(const std::string &text, llvm::ArrayRef<compiler::CpuTarget> targets,

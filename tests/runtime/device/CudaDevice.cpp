@@ -44,7 +44,9 @@ void pull(void *out, int64_t stride, const uint32_t *offsets, const uint64_t *ro
     }
 }
 
-const uint8_t Code[] = "machine code", Text[] = "// PTX";
+const uint8_t Code[] = "machine code", Text[] = "// PTX\n.version 7.1\n.target sm_80\n.address_size 64\n"
+                                                ".visible .entry dispatch_push()\n{\n\tret;\n}\n"
+                                                ".visible .entry combine_pull()\n{\n\tret;\n}\n";
 
 /// A module with a push and a pull kernel and images for two architectures.
 struct Tables : test::DirectDispatch {

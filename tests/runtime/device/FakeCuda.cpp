@@ -1,15 +1,15 @@
 #include "tests/runtime/device/FakeCuda.h"
 
-#include "runtime/abi/faro_abi.h"
 #include "runtime/device/cuda/DriverApi.h"
+#include "tests/ptx/Machine.h"
 #include "tests/runtime/device/FakeMemory.h"
 #include "tests/runtime/device/FakeStream.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,14 +19,18 @@ namespace {
 
 /// What a function handle points to.
 struct Kernel {
-  bool isPush;
-  void (*entry)();
-  bool isPlan = false, isWrong = false;
+  const faro::test::ptx::Function *code = nullptr; ///< or, where that is null, the test's push or pull
+  bool isPush = false, isWrong = false;
+};
+
+/// What a module handle points to.
+struct LoadedModule {
+  faro::test::ptx::Program program;
+  std::map<std::string, Kernel> kernels;
 };
 
 faro::test::FakeCuda fake;
-std::map<std::string, Kernel> kernels;
-int context, module; // what handles point to
+int context; // what its handle points to
 
 using namespace faro::test::results;
 using faro::test::current;
@@ -42,28 +46,22 @@ FakeStream &streamOf(api::Stream stream) {
   return stream ? *reinterpret_cast<FakeStream *>(stream) : usual;
 }
 
-/// The CPU's kernels of the module that an image is part of: what the device's compute, they compute. A module that was
-/// compiled just in time is no file; $FAKE_CUDA_TWINS names one of the same spec.
-void findTwins(const void *image) {
-  const char *twins = std::getenv("FAKE_CUDA_TWINS");
-  Dl_info where{};
-  if (!twins && !dladdr(image, &where))
-    return;
-  void *library = dlopen(twins ? twins : where.dli_fname, RTLD_NOW | (twins ? 0 : RTLD_NOLOAD));
-  if (!library)
-    return;
-  const auto *table = static_cast<const faro_abi_module *>(dlsym(library, FARO_ABI_SYMBOL));
-  if (!twins)
-    dlclose(library);
-  if (!table)
-    return;
-  const faro_abi_kernel_set &set = table->kernel_sets[0]; // runs on any processor of the family
-  for (uint32_t k = 0; k < set.kernel_count; ++k) {
-    const std::string name = set.kernels[k].name;
-    const bool isPush = name.find("_push") != std::string::npos || name.find("_land") != std::string::npos;
-    const char *wrong = std::getenv("FAKE_CUDA_WRONG");
-    kernels[name] = {isPush, set.kernels[k].entry, name.find("_plan_") != std::string::npos, wrong && name == wrong};
+/// The kernels of an image: a text's, or the test's. Null where there are none, as in machine code.
+std::unique_ptr<LoadedModule> kernelsOf(const char *image) {
+  auto loaded = std::make_unique<LoadedModule>();
+  if (std::strncmp(image, "//", 2) != 0) {
+    loaded->kernels = {{"dispatch_push", {nullptr, /*isPush=*/true}}, {"combine_pull", {}}};
+    return fake.push ? std::move(loaded) : nullptr;
   }
+  std::string error;
+  if (!faro::test::ptx::parse(image, loaded->program, error)) {
+    std::fprintf(stderr, "PTX: %s\n", error.c_str());
+    return nullptr;
+  }
+  const char *wrong = std::getenv("FAKE_CUDA_WRONG");
+  for (const auto &[name, function] : loaded->program.functions)
+    loaded->kernels[name] = {&function, false, wrong && name == wrong};
+  return loaded;
 }
 
 template <typename T> T argument(void **parameters, int index) { return *static_cast<T *>(parameters[index]); }
@@ -77,12 +75,12 @@ bool takeRows(std::vector<uint64_t> &to, const uint64_t *rows, const uint32_t *o
       return false;
     to.push_back(reinterpret_cast<uintptr_t>(host(rows[i])));
   }
-  to.insert(to.end(), FARO_ABI_MAX_TOPK, to.empty() ? 0 : to.back()); // a pull prefetches
   return true;
 }
 
+/// Of the test's push or pull.
 struct Launch {
-  Kernel kernel;
+  bool isPush;
   api::Pointer rows, offsets, addresses, weights; ///< `rows`: a push's source, a pull's output
   int64_t stride, begin, end;
 
@@ -99,11 +97,10 @@ struct Launch {
       return IllegalAddress;
     const auto *origin = reinterpret_cast<const uint64_t *>(reinterpret_cast<uintptr_t>(taken.data()) -
                                                             counts[begin] * sizeof(uint64_t));
-    if (kernel.isPush)
-      reinterpret_cast<faro_abi_push_fn>(kernel.entry)(host(rows), stride, counts, origin, begin, end);
+    if (isPush)
+      fake.push(host(rows), stride, counts, origin, begin, end);
     else
-      reinterpret_cast<faro_abi_pull_fn>(kernel.entry)(host(rows), stride, counts, origin,
-                                                       static_cast<const float *>(host(weights)), begin, end);
+      fake.pull(host(rows), stride, counts, origin, static_cast<const float *>(host(weights)), begin, end);
     return 0;
   }
 };
@@ -189,24 +186,26 @@ api::Result cuModuleLoadDataEx(api::Module *to, const void *image, unsigned opti
         std::strcpy(static_cast<char *>(values[i]), fake.loadLog);
     return fake.loadResult;
   }
+  auto loaded = kernelsOf(static_cast<const char *>(image));
+  if (!loaded)
+    return NoBinaryForGpu;
   ++fake.modules;
-  kernels["dispatch_push"] = {true, reinterpret_cast<void (*)()>(fake.push)};
-  kernels["combine_pull"] = {false, reinterpret_cast<void (*)()>(fake.pull)};
-  findTwins(image);
-  *to = reinterpret_cast<api::Module>(&module);
+  *to = reinterpret_cast<api::Module>(loaded.release());
   return 0;
 }
-api::Result cuModuleUnload(api::Module) {
+api::Result cuModuleUnload(api::Module module) {
   if (!current())
     return InvalidContext;
   const std::lock_guard lock(mutex);
   --fake.modules;
+  delete reinterpret_cast<LoadedModule *>(module);
   return 0;
 }
-api::Result cuModuleGetFunction(api::Function *function, api::Module, const char *name) {
+api::Result cuModuleGetFunction(api::Function *function, api::Module module, const char *name) {
   if (!current())
     return InvalidContext;
   const std::lock_guard lock(mutex);
+  auto &kernels = reinterpret_cast<LoadedModule *>(module)->kernels;
   const auto found = kernels.find(name);
   if (found == kernels.end() || (fake.missingKernel && std::string(name) == fake.missingKernel))
     return NotFound;
@@ -347,24 +346,30 @@ api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned grid
   const Kernel &kernel = *reinterpret_cast<const Kernel *>(function);
   if (kernel.isWrong)
     return 0;
-  const auto pointer = [p](int index) { return argument<api::Pointer>(p, index); };
-  const auto number = [p](int index) { return argument<int64_t>(p, index); };
-  if (kernel.isPlan)
+  if (const auto *code = kernel.code) {
+    std::vector<uint64_t> parameters;
+    for (size_t i = 0; i < code->parameterBits.size(); ++i) {
+      parameters.push_back(0);
+      std::memcpy(&parameters.back(), p[i], code->parameterBits[i] / 8);
+    }
     streamOf(stream).put(
-        [entry = reinterpret_cast<faro_abi_plan_fn>(kernel.entry), area = pointer(0), given = pointer(1),
-         tokens = pointer(2), many = number(3)] {
-          entry(static_cast<const faro_abi_plan_area *>(host(area)), host(given),
-                static_cast<const int64_t *>(host(tokens)), many);
-          return 0;
+        [code, gridX, blockX, parameters] {
+          const auto fault = faro::test::ptx::run(*code, {gridX, blockX}, parameters, faro::test::allocationOf);
+          if (fault.code)
+            std::fprintf(stderr, "PTX: %s\n", fault.what.c_str());
+          return fault.code;
         },
         /*isLaunch=*/true);
-  else if (kernel.isPush)
-    streamOf(stream).put(Launch{kernel, pointer(0), pointer(2), pointer(3), 0, number(1), number(4), number(5)},
+    return 0;
+  }
+  const auto pointer = [p](int index) { return argument<api::Pointer>(p, index); };
+  const auto number = [p](int index) { return argument<int64_t>(p, index); };
+  if (kernel.isPush)
+    streamOf(stream).put(Launch{true, pointer(0), pointer(2), pointer(3), 0, number(1), number(4), number(5)},
                          /*isLaunch=*/true);
   else
-    streamOf(stream).put(
-        Launch{kernel, pointer(0), pointer(2), pointer(3), pointer(4), number(1), number(5), number(6)},
-        /*isLaunch=*/true);
+    streamOf(stream).put(Launch{false, pointer(0), pointer(2), pointer(3), pointer(4), number(1), number(5), number(6)},
+                         /*isLaunch=*/true);
   return 0;
 }
 }

@@ -1,6 +1,7 @@
 // A stand-in for NVIDIA's driver on machines without one: a library with its functions, over host memory. Kernels are
-// functions of the test, or the CPU's kernels of the module. What a test wants to go wrong goes wrong. A kernel that is
-// given memory which a device could not reach fails.
+// run from their PTX (tests/ptx/Machine.h); machine code it refuses, as a device of another architecture does. Or they
+// are functions of the test. What a test wants to go wrong goes wrong. A kernel that is given memory which a device
+// could not reach fails.
 //
 //   FAKE_CUDA_LAG=N        work is done late: FakeStream.h
 //   FAKE_CUDA_WRONG=NAME   the kernel of this name does nothing

@@ -49,6 +49,15 @@ api::Pointer there(const void *address) { return reinterpret_cast<uintptr_t>(add
 
 void *faro::test::host(api::Pointer address) { return reinterpret_cast<void *>(uintptr_t(address & ~tag())); }
 
+faro::test::ptx::Range faro::test::allocationOf(api::Pointer address) {
+  const std::lock_guard lock(mutex);
+  const auto behind = allocations.upper_bound(host(address));
+  if ((address & tag()) != tag() || behind == allocations.begin())
+    return {};
+  const auto &[base, memory] = *std::prev(behind);
+  return {there(base), there(base) + memory.bytes, static_cast<std::byte *>(base)};
+}
+
 bool faro::test::isKnown(api::Pointer address) {
   const auto behind = allocations.upper_bound(host(address));
   if ((address & tag()) != tag() || behind == allocations.begin())

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/device/cuda/DriverApi.h"
+#include "tests/ptx/Machine.h"
 
 #include <mutex>
 
@@ -10,7 +11,7 @@ namespace faro::test {
 /// Of CUresult.
 namespace results {
 constexpr int InvalidValue = 1, OutOfMemory = 2, InvalidContext = 201, InvalidHandle = 400, NotFound = 500,
-              IllegalAddress = 700, AlreadyRegistered = 712;
+              NoBinaryForGpu = 209, UnsupportedPtx = 222, IllegalAddress = 700, AlreadyRegistered = 712;
 }
 
 /// Of all that the stand-in keeps: ranks are threads.
@@ -26,5 +27,7 @@ inline cuda::api::Context &current() {
 void *host(cuda::api::Pointer address);
 /// Whether it is the device's memory, or host memory that was registered. Under the mutex.
 bool isKnown(cuda::api::Pointer address);
+/// The allocation that an address is in, as kernels reach it; takes the mutex.
+ptx::Range allocationOf(cuda::api::Pointer address);
 
 } // namespace faro::test

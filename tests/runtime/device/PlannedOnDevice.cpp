@@ -1,5 +1,5 @@
 // Shuffles that are planned by kernels: ranks are threads that share a device, and every batch is compared with the
-// reference. Behind a driver over host memory that runs the CPU's twins of the kernels; or, with FARO_TEST_GPU=1, on
+// reference. Behind a driver over host memory that runs the kernels' PTX; or, with FARO_TEST_GPU=1, on
 // device 0.
 #include "tests/runtime/device/PlannedRanks.h"
 

@@ -212,7 +212,7 @@ class DeviceTest(RunTest):
 
     def compile_for_devices(self, spec, name="moe"):
         path = self.folder / (name + ".so")
-        # Text is enough: the driver does not look at it, and no toolkit is needed.
+        # Text is what the driver runs, and no toolkit is needed.
         subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "--target=cpu,cuda:sm_80", "-o", str(path)],
                        check=True, timeout=120 * PATIENCE, env=dict(self.environment, FARO_PTXAS="none"),
                        stderr=subprocess.DEVNULL)

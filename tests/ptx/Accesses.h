@@ -1,0 +1,63 @@
+// Who touched which byte of a launch: finds two threads that should have waited for each other.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+namespace faro::test::ptx {
+
+class Accesses {
+public:
+  /// Each false if it conflicts with what another thread did; `thread` from 1.
+  bool read(uint64_t address, size_t bytes, uint32_t thread, bool readOnly) {
+    return each(address, bytes, [=](Byte &byte) {
+      const bool allowed = byte.writer == 0 || (byte.writer == thread && !readOnly);
+      byte.reader = byte.reader == 0 || byte.reader == thread ? thread : Several;
+      byte.readOnly |= readOnly;
+      return allowed;
+    });
+  }
+  bool write(uint64_t address, size_t bytes, uint32_t thread) {
+    return each(address, bytes, [=](Byte &byte) {
+      const bool allowed = (byte.writer == 0 || byte.writer == thread) &&
+                           (byte.reader == 0 || byte.reader == thread) && !byte.readOnly;
+      byte.writer = thread;
+      return allowed;
+    });
+  }
+
+private:
+  static constexpr uint32_t Several = UINT32_MAX;
+  static constexpr uint64_t PageBytes = 4096;
+  struct Byte {
+    uint32_t writer = 0, reader = 0;
+    bool readOnly = false;
+  };
+  using Page = std::array<Byte, PageBytes>;
+
+  template <typename Touch> bool each(uint64_t address, size_t bytes, Touch touch) {
+    bool allowed = true;
+    for (uint64_t at = address; at < address + bytes; ++at)
+      allowed &= touch(page(at / PageBytes)[at % PageBytes]);
+    return allowed;
+  }
+  Page &page(uint64_t number) {
+    if (!last || number != lastNumber) {
+      std::unique_ptr<Page> &found = pages[number];
+      if (!found)
+        found = std::make_unique<Page>();
+      last = found.get();
+      lastNumber = number;
+    }
+    return *last;
+  }
+
+  std::unordered_map<uint64_t, std::unique_ptr<Page>> pages;
+  Page *last = nullptr;
+  uint64_t lastNumber = 0;
+};
+
+} // namespace faro::test::ptx

@@ -1,0 +1,433 @@
+#include "tests/ptx/Machine.h"
+
+#include "tests/ptx/Accesses.h"
+#include "tests/ptx/BulkCopies.h"
+
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+namespace faro::test::ptx {
+namespace {
+
+constexpr std::byte Rubbish{0xee};
+
+uint64_t masked(uint64_t value, uint32_t bits) { return bits >= 64 ? value : value & ((uint64_t(1) << bits) - 1); }
+int64_t extended(uint64_t value, uint32_t bits) {
+  return bits >= 64 ? int64_t(value) : int64_t(value << (64 - bits)) >> (64 - bits);
+}
+float asFloat(uint64_t value) { return std::bit_cast<float>(uint32_t(value)); }
+uint64_t ofFloat(float value) { return std::isnan(value) ? 0x7fffffff : std::bit_cast<uint32_t>(value); }
+uint64_t toHalf(float value) { return std::isnan(value) ? 0x7fff : std::bit_cast<uint16_t>(_Float16(value)); }
+float fromHalf(uint64_t value) { return float(std::bit_cast<_Float16>(uint16_t(value))); }
+
+template <typename T> bool holds(Comparison comparison, T a, T b) {
+  switch (comparison) {
+  case Comparison::Equal: return a == b;
+  case Comparison::NotEqual: return a != b;
+  case Comparison::Less: return a < b;
+  case Comparison::LessEqual: return a <= b;
+  case Comparison::Greater: return a > b;
+  case Comparison::GreaterEqual: return a >= b;
+  case Comparison::Unordered: return a != a || b != b;
+  }
+  return false;
+}
+
+struct Thread {
+  uint32_t number = 0, block = 0;
+  size_t next = 0;
+  bool isDone = false;
+  std::vector<uint64_t> registers;
+};
+
+class Launch {
+public:
+  Launch(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach)
+      : function(function), grid(grid), parameters(parameters), reach(reach), threads(grid.threads) {
+    for (Thread &thread : threads)
+      thread.registers.resize(function.registers, 0xdeadbeefdeadbeef);
+  }
+
+  Fault run() {
+    for (uint32_t block = grid.blocks; block-- > 0 && fault.code == NoFault;)
+      runBlock(block);
+    return fault;
+  }
+
+private:
+  void runBlock(uint32_t block) {
+    constexpr int Stretch = 1024; // instructions
+    shared.assign(function.sharedBytes, Rubbish);
+    bulk = {};
+    for (uint32_t t = 0; t < grid.threads; ++t) {
+      threads[t].number = t;
+      threads[t].block = block;
+      threads[t].next = 0;
+      threads[t].isDone = false;
+    }
+    for (uint32_t left = grid.threads; left > 0;) {
+      for (uint32_t t = grid.threads; t-- > 0;) {
+        current = &threads[t];
+        if (current->isDone)
+          continue;
+        for (int i = 0; i < Stretch && !current->isDone; ++i)
+          if (!step())
+            return;
+        left -= current->isDone;
+      }
+      if (left > 0)
+        std::this_thread::yield(); // what they wait for is another rank's
+    }
+    if (!bulk.isIdle())
+      fail(LaunchFailed, "ends with bulk copies under way");
+  }
+
+  bool fail(int code, const std::string &what) {
+    fault = {code, function.name + ", line " + std::to_string(at ? at->line : 0) + ", block " +
+                       std::to_string(current->block) + ", thread " + std::to_string(current->number) + ": " + what};
+    return false;
+  }
+
+  uint32_t self() const { return 1 + current->block * grid.threads + current->number; }
+
+  uint64_t get(size_t operand) const {
+    const Operand &from = at->operands[operand];
+    switch (from.kind) {
+    case Operand::Register: return current->registers[from.value];
+    case Operand::Number: return from.value;
+    case Operand::Thread: return current->number;
+    case Operand::Threads: return grid.threads;
+    case Operand::Block: return current->block;
+    case Operand::Blocks: return grid.blocks;
+    case Operand::Clock: return uint64_t(std::chrono::steady_clock::now().time_since_epoch().count());
+    case Operand::Nowhere: break;
+    }
+    return 0;
+  }
+  void set(size_t operand, uint64_t value, uint32_t bits) {
+    if (const Operand &to = at->operands[operand]; to.kind == Operand::Register)
+      current->registers[to.value] = masked(value, bits);
+  }
+
+  /// Where the host has memory of the device; null, with the fault said, where it is nobody's or not aligned.
+  std::byte *global(uint64_t address, size_t bytes, size_t alignment) {
+    if (address % alignment != 0) {
+      fail(MisalignedAddress, hex(address) + " is not a multiple of " + std::to_string(alignment));
+      return nullptr;
+    }
+    for (const Range &range : ranges)
+      if (address >= range.begin && address < range.end && bytes <= range.end - address)
+        return range.host + (address - range.begin);
+    const Range found = reach(address);
+    if (address < found.begin || address >= found.end || bytes > found.end - address) {
+      fail(IllegalAddress, hex(address) + " of " + std::to_string(bytes) + " bytes is in no allocation");
+      return nullptr;
+    }
+    ranges[oldest++ % std::size(ranges)] = found;
+    return found.host + (address - found.begin);
+  }
+  std::byte *sharedAt(uint64_t address, size_t bytes, size_t alignment) {
+    if (address % alignment == 0 && address >= SharedBase && address + bytes <= SharedBase + shared.size())
+      return &shared[address - SharedBase];
+    fail(address % alignment ? MisalignedAddress : IllegalAddress,
+         hex(address) + " of " + std::to_string(bytes) + " bytes is not in the block's shared memory, or not aligned");
+    return nullptr;
+  }
+  static std::string hex(uint64_t value) {
+    constexpr char Digits[] = "0123456789abcdef";
+    std::string text;
+    for (; text.empty() || value; value /= 16)
+      text.insert(text.begin(), Digits[value % 16]);
+    return "0x" + text;
+  }
+
+  bool load() {
+    const uint32_t each = at->type.bits / 8;
+    const size_t bytes = size_t(each) * at->elements;
+    const uint64_t address = get(at->elements) + uint64_t(at->offset);
+    std::byte *from = global(address, bytes, bytes);
+    if (!from)
+      return false;
+    if (at->isSynchronising) {
+      set(0, std::atomic_ref(*reinterpret_cast<uint64_t *>(from)).load(std::memory_order_acquire), 64);
+      return true;
+    }
+    if (!accesses.read(address, bytes, self(), at->isReadOnly))
+      return fail(LaunchFailed, "reads " + hex(address) + ", which the same launch writes");
+    for (uint32_t i = 0; i < at->elements; ++i) {
+      uint64_t value = 0;
+      std::memcpy(&value, from + size_t(i) * each, each);
+      set(i, value, at->type.bits);
+    }
+    return true;
+  }
+
+  bool store() {
+    const uint32_t each = at->type.bits / 8;
+    const size_t bytes = size_t(each) * at->elements;
+    const uint64_t address = get(0) + uint64_t(at->offset);
+    std::byte values[64];
+    for (uint32_t i = 0; i < at->elements; ++i) {
+      const uint64_t value = get(1 + i);
+      std::memcpy(values + size_t(i) * each, &value, each);
+    }
+    if (!at->isSynchronising)
+      return write(address, values, bytes, bytes);
+    std::byte *to = global(address, bytes, bytes);
+    if (to)
+      std::atomic_ref(*reinterpret_cast<uint64_t *>(to)).store(get(1), std::memory_order_release);
+    return to;
+  }
+  bool write(uint64_t address, const std::byte *from, size_t bytes, size_t alignment) {
+    std::byte *to = global(address, bytes, alignment);
+    if (!to)
+      return false;
+    // Who writes what is there already harms nobody.
+    if (std::memcmp(to, from, bytes) == 0)
+      return true;
+    if (!accesses.write(address, bytes, self()))
+      return fail(LaunchFailed, "writes " + hex(address) + ", which another thread of the launch uses");
+    std::memcpy(to, from, bytes);
+    return true;
+  }
+
+  bool integers() {
+    const uint32_t bits = at->type.bits;
+    const bool isSigned = at->type.kind == 's';
+    const uint64_t a = masked(get(1), bits), b = at->operands.size() > 2 ? masked(get(2), bits) : 0;
+    const int64_t signedA = extended(a, bits), signedB = extended(b, bits);
+    switch (at->op) {
+    case Op::Add: set(0, a + b, bits); return true;
+    case Op::Subtract: set(0, a - b, bits); return true;
+    case Op::Multiply: set(0, a * b, bits); return true;
+    case Op::MultiplyHigh:
+      set(0, isSigned ? uint64_t((__int128(signedA) * signedB) >> bits) : uint64_t((unsigned __int128)(a)*b >> bits),
+          bits);
+      return true;
+    case Op::MultiplyWide: set(0, isSigned ? uint64_t(signedA * signedB) : a * b, 2 * bits); return true;
+    case Op::MultiplyAdd: set(0, a * b + get(3), bits); return true;
+    case Op::Minimum: set(0, isSigned ? uint64_t(std::min(signedA, signedB)) : std::min(a, b), bits); return true;
+    case Op::Maximum: set(0, isSigned ? uint64_t(std::max(signedA, signedB)) : std::max(a, b), bits); return true;
+    case Op::And: set(0, a & b, bits); return true;
+    case Op::Or: set(0, a | b, bits); return true;
+    case Op::Xor: set(0, a ^ b, bits); return true;
+    case Op::Not: set(0, ~a, bits); return true;
+    case Op::ShiftLeft: { // a shift by all bits or more leaves none
+      const uint64_t by = masked(get(2), 32);
+      set(0, by >= bits ? 0 : a << by, bits);
+      return true;
+    }
+    case Op::ShiftRight: {
+      const uint64_t by = std::min<uint64_t>(masked(get(2), 32), bits);
+      set(0, isSigned ? uint64_t(signedA >> std::min<uint64_t>(by, 63)) : by >= bits ? 0 : a >> by, bits);
+      return true;
+    }
+    case Op::ExtractBits:
+      if (isSigned)
+        break;
+      set(0, masked(get(2) & 255, 8) >= bits ? 0 : masked(a >> (get(2) & 255), uint32_t(get(3) & 255)), bits);
+      return true;
+    default: break;
+    }
+    return fail(IllegalInstruction, "the PTX machine does not know it of this type");
+  }
+
+  /// f32, by itself or two at once.
+  bool floats() {
+    const auto one = [&](uint64_t a, uint64_t b) {
+      const float result = at->op == Op::Add ? asFloat(a) + asFloat(b) : asFloat(a) * asFloat(b);
+      return ofFloat(result);
+    };
+    if (at->op != Op::Add && at->op != Op::Multiply)
+      return fail(IllegalInstruction, "the PTX machine does not know it of this type");
+    const uint64_t a = get(1), b = get(2);
+    if (at->type.isPair)
+      set(0, one(a >> 32, b >> 32) << 32 | one(masked(a, 32), masked(b, 32)), 64);
+    else
+      set(0, one(a, b), 32);
+    return true;
+  }
+
+  bool compare() {
+    const Type type = at->type;
+    const uint64_t a = masked(get(1), type.bits), b = masked(get(2), type.bits);
+    const bool result = type.kind == 'f'   ? holds(at->comparison, asFloat(a), asFloat(b))
+                        : type.kind == 's' ? holds(at->comparison, extended(a, type.bits), extended(b, type.bits))
+                                           : holds(at->comparison, a, b);
+    set(0, result, 1);
+    return true;
+  }
+
+  bool convert() {
+    const Type to = at->type, from = at->from;
+    const uint64_t value = masked(get(1), from.bits);
+    if (to.kind != 'f')
+      set(0, from.kind == 's' ? uint64_t(extended(value, from.bits)) : value, to.bits);
+    else if (to.bits == 32 && from.bits == 16)
+      set(0, ofFloat(fromHalf(value)), 32);
+    else
+      set(0, toHalf(asFloat(value)), 16);
+    return true;
+  }
+
+  // Bulk copies.
+  Barrier *barrierAt(uint64_t place) {
+    const auto found = bulk.barriers.find(place);
+    if (found != bulk.barriers.end())
+      return &found->second;
+    fail(IllegalInstruction, "there is no mbarrier at " + hex(place));
+    return nullptr;
+  }
+  bool bulkLoad() {
+    const BulkCopy copy{get(1), get(0), get(2), {}};
+    Barrier *barrier = barrierAt(get(3));
+    std::byte *to = isBulk(copy) ? sharedAt(copy.shared, copy.bytes, 16) : nullptr;
+    if (!barrier || !to)
+      return false;
+    std::memset(to, int(Rubbish), copy.bytes);
+    barrier->loads.push_back(copy);
+    return true;
+  }
+  bool isBulk(const BulkCopy &copy) {
+    return (copy.bytes > 0 && copy.bytes % 16 == 0) ||
+           fail(IllegalInstruction, std::to_string(copy.bytes) + " bytes are not a multiple of 16");
+  }
+  bool await() {
+    Barrier *barrier = barrierAt(get(1));
+    if (!barrier)
+      return false;
+    for (const BulkCopy &copy : std::exchange(barrier->loads, {})) {
+      const std::byte *from = global(copy.global, copy.bytes, 16);
+      std::byte *to = from ? sharedAt(copy.shared, copy.bytes, 16) : nullptr;
+      if (!to)
+        return false;
+      if (!accesses.read(copy.global, copy.bytes, self(), /*readOnly=*/true))
+        return fail(LaunchFailed, "a bulk copy reads " + hex(copy.global) + ", which the same launch writes");
+      std::memcpy(to, from, copy.bytes);
+      barrier->bytes -= int64_t(copy.bytes);
+    }
+    if (barrier->isOver())
+      barrier->next();
+    set(0, (barrier->phase & 1) != (get(2) & 1), 1);
+    return true;
+  }
+  bool bulkStore() {
+    BulkCopy copy{get(0), get(1), get(2), {}};
+    if (!isBulk(copy) || !sharedAt(copy.shared, copy.bytes, 16) || !global(copy.global, copy.bytes, 16))
+      return false;
+    bulk.open.push_back(std::move(copy));
+    return true;
+  }
+  bool take(std::vector<BulkCopy> &group) {
+    for (BulkCopy &copy : group) {
+      const std::byte *from = sharedAt(copy.shared, copy.bytes, 16);
+      if (!from)
+        return false;
+      copy.taken.assign(from, from + copy.bytes);
+    }
+    return true;
+  }
+  bool waitForGroups() {
+    const uint64_t mayBeLeft = get(0);
+    for (; bulk.groups.size() - bulk.read > mayBeLeft; ++bulk.read)
+      if (!take(bulk.groups[bulk.read]))
+        return false;
+    if (at->onlyRead)
+      return true;
+    for (; bulk.groups.size() > mayBeLeft; bulk.groups.pop_front(), --bulk.read)
+      for (const BulkCopy &copy : bulk.groups.front())
+        if (!write(copy.global, copy.taken.data(), copy.bytes, 16))
+          return false;
+    return true;
+  }
+
+  bool step() {
+    at = &function.code[current->next++];
+    if (at->guard >= 0 && bool(current->registers[size_t(at->guard)]) == at->guardIsNegated)
+      return true;
+    switch (at->op) {
+    case Op::Return: current->isDone = true; return true;
+    case Op::Branch: current->next = at->target; return true;
+    case Op::Fence: std::atomic_thread_fence(std::memory_order_seq_cst); return true;
+    case Op::Nothing: return true;
+    case Op::LoadParameter: set(0, parameters[at->operands[1].value], at->type.bits); return true;
+    case Op::Load: return load();
+    case Op::Store: return store();
+    case Op::StoreShared: {
+      std::byte *to = sharedAt(get(0) + uint64_t(at->offset), 4, 4);
+      const auto value = uint32_t(get(1));
+      if (to)
+        std::memcpy(to, &value, sizeof value);
+      return to;
+    }
+    case Op::Move: set(0, get(1), at->type.bits); return true;
+    case Op::Pack: {
+      const uint32_t each = at->type.bits / at->elements;
+      uint64_t value = 0;
+      for (uint32_t i = 0; i < at->elements; ++i)
+        value |= masked(get(1 + i), each) << (i * each);
+      set(0, value, at->type.bits);
+      return true;
+    }
+    case Op::Unpack: {
+      const uint32_t each = at->type.bits / at->elements;
+      const uint64_t value = get(at->elements);
+      for (uint32_t i = 0; i < at->elements; ++i)
+        set(i, value >> (i * each), each);
+      return true;
+    }
+    case Op::Compare: return compare();
+    case Op::Select: set(0, get(3) ? get(1) : get(2), at->type.bits); return true;
+    case Op::Convert: return convert();
+    case Op::ConvertPair: // the first goes to the upper half
+      set(0, toHalf(asFloat(get(1))) << 16 | toHalf(asFloat(get(2))), 32);
+      return true;
+    case Op::BarrierInit:
+      if (!sharedAt(get(0) + uint64_t(at->offset), 8, 8))
+        return false;
+      bulk.barriers[get(0) + uint64_t(at->offset)] = {get(1), get(1), 0, 0, {}};
+      return true;
+    case Op::BarrierExpect: {
+      Barrier *barrier = barrierAt(get(1));
+      if (!barrier || barrier->missing == 0)
+        return barrier && fail(IllegalInstruction, "one arrival more than the mbarrier expects");
+      --barrier->missing;
+      barrier->bytes += int64_t(get(2));
+      return true;
+    }
+    case Op::BarrierTryWait: return await();
+    case Op::BulkLoad: return bulkLoad();
+    case Op::BulkStore: return bulkStore();
+    case Op::BulkCommit: bulk.groups.push_back(std::exchange(bulk.open, {})); return true;
+    case Op::BulkWait: return waitForGroups();
+    default: return at->type.kind == 'f' ? floats() : integers();
+    }
+  }
+
+  const Function &function;
+  const Grid grid;
+  const std::vector<uint64_t> &parameters;
+  const Reach &reach;
+  std::vector<Thread> threads;
+  Thread *current = nullptr;
+  const Instruction *at = nullptr;
+  std::vector<std::byte> shared;
+  BulkCopies bulk; // groups are a thread's own: here one thread of a block copies
+  Accesses accesses;
+  Range ranges[8];
+  unsigned oldest = 0;
+  Fault fault;
+};
+
+} // namespace
+
+Fault run(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach) {
+  return Launch(function, grid, parameters, reach).run();
+}
+
+} // namespace faro::test::ptx

@@ -1,0 +1,67 @@
+// PTX as the PTX machine runs it: the instructions that Faro's kernels are made of, and no others. Text with another one
+// is refused with its line, so a kernel that comes to use it shows up before it is trusted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace faro::test::ptx {
+
+enum class Op : uint8_t {
+  LoadParameter, Load, Store, StoreShared, Move, Pack, Unpack,
+  Add, Subtract, Multiply, MultiplyHigh, MultiplyWide, MultiplyAdd, Minimum, Maximum,
+  And, Or, Xor, Not, ShiftLeft, ShiftRight, ExtractBits, Compare, Select, Convert, ConvertPair,
+  Branch, Return, Fence, BarrierInit, BarrierExpect, BarrierTryWait, BulkLoad, BulkStore, BulkCommit, BulkWait, Nothing
+};
+enum class Comparison : uint8_t { Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, Unordered };
+
+struct Type {
+  char kind = 'b'; ///< b, u, s, f, or p for a predicate
+  uint32_t bits = 32;
+  bool isPair = false; ///< f32x2
+};
+
+/// What an operand is: a register of the thread, a number (also a place in shared memory), or what the machine says.
+struct Operand {
+  enum Kind : uint8_t { Register, Number, Thread, Threads, Block, Blocks, Clock, Nowhere } kind = Number;
+  uint64_t value = 0; ///< the register's index, or the number
+};
+
+struct Instruction {
+  Op op = Op::Nothing;
+  Type type, from; ///< `from`: what a conversion reads
+  Comparison comparison = Comparison::Equal;
+  bool isReadOnly = false;     ///< ld.global.nc
+  bool isSynchronising = false; ///< ld.acquire, st.release
+  bool onlyRead = false;       ///< cp.async.bulk.wait_group.read
+  int32_t guard = -1;          ///< the predicate that it depends on, if any
+  bool guardIsNegated = false;
+  uint32_t elements = 1; ///< of a vector, the first operands
+  uint32_t target = 0;   ///< of a branch
+  int64_t offset = 0;    ///< of a load or store, behind its address
+  int line = 0;          ///< in the text, from 1
+  std::vector<Operand> operands;
+};
+
+struct Function {
+  std::string name;
+  std::vector<uint32_t> parameterBits; ///< one a parameter
+  uint32_t registers = 0, sharedBytes = 0;
+  std::vector<Instruction> code; ///< ends with a return
+};
+
+/// Where shared memory begins: not at 0, which a kernel could reach by mistake.
+constexpr uint64_t SharedBase = 0x400;
+
+struct Program {
+  std::map<std::string, Function> functions;
+};
+
+/// The entries of a PTX text in `program`; else false, and `error` says what is wrong at which line.
+bool parse(std::string_view text, Program &program, std::string &error);
+
+} // namespace faro::test::ptx
