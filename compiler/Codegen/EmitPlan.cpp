@@ -36,6 +36,34 @@ Value PlanBuilder::usedTokens() {
   return op.getResult(0);
 }
 
+void PlanBuilder::overExperts(int64_t end, const Body &body) {
+  constexpr int64_t Group = 32; // a warp
+  overBlocks(constant(0), constant((end + Group - 1) / Group), [&](Value group) {
+    overThreads(Group, 1, [&](Value thread) {
+      Value at = add(mul(group, Group), thread);
+      when(is(at, Predicate::ult, constant(end)), [&] { body(at); });
+    });
+  });
+}
+
+ValueRange PlanBuilder::walk(Value first, Value tokens, ValueRange init,
+                             const std::function<SmallVector<Value>(Value, Value, ValueRange)> &step) {
+  constexpr int64_t Most = 16; // at once; a register each, or two
+  const int64_t K = shape.topk;
+  int64_t together = std::min(K, Most);
+  while (K % together != 0)
+    --together;
+  return fold(constant(0), mul(tokens, K / together), init, [&](Value number, ValueRange values) {
+    Value at = mul(number, together), near = to32(at);
+    SmallVector<Value> choices, now(values);
+    for (int64_t i = 0; i < together; ++i)
+      choices.push_back(element64(given(), add(add(first, at), i)));
+    for (int64_t i = 0; i < together; ++i)
+      now = step(choices[i], add(near, constant32(i)), now);
+    return now;
+  });
+}
+
 PlanBuilder::Verdict PlanBuilder::verdict() {
   Value zero = constant(0), rows = array(AREA(rows)), capacity = field(AREA(capacity));
   Value broken = element64(array(AREA(status)), constant(FARO_ABI_PLAN_BROKEN));

@@ -3,9 +3,10 @@
 //
 //   topk_idx ─count─► items of each chunk ─scan─► boards of all ranks ═meet═► ─offsets─► first rows ─place─► lists
 //
-// Threads are experts and blocks are chunks of tokens: each walks the chunk's topk_idx, which is one read for a whole
-// warp, and keeps what names its expert. So rows are given out in the order of tokens without atomics, without memory
-// of a block, and the same every time.
+// Blocks are chunks of tokens, and threads are experts (count) or the chunk's choices (place): each walks the chunk's
+// topk_idx, which is one read for a whole warp, and counts what is like its own. So rows are given out in the order of
+// tokens without atomics, without memory of a block, and the same every time. The walks are the time that planning
+// takes: a step of one is a read, a comparison and a sum of 32 bits.
 #pragma once
 
 #include "compiler/Codegen/KernelBuilder.h"
@@ -43,11 +44,19 @@ public:
   mlir::Value array(size_t offset) { return elementAddr(function.getArgument(0), constant(int64_t(offset / 8))); }
 
   mlir::Value element64(mlir::Value array, mlir::Value at) { return element(array, at, i(64)); }
+  mlir::Value element32(mlir::Value array, mlir::Value at) { return element(array, at, i(32)); }
+  mlir::Value constant32(int64_t value) { return constant(builder.getI32IntegerAttr(int32_t(value))); }
+  mlir::Value to32(mlir::Value value) { return mlir::arith::TruncIOp::create(builder, loc, i(32), value); }
+  mlir::Value to64(mlir::Value value) { return mlir::arith::ExtUIOp::create(builder, loc, i(64), value); }
+  /// value + 1 where the condition holds; of 32 bits.
+  mlir::Value countIf(mlir::Value condition, mlir::Value value) {
+    return add(value, mlir::arith::ExtUIOp::create(builder, loc, i(32), condition));
+  }
   void set64(mlir::Value value, mlir::Value array, mlir::Value at) {
     store(value, array, mul(at, 8), 8, /*streaming=*/false);
   }
   void set32(mlir::Value value, mlir::Value array, mlir::Value at) {
-    store(mlir::arith::TruncIOp::create(builder, loc, i(32), value), array, mul(at, 4), 4, /*streaming=*/false);
+    store(value.getType() == i(32) ? value : to32(value), array, mul(at, 4), 4, /*streaming=*/false);
   }
 
   using Predicate = mlir::arith::CmpIPredicate;
@@ -71,6 +80,16 @@ public:
   mlir::Value aligned(mlir::Value rows) {
     return shape.align == 1 ? rows : mul(div(add(rows, shape.align - 1), shape.align), shape.align);
   }
+  /// For each number below `end`, by blocks and threads: so many threads a block that they wait for memory side by
+  /// side, on several multiprocessors.
+  void overExperts(int64_t end, const Body &body);
+
+  /// The choices of `tokens` tokens of `given` from choice `first` on, in order, and where each is behind `first`, of
+  /// 32 bits. Those of a token are asked for together.
+  mlir::ValueRange walk(mlir::Value first, mlir::Value tokens, mlir::ValueRange init,
+                        const std::function<llvm::SmallVector<mlir::Value>(mlir::Value choice, mlir::Value at,
+                                                                           mlir::ValueRange values)> &step);
+
   using Then = std::function<void()>;
   void when(mlir::Value condition, const Then &then, const Then &otherwise = {});
 

@@ -30,68 +30,67 @@ void emitResult(PlanBuilder &k, Value expert, const PlanBuilder::Verdict &verdic
 } // namespace
 
 //   for each chunk of tokens                              blocks
-//     entry = items of the chunks before
-//     for each expert                                     threads
-//       row = bases + those of them that name the expert
-//       for each choice of the chunk that names one
-//         where it names this: its row and its index, at entry; row + 1
-//         entry + 1
-//     offsets of the chunk's tokens                       by one more thread
+//     for each of its choices                             threads
+//       entry = items of the chunks before, and of this one before the choice
+//       where a token begins, its list does: offsets of the token = entry
+//       where the choice names an expert
+//         row = bases + items of the expert in the chunks before, and in this one before the choice
+//         where it is and the choice's index, at entry
 void emitPlanPlace(PlanBuilder &k) {
   const int64_t E = k.shape.experts, K = k.shape.topk, tokens = k.shape.chunkTokens();
   const PlanBuilder::Verdict verdict = k.verdict();
-  Value zero = k.constant(0), used = k.select(verdict.bad, zero, k.usedTokens()), chunks = k.chunks();
+  Value zero = k.constant(0), none = k.constant32(0), used = k.select(verdict.bad, zero, k.usedTokens());
   Value counts = k.array(AREA(counts)), offsets = k.array(AREA(list_offsets)), choices = k.array(AREA(choices)),
         destinations = k.array(AREA(destinations)), sources = k.array(AREA(sources)), status = k.array(AREA(status));
-  const auto isItem = [&](Value at) {
-    return k.is(k.element64(k.given(), at), PlanBuilder::Predicate::ult, k.constant(E));
-  };
-  k.overBlocks(zero, chunks, [&](Value chunk) {
-    Value begin = k.mul(chunk, tokens), end = k.least(k.add(begin, tokens), k.number()), usedEnd = k.least(end, used);
-    Value before = k.mul(chunk, E + 1);
-    Value entry = k.select(verdict.bad, zero, k.elementU32(counts, k.add(before, E)));
-    Value isFirst = k.is(chunk, PlanBuilder::Predicate::eq, zero);
-    k.overThreads(E + 1, 1, [&](Value expert) {
-      const auto place = [&] {
-        Value owner = k.elementU32(k.array(AREA(owner)), expert);
-        Value to = k.element64(k.array(AREA(received)), owner), from = k.element64(k.array(AREA(outputs)), owner);
-        Value base = k.element64(k.array(AREA(bases)), expert);
-        Value row = k.add(base, k.elementU32(counts, k.add(before, expert)));
-        Value firstItem = k.mul(begin, K), endItem = k.mul(usedEnd, K);
-        k.fold(firstItem, endItem, {entry, row}, [&](Value at, ValueRange values) {
-          Value choice = k.element64(k.given(), at);
-          Value mine = k.is(choice, PlanBuilder::Predicate::eq, expert);
-          k.when(mine, [&] {
-            Value bytes = k.mul(values[1], k.shape.stride);
-            k.set64(k.add(to, bytes), destinations, values[0]);
-            k.set64(k.add(from, bytes), sources, values[0]);
-            k.set32(at, choices, values[0]);
-          });
-          Value valid = k.is(choice, PlanBuilder::Predicate::ult, k.constant(E));
-          return SmallVector<Value>{k.add(values[0], k.asNumber(valid)), k.add(values[1], k.asNumber(mine))};
-        });
-        k.when(isFirst, [&] { emitResult(k, expert, verdict); });
+  const auto isValid = [&](Value choice) { return k.is(choice, PlanBuilder::Predicate::ult, k.constant(E)); };
+  k.overBlocks(zero, k.chunks(), [&](Value chunk) {
+    Value begin = k.mul(chunk, tokens), end = k.least(k.add(begin, tokens), k.number());
+    Value first = k.mul(begin, K), all = k.sub(k.mul(end, K), first);
+    Value whole = k.most(k.sub(k.least(end, used), begin), zero); // tokens that have items
+    Value counted = k.mul(chunk, E + 1);
+    Value entries = k.select(verdict.bad, none, k.element32(counts, k.add(counted, E)));
+    Value isLast = k.is(end, PlanBuilder::Predicate::eq, k.number());
+    k.overThreads(all, [&](Value at) {
+      Value index = k.add(first, at), choice = k.element64(k.given(), index), own = k.to32(choice);
+      Value token = k.div(at, K), begins = k.mul(token, K), behind = k.to32(k.sub(at, begins));
+      Value hasItems = k.is(token, PlanBuilder::Predicate::slt, whole);
+      // What names an expert, and what names the same one: in the tokens before its own, and before it in that.
+      const auto count = [&](Value found, Value counts, ValueRange values) {
+        Value same = k.both(counts, k.is(k.to32(found), PlanBuilder::Predicate::eq, own));
+        return SmallVector<Value>{k.countIf(counts, values[0]), k.countIf(same, values[1])};
       };
-      const auto list = [&] {
-        Value last = k.fold(begin, end, entry, [&](Value token, ValueRange at) {
-          k.set32(at[0], offsets, token);
-          Value own = k.mul(token, K);
-          Value isUsed = k.is(token, PlanBuilder::Predicate::slt, used);
-          Value ownEnd = k.select(isUsed, k.add(own, K), own);
-          return SmallVector<Value>(k.fold(own, ownEnd, at[0], [&](Value choice, ValueRange sum) {
-            return SmallVector<Value>{k.add(sum[0], k.asNumber(isItem(choice)))};
-          }));
-        })[0];
-        k.when(k.is(end, PlanBuilder::Predicate::eq, k.number()), [&] { k.set32(last, offsets, end); });
+      ValueRange before =
+          k.walk(first, k.least(token, whole), {entries, none},
+                 [&](Value found, Value, ValueRange values) { return count(found, isValid(found), values); });
+      before =
+          k.walk(k.add(first, begins), k.asNumber(hasItems), before, [&](Value found, Value at, ValueRange values) {
+            return count(found, k.both(isValid(found), k.is(at, PlanBuilder::Predicate::ult, behind)), values);
+          });
+      Value entry = k.to64(before[0]), isItem = k.both(isValid(choice), hasItems);
+      k.when(isItem, [&] {
+        Value owner = k.elementU32(k.array(AREA(owner)), choice);
+        Value row = k.add(k.element64(k.array(AREA(bases)), choice),
+                          k.add(k.elementU32(counts, k.add(counted, choice)), k.to64(before[1])));
+        Value bytes = k.mul(row, k.shape.stride);
+        k.set64(k.add(k.element64(k.array(AREA(received)), owner), bytes), destinations, entry);
+        k.set64(k.add(k.element64(k.array(AREA(outputs)), owner), bytes), sources, entry);
+        k.set32(index, choices, entry);
+      });
+      k.when(k.is(begins, PlanBuilder::Predicate::eq, at), [&] { k.set32(before[0], offsets, k.add(begin, token)); });
+      Value isEnd = k.is(k.add(at, 1), PlanBuilder::Predicate::eq, all);
+      k.when(k.both(isLast, isEnd), [&] { k.set32(k.countIf(isItem, before[0]), offsets, k.number()); });
+    });
+    k.when(k.is(chunk, PlanBuilder::Predicate::eq, zero), [&] {
+      k.overThreads(E, 1, [&](Value expert) { emitResult(k, expert, verdict); });
+      k.overThreads(1, 1, [&](Value) {
+        k.when(k.is(k.number(), PlanBuilder::Predicate::eq, zero), [&] { k.set32(none, offsets, zero); });
         Value known = k.element64(status, k.constant(FARO_ABI_PLAN_OVERFULL));
         Value isNew = k.is(known, PlanBuilder::Predicate::eq, zero);
-        Value isFull = k.is(verdict.over, PlanBuilder::Predicate::ne, zero);
-        k.when(k.both(isFirst, k.both(isNew, isFull)), [&] {
+        k.when(k.both(isNew, k.is(verdict.over, PlanBuilder::Predicate::ne, zero)), [&] {
           k.set64(verdict.over, status, k.constant(FARO_ABI_PLAN_OVERFULL));
           k.set64(verdict.overRows, status, k.constant(FARO_ABI_PLAN_OVER_ROWS));
         });
-      };
-      k.when(k.is(expert, PlanBuilder::Predicate::ult, k.constant(E)), place, list);
+      });
     });
   });
 }

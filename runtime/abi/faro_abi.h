@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 #define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
-#define FARO_ABI_VERSION 6u
+#define FARO_ABI_VERSION 7u
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* A library made by faroc ends with these eight letters and the SHA-256 of all before them: who loads it can tell
@@ -226,7 +226,7 @@ typedef enum faro_abi_meeting {
 } faro_abi_meeting;
 
 /* Chunks are scanned so many at a time. */
-#define FARO_ABI_PLAN_CHUNKS 8u
+#define FARO_ABI_PLAN_CHUNKS 16u
 
 /* What plan kernels of one rank work on; all addresses are of the device. Fields without a comment on who writes them
  * are the host's, written once. R ranks, E experts, L of them on this rank, C chunks: ceil(tokens / chunk_tokens), in
@@ -241,7 +241,7 @@ typedef struct faro_abi_plan_area {
   uint64_t position;      /* [E]: where an expert is in experts_by */
   uint64_t first_of_rank; /* [R + 1] */
   /* Memory of all ranks: an address each, u64 [R]. */
-  uint64_t boards;   /* u32 [R][E]: each rank's items by expert */
+  uint64_t boards;   /* u32 [R][E]: each rank's items by expert, in the order of experts_by */
   uint64_t signals;  /* u64 [FARO_ABI_MEETINGS][R]: what each rank has told */
   uint64_t received; /* windows of rows that dispatch stores */
   uint64_t outputs;  /* windows of rows that combine reads */

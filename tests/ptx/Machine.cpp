@@ -3,6 +3,7 @@
 #include "tests/ptx/Accesses.h"
 #include "tests/ptx/BulkCopies.h"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <chrono>
@@ -27,13 +28,20 @@ float fromHalf(uint64_t value) { return float(std::bit_cast<_Float16>(uint16_t(v
 
 template <typename T> bool holds(Comparison comparison, T a, T b) {
   switch (comparison) {
-  case Comparison::Equal: return a == b;
-  case Comparison::NotEqual: return a != b;
-  case Comparison::Less: return a < b;
-  case Comparison::LessEqual: return a <= b;
-  case Comparison::Greater: return a > b;
-  case Comparison::GreaterEqual: return a >= b;
-  case Comparison::Unordered: return a != a || b != b;
+  case Comparison::Equal:
+    return a == b;
+  case Comparison::NotEqual:
+    return a != b;
+  case Comparison::Less:
+    return a < b;
+  case Comparison::LessEqual:
+    return a <= b;
+  case Comparison::Greater:
+    return a > b;
+  case Comparison::GreaterEqual:
+    return a >= b;
+  case Comparison::Unordered:
+    return a != a || b != b;
   }
   return false;
 }
@@ -42,6 +50,7 @@ struct Thread {
   uint32_t number = 0, block = 0;
   size_t next = 0;
   bool isDone = false;
+  uint64_t steps = 0;
   std::vector<uint64_t> registers;
 };
 
@@ -53,6 +62,7 @@ public:
       thread.registers.resize(function.registers, 0xdeadbeefdeadbeef);
   }
 
+  Work work;
   Fault run() {
     for (uint32_t block = grid.blocks; block-- > 0 && fault.code == NoFault;)
       runBlock(block);
@@ -69,10 +79,12 @@ private:
       threads[t].block = block;
       threads[t].next = 0;
       threads[t].isDone = false;
+      threads[t].steps = 0;
     }
     for (uint32_t left = grid.threads; left > 0;) {
       for (uint32_t t = grid.threads; t-- > 0;) {
         current = &threads[t];
+        registers = current->registers.data();
         if (current->isDone)
           continue;
         for (int i = 0; i < Stretch && !current->isDone; ++i)
@@ -82,6 +94,10 @@ private:
       }
       if (left > 0)
         std::this_thread::yield(); // what they wait for is another rank's
+    }
+    for (const Thread &thread : threads) {
+      work.all += thread.steps;
+      work.longest = std::max(work.longest, thread.steps);
     }
     if (!bulk.isIdle())
       fail(LaunchFailed, "ends with bulk copies under way");
@@ -97,21 +113,30 @@ private:
 
   uint64_t get(size_t operand) const {
     const Operand &from = at->operands[operand];
+    if (from.kind == Operand::Register)
+      return registers[from.value];
     switch (from.kind) {
-    case Operand::Register: return current->registers[from.value];
-    case Operand::Number: return from.value;
-    case Operand::Thread: return current->number;
-    case Operand::Threads: return grid.threads;
-    case Operand::Block: return current->block;
-    case Operand::Blocks: return grid.blocks;
-    case Operand::Clock: return uint64_t(std::chrono::steady_clock::now().time_since_epoch().count());
-    case Operand::Nowhere: break;
+    case Operand::Number:
+      return from.value;
+    case Operand::Thread:
+      return current->number;
+    case Operand::Threads:
+      return grid.threads;
+    case Operand::Block:
+      return current->block;
+    case Operand::Blocks:
+      return grid.blocks;
+    case Operand::Clock:
+      return uint64_t(std::chrono::steady_clock::now().time_since_epoch().count());
+    case Operand::Register:
+    case Operand::Nowhere:
+      break;
     }
     return 0;
   }
   void set(size_t operand, uint64_t value, uint32_t bits) {
     if (const Operand &to = at->operands[operand]; to.kind == Operand::Register)
-      current->registers[to.value] = masked(value, bits);
+      registers[to.value] = masked(value, bits);
   }
 
   /// Where the host has memory of the device; null, with the fault said, where it is nobody's or not aligned.
@@ -199,24 +224,49 @@ private:
   bool integers() {
     const uint32_t bits = at->type.bits;
     const bool isSigned = at->type.kind == 's';
-    const uint64_t a = masked(get(1), bits), b = at->operands.size() > 2 ? masked(get(2), bits) : 0;
+    const uint64_t a = masked(get(1), bits), b = at->count > 2 ? masked(get(2), bits) : 0;
     const int64_t signedA = extended(a, bits), signedB = extended(b, bits);
     switch (at->op) {
-    case Op::Add: set(0, a + b, bits); return true;
-    case Op::Subtract: set(0, a - b, bits); return true;
-    case Op::Multiply: set(0, a * b, bits); return true;
+    case Op::Add:
+      set(0, a + b, bits);
+      return true;
+    case Op::Subtract:
+      set(0, a - b, bits);
+      return true;
+    case Op::Multiply:
+      set(0, a * b, bits);
+      return true;
     case Op::MultiplyHigh:
       set(0, isSigned ? uint64_t((__int128(signedA) * signedB) >> bits) : uint64_t((unsigned __int128)(a)*b >> bits),
           bits);
       return true;
-    case Op::MultiplyWide: set(0, isSigned ? uint64_t(signedA * signedB) : a * b, 2 * bits); return true;
-    case Op::MultiplyAdd: set(0, a * b + get(3), bits); return true;
-    case Op::Minimum: set(0, isSigned ? uint64_t(std::min(signedA, signedB)) : std::min(a, b), bits); return true;
-    case Op::Maximum: set(0, isSigned ? uint64_t(std::max(signedA, signedB)) : std::max(a, b), bits); return true;
-    case Op::And: set(0, a & b, bits); return true;
-    case Op::Or: set(0, a | b, bits); return true;
-    case Op::Xor: set(0, a ^ b, bits); return true;
-    case Op::Not: set(0, ~a, bits); return true;
+    case Op::MultiplyWide:
+      set(0, isSigned ? uint64_t(signedA * signedB) : a * b, 2 * bits);
+      return true;
+    case Op::MultiplyAdd:
+      set(0, a * b + get(3), bits);
+      return true;
+    case Op::Minimum:
+      set(0, isSigned ? uint64_t(std::min(signedA, signedB)) : std::min(a, b), bits);
+      return true;
+    case Op::Maximum:
+      set(0, isSigned ? uint64_t(std::max(signedA, signedB)) : std::max(a, b), bits);
+      return true;
+    case Op::And:
+      set(0, a & b, bits);
+      return true;
+    case Op::Or:
+      set(0, a | b, bits);
+      return true;
+    case Op::Xor:
+      set(0, a ^ b, bits);
+      return true;
+    case Op::Not:
+      set(0, ~a, bits);
+      return true;
+    case Op::Negate:
+      set(0, 0 - a, bits);
+      return true;
     case Op::ShiftLeft: { // a shift by all bits or more leaves none
       const uint64_t by = masked(get(2), 32);
       set(0, by >= bits ? 0 : a << by, bits);
@@ -232,7 +282,8 @@ private:
         break;
       set(0, masked(get(2) & 255, 8) >= bits ? 0 : masked(a >> (get(2) & 255), uint32_t(get(3) & 255)), bits);
       return true;
-    default: break;
+    default:
+      break;
     }
     return fail(IllegalInstruction, "the PTX machine does not know it of this type");
   }
@@ -348,16 +399,28 @@ private:
 
   bool step() {
     at = &function.code[current->next++];
-    if (at->guard >= 0 && bool(current->registers[size_t(at->guard)]) == at->guardIsNegated)
+    ++current->steps;
+    if (at->guard >= 0 && bool(registers[at->guard]) == at->guardIsNegated)
       return true;
     switch (at->op) {
-    case Op::Return: current->isDone = true; return true;
-    case Op::Branch: current->next = at->target; return true;
-    case Op::Fence: std::atomic_thread_fence(std::memory_order_seq_cst); return true;
-    case Op::Nothing: return true;
-    case Op::LoadParameter: set(0, parameters[at->operands[1].value], at->type.bits); return true;
-    case Op::Load: return load();
-    case Op::Store: return store();
+    case Op::Return:
+      current->isDone = true;
+      return true;
+    case Op::Branch:
+      current->next = at->target;
+      return true;
+    case Op::Fence:
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      return true;
+    case Op::Nothing:
+      return true;
+    case Op::LoadParameter:
+      set(0, parameters[at->operands[1].value], at->type.bits);
+      return true;
+    case Op::Load:
+      return load();
+    case Op::Store:
+      return store();
     case Op::StoreShared: {
       std::byte *to = sharedAt(get(0) + uint64_t(at->offset), 4, 4);
       const auto value = uint32_t(get(1));
@@ -365,7 +428,9 @@ private:
         std::memcpy(to, &value, sizeof value);
       return to;
     }
-    case Op::Move: set(0, get(1), at->type.bits); return true;
+    case Op::Move:
+      set(0, get(1), at->type.bits);
+      return true;
     case Op::Pack: {
       const uint32_t each = at->type.bits / at->elements;
       uint64_t value = 0;
@@ -381,9 +446,13 @@ private:
         set(i, value >> (i * each), each);
       return true;
     }
-    case Op::Compare: return compare();
-    case Op::Select: set(0, get(3) ? get(1) : get(2), at->type.bits); return true;
-    case Op::Convert: return convert();
+    case Op::Compare:
+      return compare();
+    case Op::Select:
+      set(0, get(3) ? get(1) : get(2), at->type.bits);
+      return true;
+    case Op::Convert:
+      return convert();
     case Op::ConvertPair: // the first goes to the upper half
       set(0, toHalf(asFloat(get(1))) << 16 | toHalf(asFloat(get(2))), 32);
       return true;
@@ -400,12 +469,19 @@ private:
       barrier->bytes += int64_t(get(2));
       return true;
     }
-    case Op::BarrierTryWait: return await();
-    case Op::BulkLoad: return bulkLoad();
-    case Op::BulkStore: return bulkStore();
-    case Op::BulkCommit: bulk.groups.push_back(std::exchange(bulk.open, {})); return true;
-    case Op::BulkWait: return waitForGroups();
-    default: return at->type.kind == 'f' ? floats() : integers();
+    case Op::BarrierTryWait:
+      return await();
+    case Op::BulkLoad:
+      return bulkLoad();
+    case Op::BulkStore:
+      return bulkStore();
+    case Op::BulkCommit:
+      bulk.groups.push_back(std::exchange(bulk.open, {}));
+      return true;
+    case Op::BulkWait:
+      return waitForGroups();
+    default:
+      return at->type.kind == 'f' ? floats() : integers();
     }
   }
 
@@ -415,6 +491,7 @@ private:
   const Reach &reach;
   std::vector<Thread> threads;
   Thread *current = nullptr;
+  uint64_t *registers = nullptr; // the current thread's
   const Instruction *at = nullptr;
   std::vector<std::byte> shared;
   BulkCopies bulk; // groups are a thread's own: here one thread of a block copies
@@ -426,8 +503,13 @@ private:
 
 } // namespace
 
-Fault run(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach) {
-  return Launch(function, grid, parameters, reach).run();
+Fault run(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach,
+          Work *work) {
+  Launch launch(function, grid, parameters, reach);
+  const Fault fault = launch.run();
+  if (work)
+    *work = launch.work;
+  return fault;
 }
 
 } // namespace faro::test::ptx

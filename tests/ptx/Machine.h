@@ -17,7 +17,13 @@
 namespace faro::test::ptx {
 
 /// Of CUresult.
-enum FaultCode { NoFault = 0, IllegalAddress = 700, IllegalInstruction = 715, MisalignedAddress = 716, LaunchFailed = 719 };
+enum FaultCode {
+  NoFault = 0,
+  IllegalAddress = 700,
+  IllegalInstruction = 715,
+  MisalignedAddress = 716,
+  LaunchFailed = 719
+};
 
 struct Fault {
   int code = NoFault;
@@ -36,7 +42,13 @@ struct Grid {
   uint32_t blocks = 1, threads = 1;
 };
 
+/// How much a launch was, in instructions: of all threads, and of the thread that had most.
+struct Work {
+  uint64_t all = 0, longest = 0;
+};
+
 /// `parameters`: one a parameter of the function, zero-extended. Waits as long as the kernel does.
-Fault run(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach);
+Fault run(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach,
+          Work *work = nullptr);
 
 } // namespace faro::test::ptx

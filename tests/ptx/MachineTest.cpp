@@ -49,15 +49,16 @@ protected:
 };
 
 /// Bulk copies of 16 bytes: memory[0..1] to shared memory, and from there to memory[8..9].
-const std::string Begin = "\tmov.b64 %rd3, k_staging;\n\tcvt.u32.u64 %r1, %rd3;\n\tadd.s32 %r2, %r1, 48;\n"
-                          "\tmbarrier.init.shared::cta.b64 [%r1 + 48], 1;\n\tfence.proxy.async.shared::cta;\n",
-                  Load = "\tmbarrier.arrive.expect_tx.shared::cta.b64 _, [%r2], 16;\n"
-                         "\tcp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%rd1], 16, [%r2];\n",
-                  Await = "\t{\n\t.reg .pred there;\n\tagain:\n\tmbarrier.try_wait.parity.shared::cta.b64 there, [%r2], 0;\n"
-                          "\t@!there bra again;\n\t}\n",
-                  Store = "\tadd.s64 %rd4, %rd1, 64;\n\tcp.async.bulk.global.shared::cta.bulk_group [%rd4], [%r1], 16;\n"
-                          "\tcp.async.bulk.commit_group;\n",
-                  Wait = "\tcp.async.bulk.wait_group 0;\n";
+const std::string
+    Begin = "\tmov.b64 %rd3, k_staging;\n\tcvt.u32.u64 %r1, %rd3;\n\tadd.s32 %r2, %r1, 48;\n"
+            "\tmbarrier.init.shared::cta.b64 [%r1 + 48], 1;\n\tfence.proxy.async.shared::cta;\n",
+    Load = "\tmbarrier.arrive.expect_tx.shared::cta.b64 _, [%r2], 16;\n"
+           "\tcp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%r1], [%rd1], 16, [%r2];\n",
+    Await = "\t{\n\t.reg .pred there;\n\tagain:\n\tmbarrier.try_wait.parity.shared::cta.b64 there, [%r2], 0;\n"
+            "\t@!there bra again;\n\t}\n",
+    Store = "\tadd.s64 %rd4, %rd1, 64;\n\tcp.async.bulk.global.shared::cta.bulk_group [%rd4], [%r1], 16;\n"
+            "\tcp.async.bulk.commit_group;\n",
+    Wait = "\tcp.async.bulk.wait_group 0;\n";
 
 } // namespace
 
@@ -67,7 +68,8 @@ TEST_F(PtxMachine, Computes) {
   EXPECT_EQ(value("shr.s64 %rd3, %rd2, 70;", uint64_t(-8)), uint64_t(-1));
   EXPECT_EQ(value("shr.u64 %rd3, %rd2, 64;", uint64_t(-8)), 0u);
   EXPECT_EQ(value("mad.lo.s64 %rd3, %rd2, -2, 5;", 4), uint64_t(-3));
-  EXPECT_EQ(value("cvt.u32.u64 %r1, %rd2;\n\tbfe.u32 %r2, %r1, 4, 8;\n\tcvt.u64.u32 %rd3, %r2;", 0xffff'f123'4567), 0x56u);
+  EXPECT_EQ(value("cvt.u32.u64 %r1, %rd2;\n\tbfe.u32 %r2, %r1, 4, 8;\n\tcvt.u64.u32 %rd3, %r2;", 0xffff'f123'4567),
+            0x56u);
   EXPECT_EQ(value("min.s64 %rd4, %rd2, 7;\n\tmax.u64 %rd3, %rd4, 1;", uint64_t(-5)), uint64_t(-5));
   EXPECT_EQ(value("setp.lt.s64 %p1, %rd2, 0;\n\tselp.b64 %rd3, 8, 9, %p1;", uint64_t(-5)), 8u);
   EXPECT_EQ(value("setp.lt.u64 %p1, %rd2, 0;\n\tnot.pred %p2, %p1;\n\tselp.b64 %rd3, 8, 9, %p2;", uint64_t(-5)), 8u);
@@ -85,11 +87,13 @@ TEST_F(PtxMachine, RoundsAsADeviceDoes) {
   EXPECT_EQ(value(half, bits(65520.f)), 0x7c007c00u);    // rounds up, to infinity
   EXPECT_EQ(value(half, bits(0x1.002p0f)), 0x3c003c00u); // a tie, to even
   EXPECT_EQ(value(half, 0x7f800001), 0x7fff7fffu);
-  EXPECT_EQ(value("cvt.u32.u64 %r1, %rd2;\n\tcvt.rn.f16x2.f32 %r2, %r1, 0f00000000;\n\tcvt.u64.u32 %rd3, %r2;", bits(1.f)),
-            0x3c000000u);
-  EXPECT_EQ(value("cvt.u32.u64 %r1, %rd2;\n\tmov.b32 {%rs1, _}, %r1;\n\tcvt.f32.f16 %r2, %rs1;\n\tcvt.u64.u32 %rd3, %r2;",
-                  0x12340001),
-            bits(0x1p-24f));
+  EXPECT_EQ(
+      value("cvt.u32.u64 %r1, %rd2;\n\tcvt.rn.f16x2.f32 %r2, %r1, 0f00000000;\n\tcvt.u64.u32 %rd3, %r2;", bits(1.f)),
+      0x3c000000u);
+  EXPECT_EQ(
+      value("cvt.u32.u64 %r1, %rd2;\n\tmov.b32 {%rs1, _}, %r1;\n\tcvt.f32.f16 %r2, %rs1;\n\tcvt.u64.u32 %rd3, %r2;",
+            0x12340001),
+      bits(0x1p-24f));
 }
 
 TEST_F(PtxMachine, FindsAccessesThatAreNotAlignedOrOutOfRange) {
@@ -98,8 +102,9 @@ TEST_F(PtxMachine, FindsAccessesThatAreNotAlignedOrOutOfRange) {
   expectFault(IllegalAddress, "in no allocation", "ld.global.nc.b64 %rd3, [%rd1+128];");
   expectFault(IllegalAddress, "in no allocation", "ld.global.b64 %rd3, [%rd1+-8];");
   expectFault(IllegalAddress, "line 16, block 0, thread 0", "ld.global.b64 %rd3, [%rd1+-8];");
-  expectFault(IllegalAddress, "shared memory", "mov.b64 %rd3, k_staging;\n\tcvt.u32.u64 %r1, %rd3;\n"
-                                               "\tst.shared.b32 [%r1 + 128], 0;");
+  expectFault(IllegalAddress, "shared memory",
+              "mov.b64 %rd3, k_staging;\n\tcvt.u32.u64 %r1, %rd3;\n"
+              "\tst.shared.b32 [%r1 + 128], 0;");
 }
 
 TEST_F(PtxMachine, FindsThreadsThatShouldHaveWaited) {
@@ -110,7 +115,8 @@ TEST_F(PtxMachine, FindsThreadsThatShouldHaveWaited) {
   EXPECT_EQ(memory.words[11], 11u);
   expectFault(LaunchFailed, "another thread", "mov.u32 %r1, %tid.x;\n\tst.global.b32 [%rd1], %r1;", {1, 3});
   expectFault(LaunchFailed, "the same launch writes",
-              mine + "add.s64 %rd3, %rd3, 100;\n\tst.global.b64 [%rd4], %rd3;\n\tld.global.b64 %rd5, [%rd4+8];", {3, 2});
+              mine + "add.s64 %rd3, %rd3, 100;\n\tst.global.b64 [%rd4], %rd3;\n\tld.global.b64 %rd5, [%rd4+8];",
+              {3, 2});
   expectFault(LaunchFailed, "the same launch writes",
               mine + "add.s64 %rd3, %rd3, 200;\n\tst.global.b64 [%rd4], %rd3;\n\tld.global.nc.b64 %rd5, [%rd4];");
   EXPECT_EQ(run("mov.b64 %rd3, 7;\n\tst.global.b64 [%rd1], %rd3;", {2, 4}).code, NoFault); // all the same
@@ -144,13 +150,15 @@ TEST_F(PtxMachine, BulkCopiesThatAreNotAwaitedMoveRubbish) {
   memory.words[8] = 0;
   EXPECT_EQ(run(Begin + Load + Await + Store + "\tst.shared.b32 [%r1], 7;\n" + Wait).code, NoFault);
   EXPECT_EQ(memory.words[8], 7u);
-  EXPECT_EQ(run(Begin + Load + Await + Store + "\tcp.async.bulk.wait_group.read 0;\n\tst.shared.b32 [%r1], 9;\n" + Wait).code,
-            NoFault);
+  EXPECT_EQ(
+      run(Begin + Load + Await + Store + "\tcp.async.bulk.wait_group.read 0;\n\tst.shared.b32 [%r1], 9;\n" + Wait).code,
+      NoFault);
   EXPECT_EQ(memory.words[8], 42u);
 }
 
 TEST_F(PtxMachine, BulkCopiesHaveRules) {
-  const std::string odd = "\tadd.s64 %rd4, %rd1, 8;\n\tcp.async.bulk.global.shared::cta.bulk_group [%rd4], [%r1], 16;\n";
+  const std::string odd =
+      "\tadd.s64 %rd4, %rd1, 8;\n\tcp.async.bulk.global.shared::cta.bulk_group [%rd4], [%r1], 16;\n";
   expectFault(MisalignedAddress, "multiple of 16", Begin + Load + Await + odd);
   expectFault(IllegalInstruction, "24 bytes",
               Begin + "\tcp.async.bulk.global.shared::cta.bulk_group [%rd1], [%r1], 24;\n");

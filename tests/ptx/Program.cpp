@@ -171,10 +171,9 @@ private:
       return true;
     std::string_view name = whole.substr(whole.find_last_of(" \t") + 1);
     const size_t bracket = name.find_first_of("<[");
-    const auto count =
-        bracket == std::string_view::npos
-            ? std::optional(uint32_t(0))
-            : number<uint32_t>(name.substr(bracket + 1, name.find_first_of(">]") - bracket - 1));
+    const auto count = bracket == std::string_view::npos
+                           ? std::optional(uint32_t(0))
+                           : number<uint32_t>(name.substr(bracket + 1, name.find_first_of(">]") - bracket - 1));
     if (!count)
       return fail("expected a number in " + std::string(whole));
     if (startsWith(whole, ".shared")) {
@@ -199,9 +198,11 @@ private:
       return Operand{Operand::Register, found->second};
     if (const auto found = shared.find(std::string(from)); found != shared.end())
       return Operand{Operand::Number, SharedBase + found->second};
-    static const std::map<std::string_view, Operand::Kind> Machine = {
-        {"%tid.x", Operand::Thread},   {"%ntid.x", Operand::Threads},     {"%ctaid.x", Operand::Block},
-        {"%nctaid.x", Operand::Blocks}, {"%globaltimer", Operand::Clock}};
+    static const std::map<std::string_view, Operand::Kind> Machine = {{"%tid.x", Operand::Thread},
+                                                                      {"%ntid.x", Operand::Threads},
+                                                                      {"%ctaid.x", Operand::Block},
+                                                                      {"%nctaid.x", Operand::Blocks},
+                                                                      {"%globaltimer", Operand::Clock}};
     if (const auto found = Machine.find(from); found != Machine.end())
       return Operand{found->second};
     std::optional<uint64_t> value;
@@ -220,7 +221,9 @@ private:
   bool operandsOf(Instruction &to, std::string_view list) {
     while (!(list = trimmed(list)).empty()) {
       const char first = list.front();
-      const size_t end = std::min(first == '{' ? list.find('}') : first == '[' ? list.find(']') : list.find(','),
+      const size_t end = std::min(first == '{'   ? list.find('}')
+                                  : first == '[' ? list.find(']')
+                                                 : list.find(','),
                                   list.size());
       std::string_view each = trimmed(list.substr(0, end));
       if (first == '{' || first == '[') {
@@ -247,7 +250,9 @@ private:
         const auto found = operand(part);
         if (!found)
           return fail("what is " + std::string(part) + "?");
-        to.operands.push_back(*found);
+        if (to.count == to.operands.size())
+          return fail("more operands than any instruction has");
+        to.operands[to.count++] = *found;
       }
     }
     return true;
@@ -277,7 +282,7 @@ private:
       const auto parameter = parameters.find(std::string(trimmed(list.substr(open + 1, close - open - 1))));
       if (parameter == parameters.end() || !operandsOf(made, list.substr(0, list.find(','))))
         return fail("expected a parameter in " + std::string(list));
-      made.operands.push_back({Operand::Number, parameter->second});
+      made.operands[made.count++] = {Operand::Number, parameter->second};
     } else if (!operandsOf(made, list))
       return false;
     if (made.op == Op::Move && made.elements > 1)
@@ -338,17 +343,32 @@ private:
       to.type = *result;
       to.op = result->isPair ? Op::ConvertPair : Op::Convert;
       const bool floats = result->kind == 'f' && type->kind == 'f';
-      return floats ? (result->bits == 16 || result->isPair) == (parts.size() == 4) : result->kind != 'f' && type->kind != 'f';
+      return floats ? (result->bits == 16 || result->isPair) == (parts.size() == 4)
+                    : result->kind != 'f' && type->kind != 'f';
     }
     if (type->kind == 'f' && !((what == "add" || what == "mul") && parts.size() == 3 && parts[1] == "rn") &&
         what != "mov" && what != "selp")
       return false;
-    static const std::map<std::string_view, Op> Operations = {
-        {"mov", Op::Move},         {"add", Op::Add},          {"sub", Op::Subtract}, {"mul.rn", Op::Multiply},
-        {"mul.lo", Op::Multiply},  {"mul.hi", Op::MultiplyHigh}, {"mul.wide", Op::MultiplyWide},
-        {"mad.lo", Op::MultiplyAdd}, {"min", Op::Minimum},    {"max", Op::Maximum},  {"and", Op::And},
-        {"or", Op::Or},            {"xor", Op::Xor},          {"not", Op::Not},      {"shl", Op::ShiftLeft},
-        {"shr", Op::ShiftRight},   {"bfe", Op::ExtractBits},  {"selp", Op::Select},  {"add.rn", Op::Add}};
+    static const std::map<std::string_view, Op> Operations = {{"mov", Op::Move},
+                                                              {"add", Op::Add},
+                                                              {"sub", Op::Subtract},
+                                                              {"mul.rn", Op::Multiply},
+                                                              {"mul.lo", Op::Multiply},
+                                                              {"mul.hi", Op::MultiplyHigh},
+                                                              {"mul.wide", Op::MultiplyWide},
+                                                              {"mad.lo", Op::MultiplyAdd},
+                                                              {"min", Op::Minimum},
+                                                              {"max", Op::Maximum},
+                                                              {"and", Op::And},
+                                                              {"or", Op::Or},
+                                                              {"xor", Op::Xor},
+                                                              {"not", Op::Not},
+                                                              {"neg", Op::Negate},
+                                                              {"shl", Op::ShiftLeft},
+                                                              {"shr", Op::ShiftRight},
+                                                              {"bfe", Op::ExtractBits},
+                                                              {"selp", Op::Select},
+                                                              {"add.rn", Op::Add}};
     const auto found = Operations.find(name.substr(0, name.rfind('.')));
     return found != Operations.end() && (to.op = found->second, true);
   }

@@ -1,7 +1,8 @@
-// PTX as the PTX machine runs it: the instructions that Faro's kernels are made of, and no others. Text with another one
-// is refused with its line, so a kernel that comes to use it shows up before it is trusted.
+// PTX as the PTX machine runs it: the instructions that Faro's kernels are made of, and no others. Text with another
+// one is refused with its line, so a kernel that comes to use it shows up before it is trusted.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -12,10 +13,44 @@
 namespace faro::test::ptx {
 
 enum class Op : uint8_t {
-  LoadParameter, Load, Store, StoreShared, Move, Pack, Unpack,
-  Add, Subtract, Multiply, MultiplyHigh, MultiplyWide, MultiplyAdd, Minimum, Maximum,
-  And, Or, Xor, Not, ShiftLeft, ShiftRight, ExtractBits, Compare, Select, Convert, ConvertPair,
-  Branch, Return, Fence, BarrierInit, BarrierExpect, BarrierTryWait, BulkLoad, BulkStore, BulkCommit, BulkWait, Nothing
+  LoadParameter,
+  Load,
+  Store,
+  StoreShared,
+  Move,
+  Pack,
+  Unpack,
+  Add,
+  Subtract,
+  Multiply,
+  MultiplyHigh,
+  MultiplyWide,
+  MultiplyAdd,
+  Minimum,
+  Maximum,
+  And,
+  Or,
+  Xor,
+  Not,
+  Negate,
+  ShiftLeft,
+  ShiftRight,
+  ExtractBits,
+  Compare,
+  Select,
+  Convert,
+  ConvertPair,
+  Branch,
+  Return,
+  Fence,
+  BarrierInit,
+  BarrierExpect,
+  BarrierTryWait,
+  BulkLoad,
+  BulkStore,
+  BulkCommit,
+  BulkWait,
+  Nothing
 };
 enum class Comparison : uint8_t { Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, Unordered };
 
@@ -35,16 +70,17 @@ struct Instruction {
   Op op = Op::Nothing;
   Type type, from; ///< `from`: what a conversion reads
   Comparison comparison = Comparison::Equal;
-  bool isReadOnly = false;     ///< ld.global.nc
+  bool isReadOnly = false;      ///< ld.global.nc
   bool isSynchronising = false; ///< ld.acquire, st.release
-  bool onlyRead = false;       ///< cp.async.bulk.wait_group.read
-  int32_t guard = -1;          ///< the predicate that it depends on, if any
+  bool onlyRead = false;        ///< cp.async.bulk.wait_group.read
+  int32_t guard = -1;           ///< the predicate that it depends on, if any
   bool guardIsNegated = false;
   uint32_t elements = 1; ///< of a vector, the first operands
   uint32_t target = 0;   ///< of a branch
   int64_t offset = 0;    ///< of a load or store, behind its address
   int line = 0;          ///< in the text, from 1
-  std::vector<Operand> operands;
+  uint32_t count = 0;
+  std::array<Operand, 9> operands; ///< a vector of eight and an address
 };
 
 struct Function {

@@ -194,14 +194,16 @@ Status DeviceShuffleImpl::enqueuePlan(void *cudaStream, const int64_t *topkIdx, 
   tokens = rows;
   constexpr uint32_t Warp = 32, Most = 512;
   const uint32_t chunks = uint32_t(std::max<int64_t>(1, (tokens + plans.chunk_tokens - 1) / plans.chunk_tokens));
-  // A thread an expert, and one for all of them.
+  // A thread an expert, and one for all of them; a thread a choice.
   const Grid byExpert{chunks, std::min(Most, (experts + Warp) / Warp * Warp)};
+  const uint32_t choices = plans.chunk_tokens * options.dispatch->routes.topk;
+  const Grid byChoice{chunks, std::min(Most, (choices + Warp - 1) / Warp * Warp)};
   FARO_RETURN_IF_ERROR(plan(*stream, plans.count, byExpert, topkIdx, tokensOnDevice, tokens));
-  FARO_RETURN_IF_ERROR(plan(*stream, plans.scan, {1, byExpert.threads}, nullptr, nullptr, tokens));
+  FARO_RETURN_IF_ERROR(plan(*stream, plans.scan, {(experts + Warp) / Warp, Warp}, nullptr, nullptr, tokens));
   // Behind this one nobody reads what an earlier batch stored here: each rank has come to its own stream's end of it.
   FARO_RETURN_IF_ERROR(meet(*stream, FARO_ABI_MEET_COUNTED));
   FARO_RETURN_IF_ERROR(plan(*stream, plans.offsets, {(experts + Warp - 1) / Warp, Warp}, nullptr, nullptr, tokens));
-  FARO_RETURN_IF_ERROR(plan(*stream, plans.place, byExpert, topkIdx, tokensOnDevice, tokens));
+  FARO_RETURN_IF_ERROR(plan(*stream, plans.place, byChoice, topkIdx, tokensOnDevice, tokens));
   planned = true;
   return Status::ok();
 }

@@ -4,6 +4,7 @@ The program under test, FARO_RUN of the harness, is faro-bench."""
 
 import json
 import os
+import re
 import subprocess
 import unittest
 
@@ -34,9 +35,9 @@ class DeviceBench(RunTest):
                        timeout=120 * PATIENCE, env=dict(self.environment, FARO_PTXAS="none"), stderr=subprocess.DEVNULL)
         return path
 
-    def bench(self, spec, module, *more, device="cuda", environment=None):
+    def bench(self, spec, module, *more, device="cuda", iterations=2, environment=None):
         shape = ["--hidden", spec.columns, "--dtype", spec.element, "--topk", spec.topk, "--experts", spec.experts,
-                 "--align", spec.align, "--iterations", 2]
+                 "--align", spec.align, "--iterations", iterations]
         where = ["--module", module] if module else []
         return self.run_faro("--device", device, *where, *shape, *more, environment=environment)
 
@@ -115,22 +116,28 @@ class DeviceBench(RunTest):
 
     def budgets(self, spec, *more):
         figures = self.folder / "figures.json"
-        result = self.bench(spec, self.compile_for_devices(spec), "--json", figures, *more)
+        result = self.bench(spec, self.compile_for_devices(spec), "--json", figures, *more, iterations=1,
+                            environment={"FAKE_CUDA_WORK": "1"})
         self.assertEqual(result.status, 0, result)
+        self.work = {kernel: int(longest) for kernel, longest in
+                     re.findall(r"^(\w+): .* (\d+) of the longest thread$", result.err, re.MULTILINE)}
         return {b["what"]: b for run in json.loads(figures.read_text())["runs"] for b in run["budgets"]}
 
     def test_planning_and_a_decode_have_budgets(self):
         found = self.budgets(Spec("bf16", 8, 8, 256), "--op", "plan", "--tokens", 4096)
         self.assertEqual(list(found), ["planning on the device, 4096 tokens, top-8 of 256"])
+        # Planning takes as long as the longest walk of a thread: of 256 choices, 128 chunks, 256 experts.
+        for kernel, most in (("count", 2600), ("scan", 1800), ("meet", 100), ("offsets", 2300), ("place", 2800)):
+            self.assertLessEqual(self.work["dispatch_plan_" + kernel], most)
         decode = Spec("bf16", 7168, 8, 256)
         for caches in ("cold", "warm"):
-            found.update(self.budgets(decode, "--op", "round-trip", "--tokens", 128, "--caches", caches))
+            found.update(self.budgets(decode, "--op", "round-trip", "--tokens", 128, "--methods", "faro", "--caches", caches))
         self.assertEqual(list(found)[1:], ["dispatch + combine of 128 tokens, one graph, %s cache" % caches for caches in ("cold", "warm")])
         for budget in found.values():
             self.assertEqual((budget["target"], budget["at_least"], budget["met"]), (30, False, budget["measured"] <= 30))
             self.assertGreater(budget["least"], 0)
         # They are about one rank.
-        self.assertEqual(self.budgets(decode, "--op", "round-trip", "--tokens", 128, "--ranks", 2), {})
+        self.assertEqual(self.budgets(decode, "--op", "round-trip", "--tokens", 128, "--methods", "faro", "--ranks", 2), {})
 
     def test_parts_and_devices_are_chosen(self):
         spec = Spec("bf16", 64, 2, 4)

@@ -1,5 +1,5 @@
-// The PTX of a spec's kernels, run as a device would (tests/ptx/Machine.h), against the CPU's own kernels: the same bytes
-// for every form of row, on every architecture, whatever the grid.
+// The PTX of a spec's kernels, run as a device would (tests/ptx/Machine.h), against the CPU's own kernels: the same
+// bytes for every form of row, on every architecture, whatever the grid.
 #include "compiler/Codegen/CUDA/Images.h"
 #include "compiler/Pipelines/Compilation.h"
 #include "tests/compiler/Codegen/Kernels.h"
@@ -72,10 +72,9 @@ protected:
     const size_t unit = element == Element::F32 ? 4 : 2;
     for (int64_t row = 0; row < rows; ++row)
       for (size_t at = 0; at < bytes; at += unit)
-        reference::fromFloat(element,
-                             random() % 31 ? std::normal_distribution<float>()(random)
-                                           : Unusual[random() % std::size(Unusual)],
-                             lines.data() + size_t(row) * stride + at);
+        reference::fromFloat(
+            element, random() % 31 ? std::normal_distribution<float>()(random) : Unusual[random() % std::size(Unusual)],
+            lines.data() + size_t(row) * stride + at);
     return lines;
   }
 

@@ -354,9 +354,14 @@ api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned grid
     }
     streamOf(stream).put(
         [code, gridX, blockX, parameters] {
-          const auto fault = faro::test::ptx::run(*code, {gridX, blockX}, parameters, faro::test::allocationOf);
+          faro::test::ptx::Work work;
+          const auto fault = faro::test::ptx::run(*code, {gridX, blockX}, parameters, faro::test::allocationOf, &work);
           if (fault.code)
             std::fprintf(stderr, "PTX: %s\n", fault.what.c_str());
+          if (std::getenv("FAKE_CUDA_WORK"))
+            std::fprintf(stderr, "%s: %u x %u threads, %llu instructions, %llu of the longest thread\n",
+                         code->name.c_str(), gridX, blockX, static_cast<unsigned long long>(work.all),
+                         static_cast<unsigned long long>(work.longest));
           return fault.code;
         },
         /*isLaunch=*/true);
