@@ -106,9 +106,7 @@ struct CheckProgram : impl::FaroCheckProgramBase<CheckProgram> {
         continue;
       }
       // /*program_w8*/
-      if (function.getName() == xfer::XferDialect::KernelsModuleName) {
-        function.emitOpError() << "expects another name than '" << function.getName()
-                               << "', which is that of the module that kernels lie in";
+      if (failed(xfer::XferDialect::checkProgramName(function, function.getName()))) {
         failedAny = true;
         continue;
       }

@@ -16,7 +16,7 @@ def FaroCheckProgram : Pass<"faro-check-program", "::mlir::ModuleOp"> {
       - /*program_w6*/ where the module has dispatches, a combine undoes one: it has the row, the order and alignment, and
         the routes of a dispatch;
       - /*program_w7*/ every shuffle has a path;
-      - /*program_w8*/ a function is not called `kernels`: kernels lie in a module of that name.
+      - /*program_w8*/ a function's name is not empty, holds no zero byte, and is not `kernels`: kernels lie in a module of that name.
 
     ```mlir
     func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {

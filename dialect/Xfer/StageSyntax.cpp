@@ -4,6 +4,8 @@
 
 #include "llvm/ADT/StringExtras.h"
 
+#include <cstring>
+
 using namespace mlir;
 
 namespace faro::xfer {
@@ -23,7 +25,7 @@ public:
     while (true) {
       const SMLoc loc = parser.getCurrentLocation();
       StringRef word;
-      if (parser.parseOptionalKeyword(&word))
+      if (isLocation(loc) || parser.parseOptionalKeyword(&word))
         break;
       if (llvm::is_contained(seen, word))
         return parser.emitError(loc) << "has the clause '" << word << "' twice";
@@ -36,6 +38,15 @@ public:
 
 private:
   bool has(unsigned what) const { return syntax & what; }
+
+  /// Whether the operation's own location follows, which looks like a clause and is MLIR's to read. Parsers cannot look
+  /// ahead; the text ends with a zero.
+  static bool isLocation(SMLoc at) {
+    constexpr StringLiteral Word = "loc";
+    const char *text = at.getPointer();
+    return std::strncmp(text, Word.data(), Word.size()) == 0 && !llvm::isAlnum(text[Word.size()]) &&
+           text[Word.size()] != '_';
+  }
 
   ParseResult parseHead() {
     if (has(syntax::Plan))

@@ -34,6 +34,8 @@ def Xfer_Dialect : Dialect {
     static constexpr llvm::StringLiteral KernelAttrName = "xfer.kernel";
     /// The name of the module that holds the kernels.
     static constexpr llvm::StringLiteral KernelsModuleName = "kernels";
+    /// Whether a program, or the function that becomes one, may have this name; an error of `op` if not.
+    static llvm::LogicalResult checkProgramName(mlir::Operation *op, llvm::StringRef name);
   }];
 }
 

@@ -22,6 +22,16 @@ void ProgramOp::build(OpBuilder &builder, OperationState &state, StringRef name,
   state.addRegion()->emplaceBlock();
 }
 
+LogicalResult XferDialect::checkProgramName(Operation *op, StringRef name) {
+  if (name == KernelsModuleName)
+    return op->emitOpError() << "expects another name than '" << name
+                             << "', which is that of the module that kernels lie in";
+  // Modules name programs by text that a zero ends.
+  if (name.empty() || name.contains('\0'))
+    return op->emitOpError() << "expects a name that is not empty and holds no zero byte";
+  return success();
+}
+
 LogicalResult ProgramOp::verify() {
   // /*program_p1*/
   if (getRowsType().isTokenMajor())
@@ -32,9 +42,8 @@ LogicalResult ProgramOp::verify() {
                          << getRowsType().getLayout()
                          << "; the rows of one source would depend on the tokens of the others";
   // /*program_p12*/
-  if (getSymName() == XferDialect::KernelsModuleName)
-    return emitOpError() << "expects another name than '" << getSymName()
-                         << "', which is that of the module that kernels lie in";
+  if (failed(XferDialect::checkProgramName(*this, getSymName())))
+    return failure();
   // Padding fills the row's last line, no more: the runtime refuses others, and kernels store all of it.
   constexpr int64_t Line = 64;
   const int64_t rowBytes = getRowsType().getRowBytes();

@@ -24,7 +24,8 @@ extern "C" {
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* A library made by faroc ends with these eight letters and the SHA-256 of all before them: who loads it can tell
- * whether it is still what was written. Without the letters nobody can. */
+ * whether it is still what was written. One that ends where its headers say it does, as when it was stripped, has none.
+ */
 #define FARO_ABI_SUM_MARK "FaroSum1"
 
 /* The largest top-k a program may have. */

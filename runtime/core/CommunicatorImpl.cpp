@@ -102,11 +102,11 @@ uint32_t CommunicatorImpl::machineRanks() const {
   return std::max(1 + neighbours_, uint32_t(topology().ranksOf(topology().nodeOf(rank())).size()));
 }
 
-Bytes CommunicatorImpl::introduction() const {
+Expected<Bytes> CommunicatorImpl::introduction() const {
   const void *address = nullptr;
   size_t size = 0;
-  if (transport_->address(context_, &address, &size) != FARO_OK)
-    size = 0; // connect on the peers says that this is no address
+  if (faro_status code = transport_->address(context_, &address, &size))
+    return transportError(*transport_, code, fmt::format("rank {} has no address for the others", rank()));
   const ProcessPlace place = ProcessPlace::mine();
   FrameWriter fields{FrameKind(0)};
   fields.text(options_.transport).number(place.process).text(place.boot).text(place.space);
@@ -182,6 +182,8 @@ Status CommunicatorImpl::sendError(faro_status code, uint32_t to, const char *wh
 
 Status CommunicatorImpl::send(uint16_t channel, uint32_t to, uint32_t tag, std::span<const std::byte> bytes) {
   FARO_RETURN_IF_ERROR(checkSend(channel));
+  if (!(transport_->capabilities & FARO_CAN_MESSAGE))
+    return Status(FARO_UNAVAILABLE, fmt::format("the transport '{}' cannot send messages", transport_->name));
   const auto wireTag = Channels::messageTag(channel, tag);
   if (!wireTag)
     return wireTag.status();
@@ -330,7 +332,12 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
   auto self = CommunicatorImpl::create(options, std::move(*topology), std::move(bootstrap), loopback);
   if (!self)
     return self.status();
-  auto introductions = (*self)->allgather((*self)->introduction(), "communicator: transport addresses");
+  auto mine = (*self)->introduction();
+  if (!mine) {
+    (*self)->abort(mine.status());
+    return mine.status();
+  }
+  auto introductions = (*self)->allgather(*mine, "communicator: transport addresses");
   if (!introductions)
     return introductions.status();
   Status connected = (*self)->connect(*introductions);
@@ -376,7 +383,10 @@ Expected<std::vector<std::shared_ptr<Communicator>>> Communicator::createLocal(u
     if (!self)
       return giveUp(self.status());
     ranks.push_back(*self);
-    introductions.push_back(ranks.back()->introduction());
+    auto introduction = ranks.back()->introduction();
+    if (!introduction)
+      return giveUp(introduction.status());
+    introductions.push_back(std::move(*introduction));
   }
   for (auto &rank : ranks)
     if (Status status = rank->connect(introductions); !status)

@@ -38,7 +38,7 @@ public:
   ~CommunicatorImpl() override;
 
   /// What the other ranks need to connect to this one.
-  Bytes introduction() const;
+  Expected<Bytes> introduction() const;
   /// Connects to all others. `introductions` by rank.
   Status connect(const std::vector<Bytes> &introductions);
   /// Returns when all connections of all ranks stand.

@@ -3,6 +3,7 @@
 #include "runtime/abi/faro_abi.h"
 #include "runtime/core/Digest.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -34,21 +35,25 @@ bool inside(uint64_t offset, uint64_t size, uint64_t fileSize) {
   return offset <= fileSize && size <= fileSize - offset;
 }
 
-/// Whether a library that ends with a sum is what it was made of.
-Status checkSum(int fd, uint64_t size, const std::string &path) {
+/// Whether a library is what it was made of: behind the last byte that its headers speak of there is a sum, or nothing,
+/// as in libraries that others made, or stripped.
+Status checkSum(int fd, uint64_t end, uint64_t size, const std::string &path) {
   constexpr std::string_view Mark = FARO_ABI_SUM_MARK;
+  if (size == end)
+    return Status::ok();
   std::array<char, Mark.size()> mark{};
   Digest sum{};
-  const uint64_t trailer = Mark.size() + sum.size();
-  if (size < trailer || !readAt(fd, mark.data(), mark.size(), size - trailer) ||
-      std::string_view(mark.data(), mark.size()) != Mark)
-    return Status::ok();
-  std::vector<std::byte> bytes(size - trailer);
-  if (!readAt(fd, bytes.data(), bytes.size(), 0) || !readAt(fd, sum.data(), sum.size(), size - sum.size()))
+  std::vector<std::byte> bytes(end);
+  const auto damaged = [&](const char *what) {
+    return Status(FARO_DATA_LOSS, fmt::format("{}: damaged: {}; compile the spec again", path, what));
+  };
+  if (size - end != Mark.size() + sum.size())
+    return damaged("there is something behind its end, and it is no hash of it");
+  if (!readAt(fd, bytes.data(), bytes.size(), 0) || !readAt(fd, mark.data(), mark.size(), end) ||
+      !readAt(fd, sum.data(), sum.size(), end + mark.size()))
     return {FARO_INVALID_ARGUMENT, fmt::format("{}: cannot be read: {}", path, std::strerror(errno))};
-  if (sha256(bytes) != sum)
-    return {FARO_DATA_LOSS,
-            fmt::format("{}: damaged: its bytes are not those that faroc wrote; compile the spec again", path)};
+  if (std::string_view(mark.data(), mark.size()) != Mark || sha256(bytes) != sum)
+    return damaged("its bytes are not those that faroc wrote");
   return Status::ok();
 }
 
@@ -86,11 +91,14 @@ Status checkElf(const std::string &path) {
     return torn("section headers");
   // All of them zero but the first is how a file looks whose last blocks were never written.
   uint32_t sections = 0;
+  uint64_t end = header.e_shoff + uint64_t(header.e_shnum) * header.e_shentsize;
   for (uint32_t i = 0; header.e_shoff != 0 && header.e_shentsize == sizeof(Elf64_Shdr) && i < header.e_shnum; ++i) {
     Elf64_Shdr section{};
     if (!readAt(file.fd, &section, sizeof section, header.e_shoff + i * sizeof section))
       return torn("section headers");
     sections += section.sh_type != SHT_NULL;
+    if (section.sh_type != SHT_NULL && section.sh_type != SHT_NOBITS)
+      end = std::max(end, section.sh_offset + section.sh_size);
   }
   if (header.e_shnum > 1 && sections == 0)
     return {FARO_DATA_LOSS,
@@ -101,8 +109,11 @@ Status checkElf(const std::string &path) {
       return torn("program headers");
     if (!inside(segment.p_offset, segment.p_filesz, size))
       return torn("segments");
+    end = std::max(end, segment.p_offset + segment.p_filesz);
   }
-  return checkSum(file.fd, size, path);
+  if (end > size)
+    return torn("sections");
+  return checkSum(file.fd, end, size, path);
 }
 
 } // namespace faro

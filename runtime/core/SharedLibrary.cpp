@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <dlfcn.h>
 #include <fmt/format.h>
-#include <unistd.h>
+#include <sys/stat.h>
 #include <vector>
 
 namespace faro {
@@ -49,9 +49,12 @@ Expected<std::shared_ptr<SharedLibrary>> SharedLibrary::openBeside(const std::st
   for (const std::string &folder : folders) {
     const std::string path = folder + "/" + file;
     looked += looked.empty() ? folder : ", " + folder;
-    if (access(path.c_str(), F_OK) != 0)
+    struct stat info{};
+    if (::lstat(path.c_str(), &info) != 0)
       continue;
     // It is there: if it cannot be loaded, another one from elsewhere would only hide why.
+    if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) // a loader waits for who writes to a pipe
+      return Status(FARO_UNAVAILABLE, fmt::format("{}: no regular file", path));
     auto library = open(path, binding);
     if (!library)
       return Status(FARO_UNAVAILABLE, library.status().message());

@@ -1,6 +1,7 @@
 #include "runtime/core/SymmetricMemory.h"
 
 #include "runtime/core/CommunicatorImpl.h"
+#include "runtime/core/TransportPlugin.h"
 
 #include <algorithm>
 #include <cstring>
@@ -33,8 +34,8 @@ Expected<std::unique_ptr<SymmetricMemory>> SymmetricMemory::create(std::shared_p
     return Status(FARO_UNAVAILABLE, fmt::format("transport {} cannot map the memory of other ranks", transport.name));
   const uint64_t mine = memory->sizes[communicator->topology().localIndex(communicator->rank())];
   if (const faro_status code = transport.alloc(communicator->transportContext(), mine, &memory->region))
-    return Status(code, fmt::format("rank {}: {} bytes for the {}: {}", communicator->rank(), mine, what,
-                                    transport.last_error()));
+    return transportError(transport, code,
+                          fmt::format("rank {}: {} bytes for the {}", communicator->rank(), mine, what));
   memory->views.resize(communicator->size());
   SharedView &view = memory->views[communicator->rank()];
   view = SharedView(static_cast<std::byte *>(transport.base(memory->region)), mine);
@@ -49,7 +50,7 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
   const void *key = nullptr;
   size_t size = 0;
   if (const faro_status code = transport.key(region, &key, &size))
-    return {code, fmt::format("rank {}: key of the {}: {}", communicator->rank(), what, transport.last_error())};
+    return transportError(transport, code, fmt::format("rank {}: key of the {}", communicator->rank(), what));
   Bytes mine(size);
   std::memcpy(mine.data(), key, size);
   auto keys = gather(mine, what);
@@ -66,9 +67,10 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
     if (const faro_status code =
             transport.map(communicator->transportContext(), rank, peerKey.data(), peerKey.size(), &remote))
       // A rank that is late finds the others' memory gone, if they have given up.
-      return reasonOf({code, fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,
-                                         transport.last_error())},
-                      *communicator);
+      return reasonOf(
+          transportError(transport, code,
+                         fmt::format("rank {}: mapping the {} of rank {}", communicator->rank(), what, rank)),
+          *communicator);
     remotes.push_back(remote);
     auto *mapped = static_cast<std::byte *>(transport.pointer(remote));
     if (!mapped)

@@ -21,20 +21,43 @@ static Status checkTable(const faro_transport *table, const std::string &path) {
                   fmt::format("{}: a transport table of {} bytes; this runtime needs {}: build the plugin "
                               "against this version's faro/transport.h",
                               path, table->struct_size, sizeof(faro_transport)));
-  const bool always = table->last_error && table->open && table->close && table->address && table->connect &&
-                      table->alloc && table->base && table->key && table->release && table->progress;
-  const uint32_t can = table->capabilities;
-  const bool announced =
-      (!(can & FARO_CAN_MAP) || (table->map && table->pointer && table->unmap)) &&
-      (!(can & FARO_CAN_PUT) || (table->map && table->unmap && table->put && table->flush)) &&
-      (!(can & FARO_CAN_MESSAGE) || table->send) && (!(can & FARO_CAN_SLEEP) || (table->sleep && table->wake)) &&
-      (!(can & FARO_CAN_DETECT) || table->peer_state) && (!(can & FARO_CAN_DELIVER) || table->deliver) &&
-      (!(can & FARO_CAN_DEVICE) || (table->deliver && table->device_reach && table->attach && table->detach));
-  if (!always || !announced)
-    return Status(FARO_INTERNAL,
-                  fmt::format("{}: the transport '{}' announces capabilities {:#x} but leaves entries for them "
-                              "empty",
-                              path, table->name ? table->name : "?", can));
+  const auto lacks = [&](const char *what) {
+    return Status(FARO_INTERNAL, fmt::format("{}: the transport '{}' announces capabilities {:#x} and has no {}", path,
+                                             table->name ? table->name : "?", table->capabilities, what));
+  };
+  const auto has = [](auto *entry) { return entry != nullptr; };
+  struct Entry {
+    uint32_t neededBy; ///< capabilities; 0: by all transports
+    bool isThere;
+    const char *name;
+  };
+  const Entry entries[] = {{0, has(table->name), "name"},
+                           {0, has(table->last_error), "last_error"},
+                           {0, has(table->open), "open"},
+                           {0, has(table->close), "close"},
+                           {0, has(table->address), "address"},
+                           {0, has(table->connect), "connect"},
+                           {0, has(table->alloc), "alloc"},
+                           {0, has(table->base), "base"},
+                           {0, has(table->key), "key"},
+                           {0, has(table->release), "release"},
+                           {0, has(table->progress), "progress"},
+                           {FARO_CAN_MAP | FARO_CAN_PUT, has(table->map), "map"},
+                           {FARO_CAN_MAP, has(table->pointer), "pointer"},
+                           {FARO_CAN_MAP | FARO_CAN_PUT, has(table->unmap), "unmap"},
+                           {FARO_CAN_PUT, has(table->put), "put"},
+                           {FARO_CAN_PUT, has(table->flush), "flush"},
+                           {FARO_CAN_MESSAGE, has(table->send), "send"},
+                           {FARO_CAN_SLEEP, has(table->sleep), "sleep"},
+                           {FARO_CAN_SLEEP, has(table->wake), "wake"},
+                           {FARO_CAN_DETECT, has(table->peer_state), "peer_state"},
+                           {FARO_CAN_DELIVER | FARO_CAN_DEVICE, has(table->deliver), "deliver"},
+                           {FARO_CAN_DEVICE, has(table->device_reach), "device_reach"},
+                           {FARO_CAN_DEVICE, has(table->attach), "attach"},
+                           {FARO_CAN_DEVICE, has(table->detach), "detach"}};
+  for (const Entry &entry : entries)
+    if (!entry.isThere && (entry.neededBy == 0 || (table->capabilities & entry.neededBy)))
+      return lacks(entry.name);
   return Status::ok();
 }
 
@@ -71,7 +94,8 @@ Expected<const faro_transport *> loadTransport(const std::string &name) {
 }
 
 Status transportError(const faro_transport &transport, faro_status code, const std::string &doing) {
-  return Status(code, fmt::format("{}: {}", doing, transport.last_error()));
+  const char *why = transport.last_error();
+  return Status(code, fmt::format("{}: {}", doing, why && *why ? why : "the transport does not say why"));
 }
 
 } // namespace faro

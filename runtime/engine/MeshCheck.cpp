@@ -39,7 +39,7 @@ Status checkMesh(const Module &module, const Topology &topology) {
     if (!scheduleOf(program, path))
       return {FARO_INVALID_ARGUMENT,
               fmt::format("{}: program {} has no schedule {}, and there are {}; compile it with faro.mesh<nodes = ?, "
-                          "ranks_per_node = ?>",
+                          "ranks_per_node = ?> and no path(...) of its own",
                           module.name(), program.name, path == FARO_ABI_DIRECT ? "within one node" : "across nodes",
                           describe(topology))};
   }

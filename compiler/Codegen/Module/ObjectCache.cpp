@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
@@ -106,18 +107,17 @@ std::string ObjectCache::pathOf(llvm::StringRef key) const {
 std::unique_ptr<llvm::MemoryBuffer> ObjectCache::find(llvm::StringRef key) const {
   if (directory.empty())
     return nullptr;
-  llvm::Expected<llvm::sys::fs::file_t> file = llvm::sys::fs::openNativeFileForRead(pathOf(key));
-  if (!file) {
-    llvm::consumeError(file.takeError());
+  // Not to wait for who writes to a pipe of that name.
+  const llvm::sys::fs::file_t file = ::open(pathOf(key).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0)
     return nullptr;
-  }
   std::unique_ptr<llvm::MemoryBuffer> whole;
-  if (trusted(*file))
+  if (trusted(file))
     // Volatile: read, not mapped, so that a file cut short meanwhile is a mismatch and not a SIGBUS.
-    if (auto buffer = llvm::MemoryBuffer::getOpenFile(*file, key, /*FileSize=*/-1,
+    if (auto buffer = llvm::MemoryBuffer::getOpenFile(file, key, /*FileSize=*/-1,
                                                       /*RequiresNullTerminator=*/false, /*IsVolatile=*/true))
       whole = std::move(*buffer);
-  llvm::sys::fs::closeFile(*file);
+  ::close(file);
   if (!whole || whole->getBufferSize() < sizeof(Header))
     return nullptr;
 

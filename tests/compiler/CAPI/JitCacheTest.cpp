@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <functional>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 using namespace faro::test;
@@ -38,6 +39,10 @@ TEST_F(JitTest, TornOrForeignFilesAreWrittenAnew) {
       },
       [&] { std::ofstream(file, std::ios::app) << "more"; },
       [&] { std::ofstream(file) << "something else entirely"; },
+      [&] {
+        fs::remove(file);
+        ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+      },
       [&] { fs::permissions(file, fs::perms::others_write, fs::perm_options::add); },
   };
   for (size_t i = 0; i < std::size(faults); ++i) {

@@ -178,3 +178,29 @@ module @program_w8 {
     return %y : !experts
   }
 }
+
+// -----
+
+!tokens = !faro.tokens<8xf32>
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+module {
+  // expected-error@+1 {{expects a name that is not empty and holds no zero byte}}
+  func.func @""(%x: !tokens, %r: !routes) -> !experts {
+    %y = faro.dispatch %x, %r path(direct) : (!tokens, !routes) -> !experts
+    return %y : !experts
+  }
+}
+
+// -----
+
+!tokens = !faro.tokens<8xf32>
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+module {
+  // expected-error@+1 {{expects a name that is not empty and holds no zero byte}}
+  func.func @"a\00b"(%x: !tokens, %r: !routes) -> !experts {
+    %y = faro.dispatch %x, %r path(direct) : (!tokens, !routes) -> !experts
+    return %y : !experts
+  }
+}

@@ -255,6 +255,26 @@ module @program_p12 {
 
 // -----
 
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+module {
+  // expected-error@+1 {{'xfer.program' op expects a name that is not empty and holds no zero byte}}
+  xfer.program @"" dispatch(!experts, !faro.routes<topk = 1, experts = 1>) path(direct)
+      attributes {row_stride = 32 : i64, streaming_threshold = 0 : i64} {
+  }
+}
+
+// -----
+
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+module {
+  // expected-error@+1 {{'xfer.program' op expects a name that is not empty and holds no zero byte}}
+  xfer.program @"a\00b" dispatch(!experts, !faro.routes<topk = 1, experts = 1>) path(direct)
+      attributes {row_stride = 32 : i64, streaming_threshold = 0 : i64} {
+  }
+}
+
+// -----
+
 // A table is held against the mesh on this level, too.
 !experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 1, experts = 2, placement = table [0, 2]>

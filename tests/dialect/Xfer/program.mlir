@@ -1,6 +1,8 @@
 // Programs and stages print as they were read, from the pretty and from the generic form.
 // RUN: faro-opt %s | faro-opt | FileCheck %s
 // RUN: faro-opt --mlir-print-op-generic %s | faro-opt | FileCheck %s
+// RUN: faro-opt --mlir-print-debuginfo %s | faro-opt | FileCheck %s
+// RUN: faro-opt --mlir-print-debuginfo --mlir-print-local-scope %s | faro-opt -o /dev/null
 // RUN: faro-opt --emit-bytecode %s | faro-opt | FileCheck %s
 // RUN: faro-opt --cse --canonicalize %s | FileCheck %s
 // RUN: faro-opt --mlir-print-op-generic %s | FileCheck %s --check-prefix=GENERIC

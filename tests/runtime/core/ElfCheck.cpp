@@ -67,6 +67,18 @@ TEST(ElfCheck, aSumMustBeThatOfTheBytesBeforeIt) {
   }
 }
 
+TEST(ElfCheck, whatIsBehindALibraryIsItsSum) {
+  std::ifstream file(ownLibrary(), std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const Digest sum = sha256(std::as_bytes(std::span(bytes)));
+  const std::string trailer = FARO_ABI_SUM_MARK + std::string(reinterpret_cast<const char *>(sum.data()), sum.size());
+  for (size_t kept = 1; kept < trailer.size(); ++kept)
+    EXPECT_EQ(checkBytes(bytes + trailer.substr(0, kept)).code(), FARO_DATA_LOSS) << kept;
+  EXPECT_EQ(checkBytes(bytes + trailer + '\0').code(), FARO_DATA_LOSS);
+  EXPECT_EQ(checkBytes(bytes + std::string(trailer.size(), '\0')).code(), FARO_DATA_LOSS);
+  EXPECT_EQ(checkBytes(bytes + "garoSum1" + trailer.substr(8)).code(), FARO_DATA_LOSS);
+}
+
 TEST(ElfCheck, refusesWhatIsNoLibrary) {
   EXPECT_EQ(checkBytes("").code(), FARO_INVALID_ARGUMENT);
   EXPECT_EQ(checkBytes("module {}").code(), FARO_INVALID_ARGUMENT);
