@@ -127,8 +127,9 @@ class DeviceBench(RunTest):
         found = self.budgets(Spec("bf16", 8, 8, 256), "--op", "plan", "--tokens", 4096)
         self.assertEqual(list(found), ["planning on the device, 4096 tokens, top-8 of 256"])
         # Planning takes as long as the longest walk of a thread: of 256 choices, 128 chunks, 256 experts.
-        for kernel, most in (("count", 2600), ("scan", 1800), ("meet", 100), ("offsets", 2300), ("place", 2800)):
+        for kernel, most in (("count", 2600), ("scan", 1800), ("offsets", 2300), ("place", 2800)):
             self.assertLessEqual(self.work["dispatch_plan_" + kernel], most)
+        self.assertNotIn("dispatch_plan_meet", self.work)  # one rank has nobody to meet
         decode = Spec("bf16", 7168, 8, 256)
         for caches in ("cold", "warm"):
             found.update(self.budgets(decode, "--op", "round-trip", "--tokens", 128, "--methods", "faro", "--caches", caches))
