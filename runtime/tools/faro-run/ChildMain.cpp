@@ -4,7 +4,6 @@
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Setup.h"
 
-#include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -42,7 +41,6 @@ int childMain(const Options &options) {
     say("faro-run: --internal-child is for faro-run's own use\n");
     return 2;
   }
-  ::signal(SIGPIPE, SIG_IGN);
   ::fcntl(orders.reportFd, F_SETFD, FD_CLOEXEC);
   const Expected<RankResult> result = runChild(options, orders);
   const std::string line = (result ? encodeResult(*result) : encodeError(result.status())) + "\n";

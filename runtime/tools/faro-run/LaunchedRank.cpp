@@ -1,3 +1,4 @@
+#include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Progress.h"
 #include "runtime/tools/faro-run/Rank.h"
 #include "runtime/tools/faro-run/Say.h"
@@ -76,6 +77,8 @@ public:
       : options_(options), place_(place), board_(board), setup_(options, Deadline(options.timeout)) {}
 
   int run() {
+    // A launcher that ends all ranks need not hear it from each.
+    const Interrupts interrupts([this](int signal) { setup_.endBy(signal, place_.rank == 0 || signal == SIGBUS); });
     const Watchdog watchdog(setup_.deadline.end(), [this] {
       const auto phase = Phase(board_.slot(0).phase.load(std::memory_order_relaxed));
       setup_.fail({FARO_DEADLINE_EXCEEDED, fmt::format("rank {}: not done after {:g} s (--timeout): {}", place_.rank,

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -38,12 +37,6 @@ void forget(int slot) {
     delete[] temporaries[size_t(slot)].exchange(nullptr);
 }
 
-extern "C" void onSignal(int signal) {
-  removeTemporaries();
-  ::signal(signal, SIG_DFL);
-  ::raise(signal);
-}
-
 std::string folderOf(const std::string &path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   return folder.empty() ? "." : folder;
@@ -70,15 +63,6 @@ void removeTemporaries() {
   for (auto &entry : temporaries)
     if (const char *path = entry.load())
       ::unlink(path);
-}
-
-void removeTemporariesOnSignals() {
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction now{};
-    ::sigaction(signal, nullptr, &now);
-    if (now.sa_handler == SIG_DFL)
-      ::signal(signal, onSignal);
-  }
 }
 
 Status makeFolder(const std::string &path) {

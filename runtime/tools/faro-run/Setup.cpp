@@ -1,4 +1,5 @@
 #include "runtime/tools/faro-run/Setup.h"
+#include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Say.h"
 
 #include "runtime/plan/Balancer.h"
@@ -7,30 +8,9 @@
 #include <csignal>
 #include <filesystem>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace faro::run {
-
-namespace {
-
-/// While files are put in place, nothing that can wait interrupts: all of them appear, or none.
-class SignalsHeld {
-public:
-  SignalsHeld() {
-    sigset_t held;
-    sigemptyset(&held);
-    for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
-      sigaddset(&held, signal);
-    ::pthread_sigmask(SIG_BLOCK, &held, &before_);
-  }
-  ~SignalsHeld() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsHeld(const SignalsHeld &) = delete;
-  SignalsHeld &operator=(const SignalsHeld &) = delete;
-
-private:
-  sigset_t before_;
-};
-
-} // namespace
 
 std::string outputPath(const Options &options, uint32_t rank) {
   return (std::filesystem::path(options.output) / fmt::format("rank{}.safetensors", rank)).string();
@@ -105,14 +85,15 @@ Status Setup::openFiles(uint32_t begin, uint32_t end, bool checkInputs) {
 }
 
 int Setup::succeed(const std::vector<RankResult> &results, const std::string &transport) {
-  if (figuresOf(job, results).findings.differences != 0)
-    return report(results, transport);
-  const SignalsHeld held;
-  if (Status status = commitOutputs(outputs); !status)
-    return fail(status);
+  const std::lock_guard lock(ending_);
+  const bool same = figuresOf(job, results).findings.differences == 0;
+  if (same)
+    if (Status status = commitOutputs(outputs); !status)
+      return fail(status);
   const int exitStatus = report(results, transport);
-  if (exitStatus != 0)
+  if (same && exitStatus != 0)
     revokeOutputs(outputs);
+  ended_ = exitStatus;
   return exitStatus;
 }
 
@@ -150,10 +131,34 @@ Status Setup::writeJson(const std::string &text) const {
 }
 
 int Setup::fail(const Status &status, int exitStatus) const {
+  const std::lock_guard lock(ending_);
+  ended_ = exitStatus;
   say("{}{}\n", compileError_ ? "" : "faro-run: ", status.message());
   if (Status written = writeJson(formatFailureJson(options, status)); !written)
     say("faro-run: {}\n", written.message());
   return exitStatus;
+}
+
+void Setup::endBy(int signal, bool speaks) const {
+  // Never let go: nobody says anything after this.
+  ending_.lock();
+  if (!ended_) {
+    std::string message = "ended by " + signalName(signal);
+    if (signal == SIGBUS)
+      message += "; " + busErrorHint(options, /*sharesMemory=*/!options.ranks);
+    ended_ = signal == SIGBUS ? 1 : 128 + signal;
+    if (speaks)
+      fail({FARO_ABORTED, message}, *ended_);
+  }
+  removeTemporaries();
+  ::_exit(*ended_);
+}
+
+std::string busErrorHint(const Options &options, bool sharesMemory) {
+  return fmt::format("{}was a file cut off while it was read ({}the program, a plugin)?",
+                     sharesMemory ? "is /dev/shm full (containers often give it 64 MB: docker run --shm-size), or "
+                                  : "",
+                     options.input.empty() ? "" : "input, ");
 }
 
 } // namespace faro::run

@@ -46,6 +46,9 @@ public:
   int report(const std::vector<RankResult> &results, const std::string &transport);
   /// Says what is wrong, on stderr and in the JSON. Returns `exitStatus`. By any thread.
   int fail(const Status &status, int exitStatus = 1) const;
+  /// Ends this process for a signal that it has got: says so (where `speaks`) unless there is another end already, and
+  /// leaves no hidden files. By any thread.
+  [[noreturn]] void endBy(int signal, bool speaks = true) const;
 
   const Options &options;
   const Deadline deadline;
@@ -58,9 +61,15 @@ private:
   Status writeJson(const std::string &text) const;
   mutable std::optional<TextFile> json_;
   mutable std::mutex jsonMutex_; ///< a watchdog may fail while the main thread reports
+  /// Held while the end of the run is told and its files are put in place: all of them appear, or none.
+  mutable std::recursive_mutex ending_;
+  mutable std::optional<int> ended_; ///< the exit status, once the end is told
   std::optional<TextFile> trace_;
   bool compileError_ = false; ///< its messages start with file:line:column, as editors like it
 };
+
+/// For people: why a process may have got SIGBUS. `sharesMemory`: with other processes.
+std::string busErrorHint(const Options &options, bool sharesMemory);
 
 /// "OUT/rank3.safetensors"
 std::string outputPath(const Options &options, uint32_t rank);

@@ -1,6 +1,7 @@
 #include "runtime/tools/faro-run/Supervisor.h"
 
 #include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Progress.h"
 
 #include <cerrno>
@@ -27,11 +28,6 @@ constexpr auto Grace = 2s;
 // After the last report, before ranks that do not end are a fault.
 constexpr auto Lingering = 20s;
 
-std::string signalText(int signal) {
-  const char *name = ::sigabbrev_np(signal);
-  return name ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
-}
-
 /// One rank's process, as seen from here.
 struct Child {
   pid_t pid = -1; ///< -1: not started, or gone
@@ -47,8 +43,10 @@ public:
       : setup_(setup), board_(board), children_(setup.job.ranks()), line_(board, setup.options.repeat) {
     sigset_t watched;
     sigemptyset(&watched);
+    // One that is ignored comes all the same where it is blocked.
     for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD})
-      sigaddset(&watched, signal);
+      if (!isIgnored(signal))
+        sigaddset(&watched, signal);
     ::sigprocmask(SIG_BLOCK, &watched, &before_);
     signals_ = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
   }
@@ -221,10 +219,10 @@ void Supervision::onExit(Child &child, int status) {
     if (signal == SIGKILL)
       hint = "; if nobody killed it, this machine is out of memory";
     else if (signal == SIGBUS)
-      hint = "; is /dev/shm full? (containers often give it 64 MB: docker run --shm-size)";
+      hint = "; " + busErrorHint(setup_.options, phase >= Phase::Connecting);
     onFailure(child,
               {FARO_INTERNAL, fmt::format("rank {} (process {}) was ended by {} while {}{}", rankOf(child), pid,
-                                          signalText(signal), phaseName(phase), hint)},
+                                          signalName(signal), phaseName(phase), hint)},
               true);
   } else if (WIFEXITED(status) && child.error && !(child.result && WEXITSTATUS(status) == 0) && !stopped) {
     onFailure(child,
@@ -291,7 +289,7 @@ bool Supervision::anyLeft() const {
 Outcome Supervision::outcome() const {
   Outcome outcome;
   if (interrupted_) {
-    outcome.status = {FARO_ABORTED, fmt::format("ended by {}; all ranks are gone", signalText(interrupted_))};
+    outcome.status = {FARO_ABORTED, fmt::format("ended by {}; all ranks are gone", signalName(interrupted_))};
     outcome.exitStatus = 128 + interrupted_;
     return outcome;
   }

@@ -1,6 +1,7 @@
 // faro-run: runs a program's dispatch and combine on local ranks, checks and times them. See docs/faro-run.md.
 #include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
@@ -45,6 +46,7 @@ int runJob(const Options &options, int argc, char **argv) {
     return 2;
   }
   Setup setup(options, Deadline(options.timeout));
+  const Interrupts interrupts([&](int signal) { setup.endBy(signal); });
   {
     const Watchdog watchdog(setup.deadline.end(), [&] {
       setup.fail({FARO_DEADLINE_EXCEEDED, fmt::format("not done after {:g} s (--timeout): loading the program or "
@@ -75,11 +77,12 @@ int run(int argc, char **argv) {
     cuda::letStreamsRunSideBySide();
   // A file that may not grow further is an error to report, not a signal to die of.
   ::signal(SIGXFSZ, SIG_IGN);
+  // Nor is a reader that has gone away.
+  ::signal(SIGPIPE, SIG_IGN);
   // Whoever started this may not have wanted to hear of its children; we do.
   ::signal(SIGCHLD, SIG_DFL);
   if (!options.child.empty())
     return childMain(options);
-  removeTemporariesOnSignals();
   if (options.ranks)
     return runJob(options, argc, argv);
   if (underLauncher())
