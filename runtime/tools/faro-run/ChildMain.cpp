@@ -1,5 +1,6 @@
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/OutputFile.h"
+#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Rank.h"
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Setup.h"
@@ -30,7 +31,7 @@ Expected<RankResult> runChild(const Options &options, const ChildOrders &orders)
   if (!communicator)
     return communicator.status();
   return runRank({options, setup.job, *setup.inputs, *communicator, orders.outputFd,
-                  orders.outputFd >= 0 ? outputPath(options, place->rank) : "", progress});
+                  orders.outputFd >= 0 ? rankFile(options.output, place->rank) : "", progress});
 }
 
 } // namespace

@@ -1,4 +1,5 @@
 #include "runtime/tools/faro-run/Inputs.h"
+#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Safetensors.h"
 
 #include <cstring>
@@ -53,9 +54,7 @@ public:
   std::string describe() const override { return folder_; }
 
 private:
-  std::string pathOf(uint32_t rank) const {
-    return (std::filesystem::path(folder_) / fmt::format("rank{}.safetensors", rank)).string();
-  }
+  std::string pathOf(uint32_t rank) const { return rankFile(folder_, rank); }
   /// A tensor [tokens, width] of `dtype`. `tokens` is filled in by the first one and expected of the others.
   Expected<const Tensor *> find(const File &file, uint32_t rank, const char *name, const char *dtype, uint64_t width,
                                 const char *widthName, std::optional<uint64_t> &tokens) const;

@@ -85,7 +85,7 @@ public:
                                                        options_.timeout, phaseName(phase))});
     });
     if (place_.rank == 0)
-      if (Status status = setup_.openReports(); !status)
+      if (Status status = setup_.openReports(place_.worldSize); !status)
         return alone(status);
     CommunicatorOptions place = place_;
     const bool given = std::getenv("FARO_TIMEOUT") && *std::getenv("FARO_TIMEOUT");
@@ -134,7 +134,7 @@ private:
   Status prepare(const Communicator &communicator) {
     const uint32_t rank = communicator.rank();
     FARO_RETURN_IF_ERROR(setup_.load(communicator.topology()));
-    return setup_.openFiles(rank, rank + 1, /*checkInputs=*/rank == 0);
+    return setup_.openFiles(rank, rank + 1, /*checkAll=*/rank == 0);
   }
 
   /// An error that the other ranks may not know.

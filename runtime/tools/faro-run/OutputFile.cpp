@@ -65,6 +65,11 @@ void removeTemporaries() {
       ::unlink(path);
 }
 
+std::string writtenAt(const std::string &path) {
+  char resolved[PATH_MAX];
+  return ::realpath(path.c_str(), resolved) ? resolved : path;
+}
+
 Status makeFolder(const std::string &path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
@@ -97,9 +102,7 @@ Expected<OutputFile> OutputFile::open(const std::string &path) {
   if (::stat(path.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode))
       return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: is there and no regular file; will not replace it", path));
-    // Through a link: what it points to is replaced, as writing to it would.
-    if (char resolved[PATH_MAX]; ::realpath(path.c_str(), resolved))
-      file.path_ = resolved;
+    file.path_ = writtenAt(path);
   }
   file.fd_ = ::open(folderOf(file.path_).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
   if (file.fd_ >= 0)

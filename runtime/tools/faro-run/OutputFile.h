@@ -51,6 +51,9 @@ private:
   std::optional<OutputFile> file_; ///< nothing: written to directly
 };
 
+/// Where a file lies that is written to as `path`: through a link, what that points to is replaced.
+std::string writtenAt(const std::string &path);
+
 /// Creates the folder and its parents where they are missing.
 Status makeFolder(const std::string &path);
 

@@ -1,5 +1,6 @@
 #include "runtime/tools/faro-run/Setup.h"
 #include "runtime/tools/faro-run/Interrupts.h"
+#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Say.h"
 
 #include "runtime/plan/Balancer.h"
@@ -8,35 +9,35 @@
 #include <csignal>
 #include <filesystem>
 #include <fmt/format.h>
+#include <tuple>
 #include <unistd.h>
 
 namespace faro::run {
 
-std::string outputPath(const Options &options, uint32_t rank) {
-  return (std::filesystem::path(options.output) / fmt::format("rank{}.safetensors", rank)).string();
-}
-
-/// What of the run's inputs lies at `path`; null: none.
-static const char *inputAt(const std::string &path, const Options &options) {
+/// A report may lie in the folder that --output creates, or in one above that.
+static Status makeFolderOf(const std::string &report, const std::string &output) {
   namespace fs = std::filesystem;
-  std::error_code none;
-  if (fs::equivalent(path, options.program, none))
-    return "the program";
-  const fs::path file(path);
-  const std::string name = file.filename().string();
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  return !options.input.empty() && name.starts_with("rank") && name.ends_with(".safetensors") &&
-                 fs::equivalent(folder, options.input, none)
-             ? "input"
-             : nullptr;
+  std::error_code error;
+  const fs::path folder = fs::path(report).parent_path();
+  if (output.empty() || folder.empty() || fs::exists(folder, error))
+    return Status::ok();
+  const auto whole = [&](const fs::path &path) { return fs::weakly_canonical(fs::absolute(path, error), error); };
+  const fs::path below = whole(rankFile(output, 0)).lexically_relative(whole(folder));
+  return below.empty() || *below.begin() == ".." ? Status::ok() : makeFolder(folder.string());
 }
 
-Status Setup::openReports() {
-  for (auto [path, file] : {std::pair(&options.json, &json_), std::pair(&options.trace, &trace_)}) {
+Status Setup::openReports(uint32_t ranks) {
+  for (const std::string *path : {&options.json, &options.trace})
+    FARO_RETURN_IF_ERROR(makeFolderOf(*path, options.output));
+  Places places(options, ranks);
+  (void)places.takeOutputs(); // what is wrong with these, the JSON tells of (openFiles)
+  const Status trace = places.takeReport(options.trace);
+  FARO_RETURN_IF_ERROR(places.takeReport(options.json));
+  for (auto [path, file, taken] :
+       {std::tuple(&options.json, &json_, Status::ok()), std::tuple(&options.trace, &trace_, trace)}) {
     if (path->empty())
       continue;
-    if (const char *what = inputAt(*path, options))
-      return {FARO_INVALID_ARGUMENT, fmt::format("{}: will not be replaced by a report: it is {}", *path, what)};
+    FARO_RETURN_IF_ERROR(taken);
     Expected<TextFile> opened = TextFile::open(*path);
     if (!opened)
       return opened.status();
@@ -72,14 +73,16 @@ Status Setup::load(const Topology &topology) {
   return Status::ok();
 }
 
-Status Setup::openFiles(uint32_t begin, uint32_t end, bool checkInputs) {
-  if (checkInputs)
+Status Setup::openFiles(uint32_t begin, uint32_t end, bool checkAll) {
+  if (checkAll)
     FARO_RETURN_IF_ERROR(inputs->check());
   if (options.output.empty())
     return Status::ok();
   Expected<std::vector<OutputFile>> files = openOutputs(options.output, options.input, begin, end);
   if (!files)
     return files.status();
+  if (checkAll)
+    FARO_RETURN_IF_ERROR(Places(options, job.ranks()).takeOutputs());
   outputs = std::move(*files);
   return Status::ok();
 }

@@ -32,12 +32,13 @@ class Setup {
 public:
   Setup(const Options &options, const Deadline &deadline) : options(options), deadline(deadline) {}
 
-  /// Opens the files of --json and --trace: first of all, so that the JSON can tell of every other fault.
-  Status openReports();
+  /// Opens the files of --json and --trace: first of all, so that the JSON can tell of every other fault. `ranks`: of
+  /// the job.
+  Status openReports(uint32_t ranks);
   /// Loads the program for these ranks and makes the inputs ready to be read.
   Status load(const Topology &topology);
-  /// Checks all inputs, then opens the output files of ranks [begin, end).
-  Status openFiles(uint32_t begin, uint32_t end, bool checkInputs);
+  /// Opens the output files of ranks [begin, end). `checkAll`: with all ranks' input and places of output checked.
+  Status openFiles(uint32_t begin, uint32_t end, bool checkAll);
 
   /// Puts the output files in place unless differences were found, prints the table and writes the reports. Returns the
   /// exit status.
@@ -70,8 +71,5 @@ private:
 
 /// For people: why a process may have got SIGBUS. `sharesMemory`: with other processes.
 std::string busErrorHint(const Options &options, bool sharesMemory);
-
-/// "OUT/rank3.safetensors"
-std::string outputPath(const Options &options, uint32_t rank);
 
 } // namespace faro::run

@@ -2,6 +2,7 @@
 #include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/Interrupts.h"
+#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
@@ -27,9 +28,9 @@ void printNotes(const Options &options) {
   if (!options.input.empty() && (options.tokensGiven || options.routingGiven || options.seedGiven))
     say("faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n", options.input);
   const auto next = [&](const std::string &folder) {
-    const auto path = std::filesystem::path(folder) / fmt::format("rank{}.safetensors", *options.ranks);
+    const std::string path = rankFile(folder, *options.ranks);
     std::error_code error;
-    return !folder.empty() && std::filesystem::exists(path, error) ? path.string() : std::string();
+    return !folder.empty() && std::filesystem::exists(path, error) ? path : std::string();
   };
   if (const std::string more = next(options.input); !more.empty())
     say("faro-run: note: {} is not read: there are {} ranks\n", more, *options.ranks);
@@ -53,11 +54,11 @@ int runJob(const Options &options, int argc, char **argv) {
                                                       "reading input",
                                                       options.timeout)});
     });
-    Status status = setup.openReports();
+    Status status = setup.openReports(*options.ranks);
     if (status)
       status = setup.load(Topology::blocks(*options.ranks, options.nodes));
     if (status)
-      status = setup.openFiles(0, *options.ranks, /*checkInputs=*/true);
+      status = setup.openFiles(0, *options.ranks, /*checkAll=*/true);
     if (!status)
       return setup.fail(status);
   }
