@@ -50,7 +50,8 @@ Status Places::take(const std::string &path, const std::string &as, const std::s
     return Status::ok();
   if (const std::string holder = holderOf(*place); !holder.empty()) {
     const std::string through = fs::is_symlink(path) ? fmt::format(", through a link to {}", writtenAt(path)) : "";
-    return {FARO_INVALID_ARGUMENT, fmt::format("{}: will not be replaced by {}: it is {}{}", path, refused, holder, through)};
+    return {FARO_INVALID_ARGUMENT,
+            fmt::format("{}: will not be replaced by {}: it is {}{}", path, refused, holder, through)};
   }
   held_.emplace(*place, as);
   return Status::ok();

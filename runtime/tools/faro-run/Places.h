@@ -37,7 +37,7 @@ private:
 
   const Options &options_;
   const uint32_t ranks_;
-  std::map<Place, std::string> held_; ///< what is there, for people
+  std::map<Place, std::string> held_;            ///< what is there, for people
   std::optional<std::pair<dev_t, ino_t>> input_; ///< the folder
 };
 

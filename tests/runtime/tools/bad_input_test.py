@@ -251,11 +251,15 @@ class BadInput(RunTest):
             self.assertTrue(json.loads((out / report).read_text())["ok"])
 
     def test_names_cannot_drive_a_terminal(self):
-        tensors = dict(self.tensors[0])
-        tensors["\x1b[2J"] = ("F32", [3], b"")
-        result = self.run_faro(self.program(), "--ranks", 2, "--input", self.write_input([tensors, self.tensors[1]]))
-        self.check_refused(result, "\\x1b[2J")
-        self.assertNotIn("\x1b", result.err)
+        good = self.tensors[0]
+        for tensors in (
+            dict(good, **{"\x1b[2J": ("F32", [3], b"")}), # torn
+            {k if k != "tokens" else "\x1b[2J": v for k, v in good.items()},
+            dict(good, tokens=("\x1b[2J",) + good["tokens"][1:]),
+        ):
+            result = self.run_faro(self.program(), "--ranks", 2, "--input", self.write_input([tensors, self.tensors[1]]))
+            self.check_refused(result, "\\x1b[2J")
+            self.assertNotIn("\x1b", result.err)
 
     def test_messages_that_nobody_can_read(self):
         with open("/dev/full", "w") as full:
