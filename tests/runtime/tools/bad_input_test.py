@@ -166,6 +166,9 @@ class BadInput(RunTest):
             (["--ranks", 2, "--transport", "rdma"], "--transport"),
             (["--ranks", 2, "--experts-fn", "relu"], "--experts-fn"),
             (["--ranks", 2, "--tokens", -1], "--tokens"),
+            (["--ranks", 2, "--tokens", "0x10"], "--tokens: '0x10' is no whole number"),
+            (["--ranks", 2, "--timeout", "0x10"], "--timeout: '0x10' is no decimal number"),
+            (["--ranks", 2, "--timeout", "nan"], "--timeout: 'nan'"),
             (["--ranks", 2, "--repeat", 0], "--repeat"),
             (["--ranks", 2, "--timeout", 0], "--timeout"),
             (["--ranks", 2, "--timeout", 2000000], "--timeout"),
@@ -184,6 +187,11 @@ class BadInput(RunTest):
                 self.assertEqual(result.status, 2, result)
                 self.assertIn(word, result.messages[0])
                 self.assertEqual(result.out, "")
+
+    def test_numbers_are_decimal(self):
+        result = self.run_faro(self.program(), "--ranks", "02", "--transport", "local", "--tokens", "0100", "--timeout", "060")
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("2 ranks on one node over local; 100 tokens a rank", result.out)
 
     def test_the_json_tells_of_failures(self):
         path = self.folder / "figures.json"
