@@ -30,6 +30,8 @@ const char *phaseName(Phase phase) {
     return "connecting";
   case Phase::ReadingInput:
     return "reading input";
+  case Phase::SettingUp:
+    return "setting up the shuffle";
   case Phase::Preparing:
     return "preparing";
   case Phase::Dispatching:

@@ -18,6 +18,7 @@ enum class Phase : uint32_t {
   Loading,
   Connecting,
   ReadingInput,
+  SettingUp,
   Preparing,
   Dispatching,
   Experts,
