@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fstream>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -27,6 +28,16 @@ constexpr auto Settling = 1500ms;
 constexpr auto Grace = 2s;
 // After the last report, before ranks that do not end are a fault.
 constexpr auto Lingering = 20s;
+
+/// By SIGSTOP or a debugger: it does nothing, whatever it last said that it does.
+bool isStopped(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string text;
+  std::getline(file, text, '\0');
+  // Behind the program's name, which is in parentheses and may hold some itself.
+  const size_t at = text.rfind(") ");
+  return at != text.npos && at + 2 < text.size() && (text[at + 2] == 'T' || text[at + 2] == 't');
+}
 
 /// One rank's process, as seen from here.
 struct Child {
@@ -74,6 +85,7 @@ private:
   void onTime();
   void stop(Clock::time_point killAt);
   void sendAll(int signal);
+  std::string describeStopped() const;
   bool anyLeft() const;
   uint32_t rankOf(const Child &child) const { return uint32_t(&child - children_.data()); }
   Outcome outcome() const;
@@ -89,6 +101,7 @@ private:
   Clock::time_point next_ = Clock::time_point::max(); ///< when the state gets sharper
   Clock::time_point lingerEnd_ = Clock::time_point::max();
   Status own_;          ///< what went wrong here, not in a rank
+  std::string stopped_; ///< ranks that were stopped when the others were ended
   int interrupted_ = 0; ///< the signal that ended it
 };
 
@@ -269,6 +282,8 @@ void Supervision::onTime() {
 void Supervision::stop(Clock::time_point killAt) {
   if (state_ == State::Killed)
     return;
+  if (state_ != State::Terminating)
+    stopped_ = describeStopped();
   sendAll(SIGTERM);
   // A rank that was stopped gets no other signal before it goes on.
   sendAll(SIGCONT);
@@ -280,6 +295,16 @@ void Supervision::sendAll(int signal) {
   for (const Child &child : children_)
     if (child.pid > 0) // not reaped: the number is still this child's
       ::kill(child.pid, signal);
+}
+
+std::string Supervision::describeStopped() const {
+  constexpr int Most = 8;
+  std::string text;
+  int stopped = 0;
+  for (const Child &child : children_)
+    if (child.pid > 0 && isStopped(child.pid) && ++stopped <= Most)
+      text += fmt::format("; rank {} (process {}) is stopped, by SIGSTOP or a debugger", rankOf(child), child.pid);
+  return stopped > Most ? text + fmt::format("; {} more are, too", stopped - Most) : text;
 }
 
 bool Supervision::anyLeft() const {
@@ -303,6 +328,8 @@ Outcome Supervision::outcome() const {
     }
   if (outcome.status && outcome.results.size() != children_.size())
     outcome.status = {FARO_INTERNAL, "not all ranks have reported"};
+  if (!outcome.status && !stopped_.empty())
+    outcome.status = {outcome.status.code(), outcome.status.message() + stopped_};
   outcome.exitStatus = outcome.status ? 0 : 1;
   return outcome;
 }
