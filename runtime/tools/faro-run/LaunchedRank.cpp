@@ -57,6 +57,21 @@ std::string termsOf(const Options &options) {
   return terms;
 }
 
+/// Collective. A module has the spec that it was made from; when it was, and for which machine, may differ.
+Status agreeOnSpec(Communicator &communicator, const Options &options, const faro_abi_module &module) {
+  const std::string hash(reinterpret_cast<const char *>(module.spec_sha256), sizeof module.spec_sha256);
+  const Expected<std::vector<Bytes>> all = communicator.allgather(toBytes(hash + options.program), "spec");
+  if (!all)
+    return all.status();
+  const auto of = [&](uint32_t rank) { return toText((*all)[rank]); };
+  for (uint32_t rank = 0; rank < all->size(); ++rank)
+    if (of(rank).compare(0, hash.size(), of(0), 0, hash.size()) != 0)
+      return {FARO_INVALID_ARGUMENT,
+              fmt::format("rank {}'s {} is made from another spec than rank 0's {}; give all ranks the same", rank,
+                          of(rank).substr(hash.size()), of(0).substr(hash.size()))};
+  return Status::ok();
+}
+
 /// Collective.
 Status agreeOnTerms(Communicator &communicator, const Options &options) {
   const std::string mine = termsOf(options);
@@ -105,6 +120,10 @@ private:
       return together(status);
     if (Status status = agree(*communicator, prepare(*communicator), "starting"); !status)
       return together(status);
+    if (Status status = agreeOnSpec(*communicator, options_, setup_.job.module->abi()); !status)
+      return together(status);
+    if (rank == 0)
+      printNotes(options_, place_.worldSize);
 
     Expected<RankResult> result = runRank({options_, setup_.job, *setup_.inputs, communicator,
                                            setup_.outputs.empty() ? -1 : setup_.outputs[0].fd(),

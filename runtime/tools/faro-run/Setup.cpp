@@ -157,6 +157,20 @@ void Setup::endBy(int signal, bool speaks) const {
   ::_exit(*ended_);
 }
 
+void printNotes(const Options &options, uint32_t ranks) {
+  if (!options.input.empty() && (options.tokensGiven || options.routingGiven || options.seedGiven))
+    say("faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n", options.input);
+  const auto next = [&](const std::string &folder) {
+    const std::string path = rankFile(folder, ranks);
+    std::error_code error;
+    return !folder.empty() && std::filesystem::exists(path, error) ? path : std::string();
+  };
+  if (const std::string more = next(options.input); !more.empty())
+    say("faro-run: note: {} is not read: there are {} ranks\n", more, ranks);
+  if (const std::string old = next(options.output); !old.empty())
+    say("faro-run: note: {} is there from an earlier run, and stays as it is: there are {} ranks\n", old, ranks);
+}
+
 std::string busErrorHint(const Options &options, bool sharesMemory) {
   return fmt::format("{}was a file cut off while it was read ({}the program, a plugin)?",
                      sharesMemory ? "is /dev/shm full (containers often give it 64 MB: docker run --shm-size), or "

@@ -69,6 +69,9 @@ private:
   bool compileError_ = false; ///< its messages start with file:line:column, as editors like it
 };
 
+/// Says what may not be as the user thinks: once, before the work.
+void printNotes(const Options &options, uint32_t ranks);
+
 /// For people: why a process may have got SIGBUS. `sharesMemory`: with other processes.
 std::string busErrorHint(const Options &options, bool sharesMemory);
 

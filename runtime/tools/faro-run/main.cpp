@@ -2,14 +2,12 @@
 #include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/Interrupts.h"
-#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
 
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 
 namespace faro::run {
@@ -21,22 +19,6 @@ std::string chooseTransport(const Options &options) {
     return *options.transport;
   const char *wish = std::getenv("FARO_TRANSPORT");
   return wish && *wish ? wish : "ucx";
-}
-
-/// What may not be as the user thinks is said, once, before the work.
-void printNotes(const Options &options) {
-  if (!options.input.empty() && (options.tokensGiven || options.routingGiven || options.seedGiven))
-    say("faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n", options.input);
-  const auto next = [&](const std::string &folder) {
-    const std::string path = rankFile(folder, *options.ranks);
-    std::error_code error;
-    return !folder.empty() && std::filesystem::exists(path, error) ? path : std::string();
-  };
-  if (const std::string more = next(options.input); !more.empty())
-    say("faro-run: note: {} is not read: there are {} ranks\n", more, *options.ranks);
-  if (const std::string old = next(options.output); !old.empty())
-    say("faro-run: note: {} is there from an earlier run, and stays as it is: there are {} ranks\n", old,
-        *options.ranks);
 }
 
 /// Starts the ranks itself.
@@ -62,7 +44,7 @@ int runJob(const Options &options, int argc, char **argv) {
     if (!status)
       return setup.fail(status);
   }
-  printNotes(options);
+  printNotes(options, *options.ranks);
   const Outcome outcome = transport == "local" ? runThreads(setup) : runProcesses(setup, argc, argv, transport);
   if (!outcome.status)
     return setup.fail(outcome.status, outcome.exitStatus);

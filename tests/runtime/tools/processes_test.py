@@ -204,6 +204,20 @@ class Launched(RunTest):
         self.assertIn("rank 0 with --repeat 1", results[0].err)
         self.assertEqual([r.err for r in results[1:]], ["", ""])
 
+    def test_options_that_have_no_effect_are_said(self):
+        source = self.write_input([random_batch(random.Random(1), Spec(), [3]).tensors(0)])
+        result, = self.launch(1, self.compile_library(Spec()), "--transport", "local", "--input", source, "--seed", 1)
+        self.assertEqual(result.status, 0, result)
+        self.assertEqual(result.err, "faro-run: note: --tokens, --routing and --seed make input up; the input comes from %s\n" % source)
+
+    def test_ranks_with_different_specs(self):
+        programs = [self.compile_library(Spec(), "one"), self.compile_library(Spec(topk=1), "other")]
+        results = self.launch(3, "--tokens", 5, options=lambda rank: (programs[rank // 2],))
+        self.assertEqual([r.status for r in results], [1, 1, 1])
+        self.assertEqual(len(results[0].messages), 1, results[0])
+        self.assertRegex(results[0].err, "rank 2's .*other.so is made from another spec than rank 0's .*one.so")
+        self.assertEqual([r.err for r in results[1:]], ["", ""])
+
     def test_a_report_that_cannot_be_written_leaves_no_output(self):
         results = self.launch(3, self.compile_library(Spec()), "--tokens", 5, "--output", self.folder / "out", "--json", "/dev/full")
         self.assertEqual([r.status for r in results], [1, 1, 1], results)
