@@ -49,7 +49,9 @@ Status Places::take(const std::string &path, const std::string &as, const std::s
   if (!place)
     return Status::ok();
   if (const std::string holder = holderOf(*place); !holder.empty()) {
-    const std::string through = fs::is_symlink(path) ? fmt::format(", through a link to {}", writtenAt(path)) : "";
+    std::error_code error;
+    const std::string through =
+        fs::is_symlink(path, error) ? fmt::format(", through a link to {}", writtenAt(path)) : "";
     return {FARO_INVALID_ARGUMENT,
             fmt::format("{}: will not be replaced by {}: it is {}{}", path, refused, holder, through)};
   }
