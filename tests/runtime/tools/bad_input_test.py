@@ -251,21 +251,22 @@ class BadInput(RunTest):
                 self.assertEqual({p: p.read_bytes() for p in before}, before)
 
     def test_reports_in_the_folder_that_is_created(self):
+        program = self.program()
         for number, report in enumerate(("report.json", "../report.json")):
             out = self.folder / str(number) / "out"
-            result = self.run_faro(self.program(), "--ranks", 2, "--transport", "local", "--tokens", 2, "--output", out, "--json",
+            result = self.run_faro(program, "--ranks", 2, "--transport", "local", "--tokens", 2, "--output", out, "--json",
                                    os.path.normpath(out / report))
             self.assertEqual(result.status, 0, result)
             self.assertTrue(json.loads((out / report).read_text())["ok"])
 
     def test_names_cannot_drive_a_terminal(self):
-        good = self.tensors[0]
+        program, good = self.program(), self.tensors[0]
         for tensors in (
             dict(good, **{"\x1b[2J": ("F32", [3], b"")}), # torn
             {k if k != "tokens" else "\x1b[2J": v for k, v in good.items()},
             dict(good, tokens=("\x1b[2J",) + good["tokens"][1:]),
         ):
-            result = self.run_faro(self.program(), "--ranks", 2, "--input", self.write_input([tensors, self.tensors[1]]))
+            result = self.run_faro(program, "--ranks", 2, "--input", self.write_input([tensors, self.tensors[1]]))
             self.check_refused(result, "\\x1b[2J")
             self.assertNotIn("\x1b", result.err)
 
