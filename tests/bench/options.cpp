@@ -1,5 +1,6 @@
 #include "tests/bench/options.h"
 
+#include "runtime/tools/faro-run/Numbers.h"
 #include "runtime/tools/faro-run/OutputFile.h"
 #include "tests/bench/routing.h"
 
@@ -102,19 +103,30 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
       ->transform(CLI::CheckedTransformer(ops))
       ->default_str("all");
   const int most = 1 << 24;
-  app.add_option("--tokens", options.tokens, "tokens of each rank")->check(CLI::Range(1, most));
-  app.add_option("--hidden", options.hidden, "elements of a row")->check(CLI::Range(1, most));
+  app.add_option("--tokens", options.tokens, "tokens of each rank")
+      ->transform(run::wholeNumber())
+      ->check(CLI::Range(1, most));
+  app.add_option("--hidden", options.hidden, "elements of a row")
+      ->transform(run::wholeNumber())
+      ->check(CLI::Range(1, most));
   app.add_option("--experts", options.experts, "experts of the job, in blocks over the ranks")
+      ->transform(run::wholeNumber())
       ->check(CLI::Range(1, 65535));
-  app.add_option("--topk", options.topk, "experts of a token")->check(CLI::Range(1, MaxTopk));
+  app.add_option("--topk", options.topk, "experts of a token")
+      ->transform(run::wholeNumber())
+      ->check(CLI::Range(1, MaxTopk));
   app.add_option("--dtype", element, "bf16, f16 or f32")->check(CLI::IsMember({"bf16", "f16", "f32"}));
   app.add_option("--routing", options.routing, "uniform, zipf:S, single-node, bimodal or group-limited");
   app.add_option("--groups", options.groups,
                  "groups of ranks that count as nodes to --routing single-node (with --nodes: the nodes)")
+      ->transform(run::wholeNumber())
       ->check(CLI::Range(1, 64));
   app.add_option("--align", options.align, "rows; each expert's group starts at a multiple")
+      ->transform(run::wholeNumber())
       ->check(CLI::Range(1, 4096));
-  app.add_option("--iterations", options.iterations, "measured ones, after a warm-up")->check(CLI::Range(1, 10000));
+  app.add_option("--iterations", options.iterations, "measured ones, after a warm-up")
+      ->transform(run::wholeNumber())
+      ->check(CLI::Range(1, 10000));
   app.add_option("--caches", caches,
                  "cold: flushed before each measurement; warm: as the last method left them (on a device: as the same "
                  "work, done right before, leaves them)")
@@ -128,10 +140,12 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
       "--op jit what is compiled for, cuda:sm_90 and others too, which need no device");
   app.add_option("--ranks", options.ranks, "with --device cuda: ranks, which are threads that share it (default 1)")
       ->default_str("")
+      ->transform(run::wholeNumber())
       ->check(CLI::Range(1, 64));
   app.add_option("--multiprocessors", options.multiprocessors,
                  "with --device cuda: how many of the device's kernels may fill (default all)")
       ->default_str("")
+      ->transform(run::wholeNumber())
       ->check(CLI::Range(1, 4096));
   app.add_option("--torch", options.torch,
                  "with --device cuda: a Python that can import torch, which is then measured as a peer");
@@ -139,17 +153,20 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
                  "cuda: the same device; cpu: to try it where torch has none, its times say nothing then")
       ->check(CLI::IsMember({"cuda", "cpu"}));
   app.add_option("--torch-timeout", options.torchTimeout, "seconds until torch must have answered; it compiles, too")
+      ->transform(run::decimalNumber())
       ->check(CLI::Range(0.1, 86400.0));
   app.add_option("--link-mbit", options.linkMbit, "with --nodes: rate of each node's link; 0: not limited")
       ->envname("FARO_LINK_MBIT")
+      ->transform(run::decimalNumber())
       ->check(CLI::Range(0.0, 1e9));
   app.add_option("--slice-rows", options.sliceRows, "with --nodes: rows of a slice of the peers, at most")
+      ->transform(run::wholeNumber())
       ->check(CLI::Range(1, 20));
   app.add_option("--methods", methods, "which take part: a list of peers, faro, limits");
   app.add_option("--module", options.module, "a module made by faroc for this shape, instead of compiling just in time")
       ->check(CLI::ExistingFile);
   app.add_option("--json", options.json, "also write the results to this file");
-  app.add_option("--seed", options.seed, "of tokens, weights and routing");
+  app.add_option("--seed", options.seed, "of tokens, weights and routing")->transform(run::wholeNumber());
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp &) {

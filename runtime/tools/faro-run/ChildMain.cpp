@@ -1,10 +1,10 @@
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/OutputFile.h"
+#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Rank.h"
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Setup.h"
 
-#include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -31,7 +31,7 @@ Expected<RankResult> runChild(const Options &options, const ChildOrders &orders)
   if (!communicator)
     return communicator.status();
   return runRank({options, setup.job, *setup.inputs, *communicator, orders.outputFd,
-                  orders.outputFd >= 0 ? outputPath(options, place->rank) : "", progress});
+                  orders.outputFd >= 0 ? rankFile(options.output, place->rank) : "", progress});
 }
 
 } // namespace
@@ -42,7 +42,6 @@ int childMain(const Options &options) {
     say("faro-run: --internal-child is for faro-run's own use\n");
     return 2;
   }
-  ::signal(SIGPIPE, SIG_IGN);
   ::fcntl(orders.reportFd, F_SETFD, FD_CLOEXEC);
   const Expected<RankResult> result = runChild(options, orders);
   const std::string line = (result ? encodeResult(*result) : encodeError(result.status())) + "\n";

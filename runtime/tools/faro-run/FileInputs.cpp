@@ -1,6 +1,8 @@
 #include "runtime/tools/faro-run/Inputs.h"
+#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Safetensors.h"
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fmt/format.h>
@@ -53,9 +55,7 @@ public:
   std::string describe() const override { return folder_; }
 
 private:
-  std::string pathOf(uint32_t rank) const {
-    return (std::filesystem::path(folder_) / fmt::format("rank{}.safetensors", rank)).string();
-  }
+  std::string pathOf(uint32_t rank) const { return rankFile(folder_, rank); }
   /// A tensor [tokens, width] of `dtype`. `tokens` is filled in by the first one and expected of the others.
   Expected<const Tensor *> find(const File &file, uint32_t rank, const char *name, const char *dtype, uint64_t width,
                                 const char *widthName, std::optional<uint64_t> &tokens) const;
@@ -72,15 +72,19 @@ Expected<const Tensor *> FileInputs::find(const File &file, uint32_t rank, const
   const std::string expected =
       tokens ? fmt::format("[{}, {}]", *tokens, width) : fmt::format("[any number of tokens, {}]", width);
   if (!tensor) {
+    constexpr size_t Most = 20;
+    const std::vector<Tensor> &others = file.tensors();
     std::string names;
-    for (const Tensor &other : file.tensors())
-      names += (names.empty() ? "" : ", ") + other.name;
+    for (size_t i = 0; i < std::min(others.size(), Most); ++i)
+      names += (names.empty() ? "" : ", ") + safetensors::shown(others[i].name);
+    if (others.size() > Most)
+      names += fmt::format(" and {} more", others.size() - Most);
     return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: tensor '{}' is missing, expected {} {}; found {}", where,
                                                      name, expected, dtype, names.empty() ? "no tensors" : names));
   }
   if (tensor->dtype != dtype)
-    return Status(FARO_INVALID_ARGUMENT,
-                  fmt::format("{}: tensor '{}' is {}, expected {}", where, name, tensor->dtype, dtype));
+    return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: tensor '{}' is {}, expected {}", where, name,
+                                                     safetensors::shown(tensor->dtype), dtype));
   if (tensor->shape.size() != 2 || tensor->shape[1] != width || (tokens && tensor->shape[0] != *tokens))
     return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: tensor '{}' is {}, expected {} (tokens x {})", where, name,
                                                      safetensors::shapeName(tensor->shape), expected, widthName));

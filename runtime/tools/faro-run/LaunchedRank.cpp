@@ -1,3 +1,4 @@
+#include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Progress.h"
 #include "runtime/tools/faro-run/Rank.h"
 #include "runtime/tools/faro-run/Say.h"
@@ -56,6 +57,21 @@ std::string termsOf(const Options &options) {
   return terms;
 }
 
+/// Collective. A module has the spec that it was made from; when it was, and for which machine, may differ.
+Status agreeOnSpec(Communicator &communicator, const Options &options, const faro_abi_module &module) {
+  const std::string hash(reinterpret_cast<const char *>(module.spec_sha256), sizeof module.spec_sha256);
+  const Expected<std::vector<Bytes>> all = communicator.allgather(toBytes(hash + options.program), "spec");
+  if (!all)
+    return all.status();
+  const auto of = [&](uint32_t rank) { return toText((*all)[rank]); };
+  for (uint32_t rank = 0; rank < all->size(); ++rank)
+    if (of(rank).compare(0, hash.size(), of(0), 0, hash.size()) != 0)
+      return {FARO_INVALID_ARGUMENT,
+              fmt::format("rank {}'s {} is made from another spec than rank 0's {}; give all ranks the same", rank,
+                          of(rank).substr(hash.size()), of(0).substr(hash.size()))};
+  return Status::ok();
+}
+
 /// Collective.
 Status agreeOnTerms(Communicator &communicator, const Options &options) {
   const std::string mine = termsOf(options);
@@ -76,13 +92,15 @@ public:
       : options_(options), place_(place), board_(board), setup_(options, Deadline(options.timeout)) {}
 
   int run() {
+    // A launcher that ends all ranks need not hear it from each.
+    const Interrupts interrupts([this](int signal) { setup_.endBy(signal, place_.rank == 0 || signal == SIGBUS); });
     const Watchdog watchdog(setup_.deadline.end(), [this] {
       const auto phase = Phase(board_.slot(0).phase.load(std::memory_order_relaxed));
       setup_.fail({FARO_DEADLINE_EXCEEDED, fmt::format("rank {}: not done after {:g} s (--timeout): {}", place_.rank,
                                                        options_.timeout, phaseName(phase))});
     });
     if (place_.rank == 0)
-      if (Status status = setup_.openReports(); !status)
+      if (Status status = setup_.openReports(place_.worldSize); !status)
         return alone(status);
     CommunicatorOptions place = place_;
     const bool given = std::getenv("FARO_TIMEOUT") && *std::getenv("FARO_TIMEOUT");
@@ -102,6 +120,10 @@ private:
       return together(status);
     if (Status status = agree(*communicator, prepare(*communicator), "starting"); !status)
       return together(status);
+    if (Status status = agreeOnSpec(*communicator, options_, setup_.job.module->abi()); !status)
+      return together(status);
+    if (rank == 0)
+      printNotes(options_, place_.worldSize);
 
     Expected<RankResult> result = runRank({options_, setup_.job, *setup_.inputs, communicator,
                                            setup_.outputs.empty() ? -1 : setup_.outputs[0].fd(),
@@ -131,7 +153,7 @@ private:
   Status prepare(const Communicator &communicator) {
     const uint32_t rank = communicator.rank();
     FARO_RETURN_IF_ERROR(setup_.load(communicator.topology()));
-    return setup_.openFiles(rank, rank + 1, /*checkInputs=*/rank == 0);
+    return setup_.openFiles(rank, rank + 1, /*checkAll=*/rank == 0);
   }
 
   /// An error that the other ranks may not know.

@@ -1,10 +1,10 @@
+#include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Progress.h"
 #include "runtime/tools/faro-run/Rank.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
 
 #include <condition_variable>
-#include <csignal>
 #include <fmt/format.h>
 #include <mutex>
 #include <system_error>
@@ -31,10 +31,6 @@ Outcome runThreads(const Setup &setup) {
                 fmt::format("not done after {:g} s (--timeout): {}", setup.options.timeout, board->describe())});
   });
 
-  // Signals are for the main thread.
-  sigset_t all, before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
   std::vector<std::thread> threads;
   Status started = Status::ok();
   const auto work = [&](uint32_t rank) {
@@ -52,6 +48,7 @@ Outcome runThreads(const Setup &setup) {
   threads.reserve(ranks);
   for (uint32_t rank = 0; rank < ranks && started; ++rank)
     try {
+      const NoSignalsForThreads none;
       threads.emplace_back(work, rank);
     } catch (const std::system_error &error) {
       started = {FARO_UNAVAILABLE, fmt::format("rank {} of {} has no thread: {}; use fewer --ranks, or --transport ucx",
@@ -60,7 +57,6 @@ Outcome runThreads(const Setup &setup) {
       const std::lock_guard lock(mutex);
       left -= ranks - rank;
     }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   {
     ProgressLine line(*board, setup.options.repeat);
     std::unique_lock lock(mutex);

@@ -1,4 +1,5 @@
 #include "runtime/tools/faro-run/Options.h"
+#include "runtime/tools/faro-run/Numbers.h"
 #include "runtime/tools/faro-run/Say.h"
 
 #include <CLI/CLI.hpp>
@@ -92,11 +93,14 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")
       ->type_name("")
       ->required();
-  auto *ranksOption =
-      app.add_option("--ranks", ranks, "Ranks to start, 1 to 1024")->type_name("N")->check(CLI::Range(1, 1024));
+  auto *ranksOption = app.add_option("--ranks", ranks, "Ranks to start, 1 to 1024")
+                          ->type_name("N")
+                          ->transform(wholeNumber())
+                          ->check(CLI::Range(1, 1024));
   auto *nodesOption =
       app.add_option("--nodes", options.nodes, "Nodes to split the ranks into, which share no memory (default 1)")
           ->type_name("M")
+          ->transform(wholeNumber())
           ->check(CLI::Range(1, 1024));
   auto *transportOption = app.add_option("--transport", transport, "ucx: a process per rank (default); local: a thread")
                               ->type_name("KIND")
@@ -117,6 +121,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
           ->type_name("KIND");
   auto *tokensOption = app.add_option("--tokens", options.tokens, "Made-up tokens per rank (default 1024)")
                            ->type_name("T")
+                           ->transform(wholeNumber())
                            ->check(CLI::Range(int64_t(0), int64_t(INT32_MAX)));
   app.add_option("--experts-fn", expertsFn,
                  "What experts do: identity (default), or scale: row of expert e times (e mod 8 + 1) / 8")
@@ -124,12 +129,14 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
       ->check(CLI::IsMember({"identity", "scale"}));
   app.add_option("--repeat", options.repeat, "Times to run it (default 1)")
       ->type_name("K")
+      ->transform(wholeNumber())
       ->check(CLI::Range(1, 1000000));
   app.add_flag("--verify", options.verify, "Compare every byte of every run with the reference interpreter");
   auto *traceOption = app.add_option("--trace", options.trace, "File for a trace of all ranks (Chrome/Perfetto JSON)")
                           ->type_name("FILE");
   app.add_option("--timeout", options.timeout, "Seconds after which everything is given up (default 300)")
       ->type_name("S")
+      ->transform(decimalNumber())
       ->check(CLI::Range(0.01, 1e6));
   auto *jsonOption = app.add_option("--json", options.json, "File for the figures, for machines")->type_name("FILE");
   auto *seedOption = app.add_option("--seed", seed, "Seed of the made-up input (default 0)")->type_name("S");
@@ -181,8 +188,6 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
     return usage(fmt::format("--nodes {}: there are only {} ranks (--ranks) to split", options.nodes, *options.ranks));
   if (!options.ranks && nodesOption->count())
     return usage("--nodes splits the ranks of --ranks, which is missing; under a launcher, its own nodes are used");
-  if (std::isnan(options.timeout))
-    return usage("--timeout: expected a number of seconds");
   return options;
 }
 

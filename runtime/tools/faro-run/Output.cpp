@@ -1,6 +1,7 @@
 #include "runtime/tools/faro-run/Output.h"
 
 #include "runtime/tools/faro-run/Inputs.h"
+#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Safetensors.h"
 
 #include <filesystem>
@@ -21,8 +22,7 @@ Expected<std::vector<OutputFile>> openOutputs(const std::string &folder, const s
         fmt::format("{}: --output is the folder of --input; its files would be replaced, give another", folder));
   std::vector<OutputFile> files;
   for (uint32_t rank = begin; rank < end; ++rank) {
-    Expected<OutputFile> file =
-        OutputFile::open((std::filesystem::path(folder) / fmt::format("rank{}.safetensors", rank)).string());
+    Expected<OutputFile> file = OutputFile::open(rankFile(folder, rank));
     if (!file)
       return file.status();
     files.push_back(std::move(*file));

@@ -4,7 +4,6 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
@@ -38,12 +37,6 @@ void forget(int slot) {
     delete[] temporaries[size_t(slot)].exchange(nullptr);
 }
 
-extern "C" void onSignal(int signal) {
-  removeTemporaries();
-  ::signal(signal, SIG_DFL);
-  ::raise(signal);
-}
-
 std::string folderOf(const std::string &path) {
   const std::string folder = std::filesystem::path(path).parent_path().string();
   return folder.empty() ? "." : folder;
@@ -72,13 +65,9 @@ void removeTemporaries() {
       ::unlink(path);
 }
 
-void removeTemporariesOnSignals() {
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction now{};
-    ::sigaction(signal, nullptr, &now);
-    if (now.sa_handler == SIG_DFL)
-      ::signal(signal, onSignal);
-  }
+std::string writtenAt(const std::string &path) {
+  char resolved[PATH_MAX];
+  return ::realpath(path.c_str(), resolved) ? resolved : path;
 }
 
 Status makeFolder(const std::string &path) {
@@ -113,9 +102,7 @@ Expected<OutputFile> OutputFile::open(const std::string &path) {
   if (::stat(path.c_str(), &info) == 0) {
     if (!S_ISREG(info.st_mode))
       return Status(FARO_INVALID_ARGUMENT, fmt::format("{}: is there and no regular file; will not replace it", path));
-    // Through a link: what it points to is replaced, as writing to it would.
-    if (char resolved[PATH_MAX]; ::realpath(path.c_str(), resolved))
-      file.path_ = resolved;
+    file.path_ = writtenAt(path);
   }
   file.fd_ = ::open(folderOf(file.path_).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
   if (file.fd_ >= 0)

@@ -3,7 +3,7 @@
 //   open ─► unnamed file in the target's folder ─► write to fd() ─► commit: linked, or renamed over the old one
 //
 // An unnamed file (O_TMPFILE) is gone with its last descriptor, whatever ends the process. File systems without it get
-// a hidden name, which is removed when the object dies, on the usual signals and by removeTemporaries().
+// a hidden name, which is removed when the object dies and by removeTemporaries().
 #pragma once
 
 #include "faro/status.h"
@@ -51,6 +51,9 @@ private:
   std::optional<OutputFile> file_; ///< nothing: written to directly
 };
 
+/// Where a file lies that is written to as `path`: through a link, what that points to is replaced.
+std::string writtenAt(const std::string &path);
+
 /// Creates the folder and its parents where they are missing.
 Status makeFolder(const std::string &path);
 
@@ -59,7 +62,5 @@ Status writeAll(int fd, const void *data, size_t size, const std::string &path);
 
 /// Removes all hidden names of this process. Callable from a signal handler.
 void removeTemporaries();
-/// From here on SIGINT, SIGTERM and SIGHUP remove hidden names before they end the process as usual.
-void removeTemporariesOnSignals();
 
 } // namespace faro::run

@@ -30,6 +30,8 @@ const char *phaseName(Phase phase) {
     return "connecting";
   case Phase::ReadingInput:
     return "reading input";
+  case Phase::SettingUp:
+    return "setting up the shuffle";
   case Phase::Preparing:
     return "preparing";
   case Phase::Dispatching:
@@ -125,20 +127,16 @@ std::chrono::milliseconds ProgressLine::tick() {
     const std::string repeat = repeats_ > 1 ? fmt::format("repeat {} of {}: ", slowest + 1, repeats_) : std::string();
     const std::string line = fmt::format(
         "faro-run: {:.0f} s, {}{}", std::chrono::duration<double>(now - begin_).count(), repeat, board_.describe());
-    if (terminal_)
-      say("\r\033[K{}", line);
-    else
-      say("{}\n", line);
-    drawn_ = terminal_;
+    say("{}{}", line, terminal_ ? "" : "\n");
+    lineIsDrawn = terminal_;
     next_ = now + (terminal_ ? Clock::duration(TerminalPeriod) : Clock::duration(LogPeriod));
   }
   return std::chrono::duration_cast<std::chrono::milliseconds>(next_ - now) + 1ms;
 }
 
 void ProgressLine::clear() {
-  if (drawn_)
-    say("\r\033[K");
-  drawn_ = false;
+  if (lineIsDrawn)
+    say("");
 }
 
 } // namespace faro::run

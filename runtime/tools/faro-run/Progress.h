@@ -18,6 +18,7 @@ enum class Phase : uint32_t {
   Loading,
   Connecting,
   ReadingInput,
+  SettingUp,
   Preparing,
   Dispatching,
   Experts,
@@ -80,7 +81,7 @@ private:
   using Clock = std::chrono::steady_clock;
   const ProgressBoard &board_;
   uint32_t repeats_;
-  bool terminal_, drawn_ = false;
+  bool terminal_;
   Clock::time_point begin_ = Clock::now(), next_;
 };
 

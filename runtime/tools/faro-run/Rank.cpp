@@ -91,6 +91,7 @@ Status RankRun::run() {
   input_ = std::move(*input);
   result_.tokens = int64_t(input_.tokens());
 
+  work_.progress.enter(Phase::SettingUp);
   FARO_RETURN_IF_ERROR(makeShuffle());
   if (work_.options.verify) {
     work_.progress.enter(Phase::Expecting);
@@ -98,6 +99,7 @@ Status RankRun::run() {
     if (!verifier)
       return verifier.status();
     verifier_.emplace(std::move(*verifier));
+    work_.progress.enter(Phase::SettingUp);
   }
   if (work_.job.combine) {
     // Rows as far apart as Faro lays its own, so that whole cache lines can be stored past the cache.

@@ -24,6 +24,8 @@ struct TensorInfo {
   std::vector<uint64_t> shape;
 };
 
+/// What a file says, for people: control characters, which would drive a terminal, are shown as \x1b.
+std::string shown(const std::string &text);
 /// "[2, 7168]"
 std::string shapeName(const std::vector<uint64_t> &shape);
 /// Bytes of one element; 0 for a dtype that is not known here.

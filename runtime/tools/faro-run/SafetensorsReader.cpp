@@ -21,13 +21,8 @@ using Json = nlohmann::json;
 // The format's own limit for a header.
 constexpr uint64_t MaxHeaderBytes = 100'000'000;
 
-/// `what` may quote the file: what it would do to a terminal is shown instead.
-Status torn(const std::string &path, const std::string &what) {
-  std::string shown;
-  for (const char c : what)
-    shown += uint8_t(c) < 0x20 || c == 0x7f ? fmt::format("\\x{:02x}", uint8_t(c)) : std::string(1, c);
-  return {FARO_DATA_LOSS, path + ": " + shown};
-}
+/// `what` may quote the file.
+Status torn(const std::string &path, const std::string &what) { return {FARO_DATA_LOSS, path + ": " + shown(what)}; }
 
 uint64_t readLength(std::span<const std::byte> file) {
   uint64_t length = 0;
@@ -71,6 +66,10 @@ private:
 };
 
 Expected<Json> parseJson(const std::string &path, std::string_view text) {
+  // The parser takes this for the end.
+  if (const size_t at = text.find('\0'); at != text.npos)
+    return torn(path,
+                fmt::format("byte {} of the header is 0, expected JSON, with spaces at its end to fill it up", at));
   try {
     Json header = Json::parse(text);
     KeysOnce keys;
@@ -79,6 +78,10 @@ Expected<Json> parseJson(const std::string &path, std::string_view text) {
       return torn(path, fmt::format("the header names '{}' twice", keys.twice));
     if (!header.is_object())
       return torn(path, "the header is no JSON object");
+    // JSON, but not the format: a reader tells a header by its first byte.
+    if (text.front() != '{')
+      return torn(path,
+                  fmt::format("the header begins with the byte 0x{:02x}, expected '{{' (0x7b)", uint8_t(text[0])));
     return header;
   } catch (const Json::exception &error) {
     return torn(path, fmt::format("the header is no valid JSON: {}", error.what()));
@@ -97,6 +100,16 @@ std::optional<std::vector<uint64_t>> numbers(const Json &entry, const char *key)
     result.push_back(number.get<uint64_t>());
   }
   return result;
+}
+
+/// What the format leaves to whoever writes a file: text by name.
+Status checkMetadata(const std::string &path, const Json &metadata) {
+  if (!metadata.is_object())
+    return torn(path, fmt::format("__metadata__ is a JSON {}, expected an object of strings", metadata.type_name()));
+  for (const auto &[name, value] : metadata.items())
+    if (!value.is_string())
+      return torn(path, fmt::format("__metadata__: '{}' is a JSON {}, expected a string", name, value.type_name()));
+  return Status::ok();
 }
 
 /// One entry of the header. Its bytes are given as offsets, in `begin` and `end`.
@@ -137,6 +150,17 @@ Expected<Tensor> parseTensor(const std::string &path, const std::string &name, c
 }
 
 } // namespace
+
+std::string shown(const std::string &text) {
+  std::string result;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const uint8_t byte = uint8_t(text[i]), before = i ? uint8_t(text[i - 1]) : uint8_t(0);
+    // 0x80 to 0x9f behind 0xc2 are UTF-8 for the control characters that have one byte elsewhere.
+    const bool control = byte < 0x20 || byte == 0x7f || (before == 0xc2 && byte >= 0x80 && byte < 0xa0);
+    result += control ? fmt::format("\\x{:02x}", byte) : std::string(1, text[i]);
+  }
+  return result;
+}
 
 std::string shapeName(const std::vector<uint64_t> &shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
@@ -185,8 +209,10 @@ Expected<std::vector<Tensor>> parse(const std::string &path, std::span<const std
   };
   std::vector<Placed> placed;
   for (const auto &[name, entry] : header->items()) {
-    if (name == "__metadata__")
+    if (name == "__metadata__") {
+      FARO_RETURN_IF_ERROR(checkMetadata(path, entry));
       continue;
+    }
     uint64_t begin = 0, end = 0;
     Expected<Tensor> tensor = parseTensor(path, name, entry, data.size(), begin, end);
     if (!tensor)

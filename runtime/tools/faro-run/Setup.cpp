@@ -1,4 +1,6 @@
 #include "runtime/tools/faro-run/Setup.h"
+#include "runtime/tools/faro-run/Interrupts.h"
+#include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Say.h"
 
 #include "runtime/plan/Balancer.h"
@@ -7,56 +9,35 @@
 #include <csignal>
 #include <filesystem>
 #include <fmt/format.h>
+#include <tuple>
+#include <unistd.h>
 
 namespace faro::run {
 
-namespace {
-
-/// While files are put in place, nothing that can wait interrupts: all of them appear, or none.
-class SignalsHeld {
-public:
-  SignalsHeld() {
-    sigset_t held;
-    sigemptyset(&held);
-    for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
-      sigaddset(&held, signal);
-    ::pthread_sigmask(SIG_BLOCK, &held, &before_);
-  }
-  ~SignalsHeld() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  SignalsHeld(const SignalsHeld &) = delete;
-  SignalsHeld &operator=(const SignalsHeld &) = delete;
-
-private:
-  sigset_t before_;
-};
-
-} // namespace
-
-std::string outputPath(const Options &options, uint32_t rank) {
-  return (std::filesystem::path(options.output) / fmt::format("rank{}.safetensors", rank)).string();
-}
-
-/// What of the run's inputs lies at `path`; null: none.
-static const char *inputAt(const std::string &path, const Options &options) {
+/// A report may lie in the folder that --output creates, or in one above that.
+static Status makeFolderOf(const std::string &report, const std::string &output) {
   namespace fs = std::filesystem;
-  std::error_code none;
-  if (fs::equivalent(path, options.program, none))
-    return "the program";
-  const fs::path file(path);
-  const std::string name = file.filename().string();
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
-  return !options.input.empty() && name.starts_with("rank") && name.ends_with(".safetensors") &&
-                 fs::equivalent(folder, options.input, none)
-             ? "input"
-             : nullptr;
+  std::error_code error;
+  const fs::path folder = fs::path(report).parent_path();
+  if (output.empty() || folder.empty() || fs::exists(folder, error))
+    return Status::ok();
+  const auto whole = [&](const fs::path &path) { return fs::weakly_canonical(fs::absolute(path, error), error); };
+  const fs::path below = whole(rankFile(output, 0)).lexically_relative(whole(folder));
+  return below.empty() || *below.begin() == ".." ? Status::ok() : makeFolder(folder.string());
 }
 
-Status Setup::openReports() {
-  for (auto [path, file] : {std::pair(&options.json, &json_), std::pair(&options.trace, &trace_)}) {
+Status Setup::openReports(uint32_t ranks) {
+  for (const std::string *path : {&options.json, &options.trace})
+    FARO_RETURN_IF_ERROR(makeFolderOf(*path, options.output));
+  Places places(options, ranks);
+  (void)places.takeOutputs(); // what is wrong with these, the JSON tells of (openFiles)
+  const Status trace = places.takeReport(options.trace);
+  FARO_RETURN_IF_ERROR(places.takeReport(options.json));
+  for (auto [path, file, taken] :
+       {std::tuple(&options.json, &json_, Status::ok()), std::tuple(&options.trace, &trace_, trace)}) {
     if (path->empty())
       continue;
-    if (const char *what = inputAt(*path, options))
-      return {FARO_INVALID_ARGUMENT, fmt::format("{}: will not be replaced by a report: it is {}", *path, what)};
+    FARO_RETURN_IF_ERROR(taken);
     Expected<TextFile> opened = TextFile::open(*path);
     if (!opened)
       return opened.status();
@@ -92,27 +73,30 @@ Status Setup::load(const Topology &topology) {
   return Status::ok();
 }
 
-Status Setup::openFiles(uint32_t begin, uint32_t end, bool checkInputs) {
-  if (checkInputs)
+Status Setup::openFiles(uint32_t begin, uint32_t end, bool checkAll) {
+  if (checkAll)
     FARO_RETURN_IF_ERROR(inputs->check());
   if (options.output.empty())
     return Status::ok();
   Expected<std::vector<OutputFile>> files = openOutputs(options.output, options.input, begin, end);
   if (!files)
     return files.status();
+  if (checkAll)
+    FARO_RETURN_IF_ERROR(Places(options, job.ranks()).takeOutputs());
   outputs = std::move(*files);
   return Status::ok();
 }
 
 int Setup::succeed(const std::vector<RankResult> &results, const std::string &transport) {
-  if (figuresOf(job, results).findings.differences != 0)
-    return report(results, transport);
-  const SignalsHeld held;
-  if (Status status = commitOutputs(outputs); !status)
-    return fail(status);
+  const std::lock_guard lock(ending_);
+  const bool same = figuresOf(job, results).findings.differences == 0;
+  if (same)
+    if (Status status = commitOutputs(outputs); !status)
+      return fail(status);
   const int exitStatus = report(results, transport);
-  if (exitStatus != 0)
+  if (same && exitStatus != 0)
     revokeOutputs(outputs);
+  ended_ = exitStatus;
   return exitStatus;
 }
 
@@ -150,10 +134,48 @@ Status Setup::writeJson(const std::string &text) const {
 }
 
 int Setup::fail(const Status &status, int exitStatus) const {
+  const std::lock_guard lock(ending_);
+  ended_ = exitStatus;
   say("{}{}\n", compileError_ ? "" : "faro-run: ", status.message());
   if (Status written = writeJson(formatFailureJson(options, status)); !written)
     say("faro-run: {}\n", written.message());
   return exitStatus;
+}
+
+void Setup::endBy(int signal, bool speaks) const {
+  // Never let go: nobody says anything after this.
+  ending_.lock();
+  if (!ended_) {
+    std::string message = "ended by " + signalName(signal);
+    if (signal == SIGBUS)
+      message += "; " + busErrorHint(options, /*sharesMemory=*/!options.ranks);
+    ended_ = signal == SIGBUS ? 1 : 128 + signal;
+    if (speaks)
+      fail({FARO_ABORTED, message}, *ended_);
+  }
+  removeTemporaries();
+  ::_exit(*ended_);
+}
+
+void printNotes(const Options &options, uint32_t ranks) {
+  if (!options.input.empty() && (options.tokensGiven || options.routingGiven || options.seedGiven))
+    say("faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n", options.input);
+  const auto next = [&](const std::string &folder) {
+    const std::string path = rankFile(folder, ranks);
+    std::error_code error;
+    return !folder.empty() && std::filesystem::exists(path, error) ? path : std::string();
+  };
+  if (const std::string more = next(options.input); !more.empty())
+    say("faro-run: note: {} is not read: there are {} ranks\n", more, ranks);
+  if (const std::string old = next(options.output); !old.empty())
+    say("faro-run: note: {} is there from an earlier run, and stays as it is: there are {} ranks\n", old, ranks);
+}
+
+std::string busErrorHint(const Options &options, bool sharesMemory) {
+  return fmt::format("{}was a file cut off while it was read ({}the program, a plugin)?",
+                     sharesMemory ? "is /dev/shm full (containers often give it 64 MB: docker run --shm-size), or "
+                                  : "",
+                     options.input.empty() ? "" : "input, ");
 }
 
 } // namespace faro::run

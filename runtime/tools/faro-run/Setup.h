@@ -32,12 +32,13 @@ class Setup {
 public:
   Setup(const Options &options, const Deadline &deadline) : options(options), deadline(deadline) {}
 
-  /// Opens the files of --json and --trace: first of all, so that the JSON can tell of every other fault.
-  Status openReports();
+  /// Opens the files of --json and --trace: first of all, so that the JSON can tell of every other fault. `ranks`: of
+  /// the job.
+  Status openReports(uint32_t ranks);
   /// Loads the program for these ranks and makes the inputs ready to be read.
   Status load(const Topology &topology);
-  /// Checks all inputs, then opens the output files of ranks [begin, end).
-  Status openFiles(uint32_t begin, uint32_t end, bool checkInputs);
+  /// Opens the output files of ranks [begin, end). `checkAll`: with all ranks' input and places of output checked.
+  Status openFiles(uint32_t begin, uint32_t end, bool checkAll);
 
   /// Puts the output files in place unless differences were found, prints the table and writes the reports. Returns the
   /// exit status.
@@ -46,6 +47,9 @@ public:
   int report(const std::vector<RankResult> &results, const std::string &transport);
   /// Says what is wrong, on stderr and in the JSON. Returns `exitStatus`. By any thread.
   int fail(const Status &status, int exitStatus = 1) const;
+  /// Ends this process for a signal that it has got: says so (where `speaks`) unless there is another end already, and
+  /// leaves no hidden files. By any thread.
+  [[noreturn]] void endBy(int signal, bool speaks = true) const;
 
   const Options &options;
   const Deadline deadline;
@@ -58,11 +62,17 @@ private:
   Status writeJson(const std::string &text) const;
   mutable std::optional<TextFile> json_;
   mutable std::mutex jsonMutex_; ///< a watchdog may fail while the main thread reports
+  /// Held while the end of the run is told and its files are put in place: all of them appear, or none.
+  mutable std::recursive_mutex ending_;
+  mutable std::optional<int> ended_; ///< the exit status, once the end is told
   std::optional<TextFile> trace_;
   bool compileError_ = false; ///< its messages start with file:line:column, as editors like it
 };
 
-/// "OUT/rank3.safetensors"
-std::string outputPath(const Options &options, uint32_t rank);
+/// Says what may not be as the user thinks: once, before the work.
+void printNotes(const Options &options, uint32_t ranks);
+
+/// For people: why a process may have got SIGBUS. `sharesMemory`: with other processes.
+std::string busErrorHint(const Options &options, bool sharesMemory);
 
 } // namespace faro::run

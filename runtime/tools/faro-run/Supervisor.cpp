@@ -1,6 +1,7 @@
 #include "runtime/tools/faro-run/Supervisor.h"
 
 #include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Progress.h"
 
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fstream>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -27,9 +29,14 @@ constexpr auto Grace = 2s;
 // After the last report, before ranks that do not end are a fault.
 constexpr auto Lingering = 20s;
 
-std::string signalText(int signal) {
-  const char *name = ::sigabbrev_np(signal);
-  return name ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);
+/// By SIGSTOP or a debugger: it does nothing, whatever it last said that it does.
+bool isStopped(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string text;
+  std::getline(file, text, '\0');
+  // Behind the program's name, which is in parentheses and may hold some itself.
+  const size_t at = text.rfind(") ");
+  return at != text.npos && at + 2 < text.size() && (text[at + 2] == 'T' || text[at + 2] == 't');
 }
 
 /// One rank's process, as seen from here.
@@ -47,8 +54,10 @@ public:
       : setup_(setup), board_(board), children_(setup.job.ranks()), line_(board, setup.options.repeat) {
     sigset_t watched;
     sigemptyset(&watched);
+    // One that is ignored comes all the same where it is blocked.
     for (int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD})
-      sigaddset(&watched, signal);
+      if (!isIgnored(signal))
+        sigaddset(&watched, signal);
     ::sigprocmask(SIG_BLOCK, &watched, &before_);
     signals_ = ::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
   }
@@ -76,6 +85,7 @@ private:
   void onTime();
   void stop(Clock::time_point killAt);
   void sendAll(int signal);
+  std::string describeStopped() const;
   bool anyLeft() const;
   uint32_t rankOf(const Child &child) const { return uint32_t(&child - children_.data()); }
   Outcome outcome() const;
@@ -91,6 +101,7 @@ private:
   Clock::time_point next_ = Clock::time_point::max(); ///< when the state gets sharper
   Clock::time_point lingerEnd_ = Clock::time_point::max();
   Status own_;          ///< what went wrong here, not in a rank
+  std::string stopped_; ///< ranks that were stopped when the others were ended
   int interrupted_ = 0; ///< the signal that ended it
 };
 
@@ -221,10 +232,10 @@ void Supervision::onExit(Child &child, int status) {
     if (signal == SIGKILL)
       hint = "; if nobody killed it, this machine is out of memory";
     else if (signal == SIGBUS)
-      hint = "; is /dev/shm full? (containers often give it 64 MB: docker run --shm-size)";
+      hint = "; " + busErrorHint(setup_.options, phase >= Phase::Connecting);
     onFailure(child,
               {FARO_INTERNAL, fmt::format("rank {} (process {}) was ended by {} while {}{}", rankOf(child), pid,
-                                          signalText(signal), phaseName(phase), hint)},
+                                          signalName(signal), phaseName(phase), hint)},
               true);
   } else if (WIFEXITED(status) && child.error && !(child.result && WEXITSTATUS(status) == 0) && !stopped) {
     onFailure(child,
@@ -271,6 +282,8 @@ void Supervision::onTime() {
 void Supervision::stop(Clock::time_point killAt) {
   if (state_ == State::Killed)
     return;
+  if (state_ != State::Terminating)
+    stopped_ = describeStopped();
   sendAll(SIGTERM);
   // A rank that was stopped gets no other signal before it goes on.
   sendAll(SIGCONT);
@@ -284,6 +297,16 @@ void Supervision::sendAll(int signal) {
       ::kill(child.pid, signal);
 }
 
+std::string Supervision::describeStopped() const {
+  constexpr int Most = 8;
+  std::string text;
+  int stopped = 0;
+  for (const Child &child : children_)
+    if (child.pid > 0 && isStopped(child.pid) && ++stopped <= Most)
+      text += fmt::format("; rank {} (process {}) is stopped, by SIGSTOP or a debugger", rankOf(child), child.pid);
+  return stopped > Most ? text + fmt::format("; {} more are, too", stopped - Most) : text;
+}
+
 bool Supervision::anyLeft() const {
   return std::any_of(children_.begin(), children_.end(), [](const Child &child) { return child.pid > 0; });
 }
@@ -291,7 +314,7 @@ bool Supervision::anyLeft() const {
 Outcome Supervision::outcome() const {
   Outcome outcome;
   if (interrupted_) {
-    outcome.status = {FARO_ABORTED, fmt::format("ended by {}; all ranks are gone", signalText(interrupted_))};
+    outcome.status = {FARO_ABORTED, fmt::format("ended by {}; all ranks are gone", signalName(interrupted_))};
     outcome.exitStatus = 128 + interrupted_;
     return outcome;
   }
@@ -305,6 +328,8 @@ Outcome Supervision::outcome() const {
     }
   if (outcome.status && outcome.results.size() != children_.size())
     outcome.status = {FARO_INTERNAL, "not all ranks have reported"};
+  if (!outcome.status && !stopped_.empty())
+    outcome.status = {outcome.status.code(), outcome.status.message() + stopped_};
   outcome.exitStatus = outcome.status ? 0 : 1;
   return outcome;
 }

@@ -1,13 +1,13 @@
 // faro-run: runs a program's dispatch and combine on local ranks, checks and times them. See docs/faro-run.md.
 #include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
 
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 
 namespace faro::run {
@@ -21,22 +21,6 @@ std::string chooseTransport(const Options &options) {
   return wish && *wish ? wish : "ucx";
 }
 
-/// What may not be as the user thinks is said, once, before the work.
-void printNotes(const Options &options) {
-  if (!options.input.empty() && (options.tokensGiven || options.routingGiven || options.seedGiven))
-    say("faro-run: note: --tokens, --routing and --seed make input up; the input comes from {}\n", options.input);
-  const auto next = [&](const std::string &folder) {
-    const auto path = std::filesystem::path(folder) / fmt::format("rank{}.safetensors", *options.ranks);
-    std::error_code error;
-    return !folder.empty() && std::filesystem::exists(path, error) ? path.string() : std::string();
-  };
-  if (const std::string more = next(options.input); !more.empty())
-    say("faro-run: note: {} is not read: there are {} ranks\n", more, *options.ranks);
-  if (const std::string old = next(options.output); !old.empty())
-    say("faro-run: note: {} is there from an earlier run, and stays as it is: there are {} ranks\n", old,
-        *options.ranks);
-}
-
 /// Starts the ranks itself.
 int runJob(const Options &options, int argc, char **argv) {
   const std::string transport = chooseTransport(options);
@@ -45,21 +29,22 @@ int runJob(const Options &options, int argc, char **argv) {
     return 2;
   }
   Setup setup(options, Deadline(options.timeout));
+  const Interrupts interrupts([&](int signal) { setup.endBy(signal); });
   {
     const Watchdog watchdog(setup.deadline.end(), [&] {
       setup.fail({FARO_DEADLINE_EXCEEDED, fmt::format("not done after {:g} s (--timeout): loading the program or "
                                                       "reading input",
                                                       options.timeout)});
     });
-    Status status = setup.openReports();
+    Status status = setup.openReports(*options.ranks);
     if (status)
       status = setup.load(Topology::blocks(*options.ranks, options.nodes));
     if (status)
-      status = setup.openFiles(0, *options.ranks, /*checkInputs=*/true);
+      status = setup.openFiles(0, *options.ranks, /*checkAll=*/true);
     if (!status)
       return setup.fail(status);
   }
-  printNotes(options);
+  printNotes(options, *options.ranks);
   const Outcome outcome = transport == "local" ? runThreads(setup) : runProcesses(setup, argc, argv, transport);
   if (!outcome.status)
     return setup.fail(outcome.status, outcome.exitStatus);
@@ -75,11 +60,12 @@ int run(int argc, char **argv) {
     cuda::letStreamsRunSideBySide();
   // A file that may not grow further is an error to report, not a signal to die of.
   ::signal(SIGXFSZ, SIG_IGN);
+  // Nor is a reader that has gone away.
+  ::signal(SIGPIPE, SIG_IGN);
   // Whoever started this may not have wanted to hear of its children; we do.
   ::signal(SIGCHLD, SIG_DFL);
   if (!options.child.empty())
     return childMain(options);
-  removeTemporariesOnSignals();
   if (options.ranks)
     return runJob(options, argc, argv);
   if (underLauncher())

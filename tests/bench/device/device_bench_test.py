@@ -206,6 +206,7 @@ class DeviceBench(RunTest):
                                "--device %s: expected cpu, cuda or cuda:N" % device, status=2)
         self.check_refused(self.bench(spec, module, device="cuda:sm_90"), "an architecture is enough for --op jit", status=2)
         self.check_refused(self.bench(spec, module, "--nodes"), "one node", status=2)
+        self.check_refused(self.bench(spec, module, "--tokens", "0x10"), "--tokens: '0x10' is no whole number", status=2)
         self.check_refused(self.run_faro("--device", "cpu", "--op", "round-trip"), "--op round-trip is for --device cuda", status=2)
         self.check_refused(self.bench(spec, module, "--ranks", 2, device="cpu"), "--ranks is for --device cuda", status=2)
         self.check_refused(self.bench(spec, module, "--ranks", 3, "--routing", "single-node"), "does not divide the 3 ranks",

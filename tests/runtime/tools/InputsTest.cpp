@@ -225,6 +225,21 @@ TEST(FileInputs, FaultsNameFileRankExpectedAndFound) {
   expectRefused(file, {"rank 0", "'topk_weights'", "BF16", "F32"});
 }
 
+TEST(FileInputs, FaultsShowWhatWouldDriveATerminal) {
+  FileCase file;
+  file.tensors[0].name = "\x1b[2J";
+  expectRefused(file, {"'tokens'", "missing", "\\x1b[2J"});
+  EXPECT_EQ(check(file).message().find('\x1b'), std::string::npos);
+}
+
+TEST(FileInputs, ManyTensorsAreNotAllNamed) {
+  FileCase file;
+  file.tensors[0].name = "x";
+  for (int n = 0; n < 100; ++n)
+    file.tensors.push_back({"more" + std::to_string(n), "F32", {0}});
+  expectRefused(file, {"'tokens'", "missing", "and 83 more"});
+}
+
 TEST(FileInputs, ExpertsOutOfRangeNameTokenAndChoice) {
   for (int64_t expert : {int64_t(4), int64_t(-2), INT64_MAX, INT64_MIN}) {
     FileCase file;

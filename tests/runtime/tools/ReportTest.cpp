@@ -1,6 +1,7 @@
 #include "runtime/tools/faro-run/Report.h"
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/Progress.h"
+#include "runtime/tools/faro-run/Say.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -178,6 +179,14 @@ TEST(ProgressBoard, IsSharedThroughItsDescriptor) {
   other->slot(1).enter(Phase::Combining, 4);
   EXPECT_EQ(board->slot(1).repeat.load(), 4u);
   EXPECT_EQ(board->describe(), "ranks 0 and 2 starting, rank 1 combining");
+}
+
+TEST(ProgressLine, GivesItsPlaceToWhatIsSaidNext) {
+  testing::internal::CaptureStderr();
+  lineIsDrawn = true;
+  say("a\n");
+  say("b\n");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "\r\033[Ka\nb\n");
 }
 
 } // namespace

@@ -83,6 +83,29 @@ TEST(Safetensors, HeaderThatIsNoJson) {
   expectHeaderRefused(std::string(100000, '['), 0, "no valid JSON");
 }
 
+TEST(Safetensors, HeaderThatIsNoneToOthers) {
+  expectHeaderRefused(std::string("{}\0 {garbage", 12), 0, "byte 2 of the header is 0");
+  expectHeaderRefused(std::string("{}\0\0\0", 5), 0, "byte 2 of the header is 0");
+  expectHeaderRefused("\xef\xbb\xbf{}", 0, "begins with the byte 0xef");
+  expectHeaderRefused(" {}", 0, "begins with the byte 0x20, expected '{'");
+  EXPECT_TRUE(parseText(fileOf("{}      ", "")));
+}
+
+TEST(Safetensors, MetadataIsText) {
+  expectHeaderRefused(R"({"__metadata__":["pt"]})", 0, "__metadata__ is a JSON array, expected an object of strings");
+  expectHeaderRefused(R"({"__metadata__":{"format":"pt","version":3}})", 0,
+                      "'version' is a JSON number, expected a string");
+  expectHeaderRefused(R"({"__metadata__":null})", 0, "__metadata__ is a JSON null");
+}
+
+TEST(Safetensors, ControlCharactersAreShown) {
+  EXPECT_EQ(shown("a\x1b[2J\x7f\n"), "a\\x1b[2J\\x7f\\x0a");
+  EXPECT_EQ(shown("\xc2\x9b"
+                  "2J \xc3\xa4"),
+            "\xc2\\x9b"
+            "2J \xc3\xa4");
+}
+
 TEST(Safetensors, NameTwice) {
   expectHeaderRefused(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},
                           "a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",

@@ -166,6 +166,9 @@ class BadInput(RunTest):
             (["--ranks", 2, "--transport", "rdma"], "--transport"),
             (["--ranks", 2, "--experts-fn", "relu"], "--experts-fn"),
             (["--ranks", 2, "--tokens", -1], "--tokens"),
+            (["--ranks", 2, "--tokens", "0x10"], "--tokens: '0x10' is no whole number"),
+            (["--ranks", 2, "--timeout", "0x10"], "--timeout: '0x10' is no decimal number"),
+            (["--ranks", 2, "--timeout", "nan"], "--timeout: 'nan'"),
             (["--ranks", 2, "--repeat", 0], "--repeat"),
             (["--ranks", 2, "--timeout", 0], "--timeout"),
             (["--ranks", 2, "--timeout", 2000000], "--timeout"),
@@ -184,6 +187,11 @@ class BadInput(RunTest):
                 self.assertEqual(result.status, 2, result)
                 self.assertIn(word, result.messages[0])
                 self.assertEqual(result.out, "")
+
+    def test_numbers_are_decimal(self):
+        result = self.run_faro(self.program(), "--ranks", "02", "--transport", "local", "--tokens", "0100", "--timeout", "060")
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("2 ranks on one node over local; 100 tokens a rank", result.out)
 
     def test_the_json_tells_of_failures(self):
         path = self.folder / "figures.json"
@@ -216,12 +224,51 @@ class BadInput(RunTest):
             self.check_refused(result, path.name, "will not be replaced")
             self.assertEqual(path.read_bytes(), before)
 
+    def test_nothing_is_replaced_that_the_run_reads_or_writes(self):
+        program, source, out = self.program(), self.write_input(self.tensors), self.folder / "out"
+        # Names of their own, of the same files.
+        (self.folder / "report.json").symlink_to(source / "rank0.safetensors")
+        (self.folder / "same.so").symlink_to(program)
+        (self.folder / "links").mkdir()
+        (self.folder / "links" / "rank1.safetensors").symlink_to(source / "rank0.safetensors")
+        (self.folder / "twice").mkdir()
+        for rank in range(2):
+            (self.folder / "twice" / ("rank%d.safetensors" % rank)).symlink_to(self.folder / "one")
+        (self.folder / "one").write_text("old")
+        before = {p: p.read_bytes() for p in (program, *source.iterdir(), self.folder / "one")}
+        for arguments, words in (
+            (["--json", self.folder / "report.json"], ["report.json", "it is input", "rank0.safetensors"]),
+            (["--trace", self.folder / "same.so"], ["same.so", "it is the program"]),
+            (["--output", out, "--json", out / "rank1.safetensors"], ["it is the output of rank 1"]),
+            (["--output", out, "--trace", out / ".." / "out" / "rank0.safetensors"], ["it is the output of rank 0"]),
+            (["--json", self.folder / "one", "--trace", self.folder / "links" / ".." / "one"], ["it is the other report"]),
+            (["--output", self.folder / "links"], ["links/rank1.safetensors", "the output of rank 1: it is input"]),
+            (["--output", self.folder / "twice"], ["twice/rank1.safetensors", "it is the output of rank 0"]),
+        ):
+            with self.subTest(arguments=arguments):
+                result = self.run_faro(program, "--ranks", 2, "--transport", "local", "--input", source, *arguments)
+                self.check_refused(result, "will not be replaced", *words)
+                self.assertEqual({p: p.read_bytes() for p in before}, before)
+
+    def test_reports_in_the_folder_that_is_created(self):
+        program = self.program()
+        for number, report in enumerate(("report.json", "../report.json")):
+            out = self.folder / str(number) / "out"
+            result = self.run_faro(program, "--ranks", 2, "--transport", "local", "--tokens", 2, "--output", out, "--json",
+                                   os.path.normpath(out / report))
+            self.assertEqual(result.status, 0, result)
+            self.assertTrue(json.loads((out / report).read_text())["ok"])
+
     def test_names_cannot_drive_a_terminal(self):
-        tensors = dict(self.tensors[0])
-        tensors["\x1b[2J"] = ("F32", [3], b"")
-        result = self.run_faro(self.program(), "--ranks", 2, "--input", self.write_input([tensors, self.tensors[1]]))
-        self.check_refused(result, "\\x1b[2J")
-        self.assertNotIn("\x1b", result.err)
+        program, good = self.program(), self.tensors[0]
+        for tensors in (
+            dict(good, **{"\x1b[2J": ("F32", [3], b"")}), # torn
+            {k if k != "tokens" else "\x1b[2J": v for k, v in good.items()},
+            dict(good, tokens=("\x1b[2J",) + good["tokens"][1:]),
+        ):
+            result = self.run_faro(program, "--ranks", 2, "--input", self.write_input([tensors, self.tensors[1]]))
+            self.check_refused(result, "\\x1b[2J")
+            self.assertNotIn("\x1b", result.err)
 
     def test_messages_that_nobody_can_read(self):
         with open("/dev/full", "w") as full:

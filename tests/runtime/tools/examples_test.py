@@ -23,6 +23,12 @@ class Examples(RunTest):
                     self.assertRegex(result.stdout, r"verified: \d+ ranks, \d+ rows, \d+ combined tokens, 0 differences")
                     self.assertIn("on one node" if nodes == 1 else "on %d nodes" % nodes, result.stdout)
 
+    def test_paths_are_those_of_the_caller(self):
+        result = subprocess.run([str(EXAMPLES / "03_mixtral" / "run.sh"), "--tokens", "4", "--transport", "local", "--json", "mine.json"],
+                                text=True, capture_output=True, timeout=120 * PATIENCE, env=self.environment, cwd=self.folder)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertTrue((self.folder / "mine.json").exists())
+
 
 if __name__ == "__main__":
     unittest.main()

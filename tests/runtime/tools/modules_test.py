@@ -4,6 +4,8 @@ import json
 import os
 import pathlib
 import re
+import signal
+import time
 import unittest
 
 from harness import PATIENCE, STARTED, RunTest
@@ -60,6 +62,17 @@ class Modules(RunTest):
                 result = self.run_module("hangs", "--timeout", 2 * STARTED, transport=transport)
                 self.check_refused(result, "--timeout", "all ranks dispatching")
                 self.assertLess(result.seconds, 6 * PATIENCE)
+
+    def test_signals_end_what_is_stuck_before_ranks_start(self):
+        name, figures = "hand_made_hangs_when_loaded.so", self.folder / "figures.json"
+        figures.write_text('{"ok": true}')
+        process = self.start(MODULES / name, "--ranks", 2, "--tokens", 5, "--output", self.folder / "out", "--json", figures)
+        maps, deadline = pathlib.Path("/proc/%d/maps" % process.pid), time.monotonic() + 20 * PATIENCE
+        while name not in maps.read_text() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGHUP)
+        self.check_refused(self.finish(process, time.monotonic(), 10), "SIGHUP", status=128 + signal.SIGHUP)
+        self.assertFalse(json.loads(figures.read_text())["ok"])
 
     def test_modules_of_another_release_and_changed_ones_are_refused(self):
         result = self.run_module("other_version")

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 import unittest
 
 from harness import FARO_RUN, PATIENCE, STARTED, RunTest, Spec, shared_memory, shared_memory_left
+from model import random_batch
 
 
 def children(pid):
@@ -73,13 +75,41 @@ class Processes(RunTest):
         self.check_nothing_left(ranks)
 
     def test_signals_end_threads(self):
+        figures = self.folder / "figures.json"
+        figures.write_text('{"ok": true}')
         process = self.start(self.program, "--ranks", 3, "--tokens", 50, "--repeat", 1000000, "--transport", "local",
-                             "--output", self.folder / "out")
+                             "--output", self.folder / "out", "--json", figures)
         time.sleep(STARTED)
         process.terminate()
-        result = self.finish(process, time.monotonic(), 10)
-        self.assertEqual(result.status, -signal.SIGTERM, result)
+        self.check_refused(self.finish(process, time.monotonic(), 10), "SIGTERM", status=128 + signal.SIGTERM)
+        self.assertFalse(json.loads(figures.read_text())["ok"])
         self.check_nothing_left([])
+
+    def test_signals_that_are_ignored_stay_so(self):
+        process = self.start(self.program, "--ranks", 2, "--tokens", 50, "--repeat", 1000000,
+                             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        deadline = time.monotonic() + 20 * PATIENCE
+        while len(children(process.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        process.terminate()
+        self.check_refused(self.finish(process, time.monotonic(), 10), "SIGTERM", status=128 + signal.SIGTERM)
+
+    def test_input_that_is_cut_off_meanwhile(self):
+        batch = random_batch(random.Random(1), Spec("bf16", 64, 2, 8), [50, 50])
+        for transport in ("ucx", "local"):
+            with self.subTest(transport):
+                source = self.write_input([batch.tensors(r) for r in range(2)])
+                process = self.start(self.program, "--ranks", 2, "--repeat", 1000000, "--transport", transport, "--input", source)
+                time.sleep(STARTED)
+                os.truncate(source / "rank1.safetensors", 0)
+                result = self.finish(process, time.monotonic(), 15)
+                self.assertEqual(result.status, 1, result)
+                if PATIENCE == 1: # a sanitizer turns the signal of a process into an exit status
+                    self.assertIn("SIGBUS", result.messages[-1])
+                    self.assertIn("was a file cut off while it was read (input, ", result.messages[-1])
+                    self.assertEqual("/dev/shm" in result.messages[-1], transport == "ucx", result)
 
     def test_a_killed_rank_is_named(self):
         process, ranks = self.start_long()
@@ -94,8 +124,7 @@ class Processes(RunTest):
         began = time.monotonic()
         os.kill(ranks[2], signal.SIGSTOP)
         result = self.finish(process, began, 15)
-        self.assertEqual(result.status, 1, result)
-        self.assertEqual(len(result.messages), 1, result)
+        self.check_refused(result, "rank 2 (process %d) is stopped, by SIGSTOP" % ranks[2])
         self.check_nothing_left(ranks)
 
     def test_time_is_bounded(self):
@@ -120,6 +149,23 @@ class Processes(RunTest):
         result = subprocess.run("'%s' '%s' --ranks 2 --tokens 3 >&-" % (FARO_RUN, self.program), shell=True,
                                 stderr=subprocess.PIPE, env=self.environment, timeout=30 * PATIENCE)
         self.assertEqual(result.returncode, 1, result.stderr)
+
+    def test_a_reader_that_has_gone_away(self):
+        out, figures = self.folder / "out", self.folder / "figures.json"
+        def run(tokens, stdout):
+            return subprocess.run([FARO_RUN, str(self.program), "--ranks", "2", "--transport", "local", "--tokens", tokens, "--output",
+                                   str(out), "--json", str(figures)], stdout=stdout, stderr=subprocess.PIPE, text=True,
+                                  env=self.environment, timeout=30 * PATIENCE)
+        self.assertEqual(run("3", subprocess.DEVNULL).returncode, 0)
+        before = {p.name: p.read_bytes() for p in out.iterdir()}
+        read, write = os.pipe()
+        os.close(read)
+        result = run("4", write)
+        os.close(write)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr, "faro-run: cannot write the table to standard output\n")
+        self.assertEqual({p.name: p.read_bytes() for p in out.iterdir()}, before, "what was there is not back")
+        self.assertFalse(json.loads(figures.read_text())["ok"])
 
 
 class Launched(RunTest):
@@ -156,6 +202,20 @@ class Launched(RunTest):
         self.assertEqual(len(results[0].messages), 1, results[0])
         self.assertIn("rank 2 runs with --repeat 2", results[0].err)
         self.assertIn("rank 0 with --repeat 1", results[0].err)
+        self.assertEqual([r.err for r in results[1:]], ["", ""])
+
+    def test_options_that_have_no_effect_are_said(self):
+        source = self.write_input([random_batch(random.Random(1), Spec(), [3]).tensors(0)])
+        result, = self.launch(1, self.compile_library(Spec()), "--transport", "local", "--input", source, "--seed", 1)
+        self.assertEqual(result.status, 0, result)
+        self.assertEqual(result.err, "faro-run: note: --tokens, --routing and --seed make input up; the input comes from %s\n" % source)
+
+    def test_ranks_with_different_specs(self):
+        programs = [self.compile_library(Spec(), "one"), self.compile_library(Spec(topk=1), "other")]
+        results = self.launch(3, "--tokens", 5, options=lambda rank: (programs[rank // 2],))
+        self.assertEqual([r.status for r in results], [1, 1, 1])
+        self.assertEqual(len(results[0].messages), 1, results[0])
+        self.assertRegex(results[0].err, "rank 2's .*other.so is made from another spec than rank 0's .*one.so")
         self.assertEqual([r.err for r in results[1:]], ["", ""])
 
     def test_a_report_that_cannot_be_written_leaves_no_output(self):
