@@ -20,8 +20,7 @@ std::string ownName() {
 extern "C" __attribute__((visibility("default"))) const faro_transport *faro_transport_entry(void) {
   static faro_transport table;
   void *local = dlopen(LOCAL_TRANSPORT, RTLD_NOW | RTLD_LOCAL);
-  const auto entry =
-      reinterpret_cast<faro_transport_entry_fn>(local ? dlsym(local, FARO_TRANSPORT_ENTRY) : nullptr);
+  const auto entry = reinterpret_cast<faro_transport_entry_fn>(local ? dlsym(local, FARO_TRANSPORT_ENTRY) : nullptr);
   if (!entry)
     return nullptr;
   table = *entry();

@@ -102,9 +102,9 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
           ->type_name("M")
           ->transform(wholeNumber())
           ->check(CLI::Range(1, 1024));
-  auto *transportOption = app.add_option("--transport", transport, "ucx: a process per rank (default); local: a thread")
-                              ->type_name("KIND")
-                              ->check(CLI::IsMember({"ucx", "local"}));
+  auto *transportOption = app.add_option("--transport", transport,
+                                         "ucx (default), or another plugin's name: a process per rank; local: a thread")
+                              ->type_name("NAME");
   app.add_option("--device", device, "Where rows are: cpu (default), cuda or cuda:N (a device of this machine)")
       ->type_name("KIND");
   app.add_option("--plan", plan,

@@ -1,4 +1,5 @@
 // faro-run: runs a program's dispatch and combine on local ranks, checks and times them. See docs/faro-run.md.
+#include "runtime/core/TransportPlugin.h"
 #include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/Interrupts.h"
@@ -24,10 +25,12 @@ std::string chooseTransport(const Options &options) {
 /// Starts the ranks itself.
 int runJob(const Options &options, int argc, char **argv) {
   const std::string transport = chooseTransport(options);
-  if (transport != "ucx" && transport != "local") {
-    say("faro-run: FARO_TRANSPORT={}: expected ucx or local\n", transport);
-    return 2;
-  }
+  // Somebody else's: whether there is one is told before ranks are started.
+  if (transport != "ucx" && transport != "local")
+    if (const auto found = loadTransport(transport); !found) {
+      say("faro-run: --transport {}: {}\n", transport, found.status().message());
+      return 2;
+    }
   Setup setup(options, Deadline(options.timeout));
   const Interrupts interrupts([&](int signal) { setup.endBy(signal); });
   {

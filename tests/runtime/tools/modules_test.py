@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import time
 import unittest
@@ -25,6 +26,15 @@ class Modules(RunTest):
                 self.assertEqual(result.status, 0, result)
                 self.assertIn("verified: 2 ranks, 20 rows, 10 combined tokens, 0 differences", result.out)
                 self.assertEqual(len(list((self.folder / "out").iterdir())), 2)
+
+    def test_somebody_elses_transport_is_loaded_by_its_name(self):
+        shutil.copy(os.environ["UCX_TRANSPORT"], self.folder / "libfaro_transport_mine.so")
+        self.environment["FARO_PLUGIN_PATH"] = str(self.folder)
+        result = self.run_module("right", transport="mine")
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("2 ranks on one node over mine; ", result.out)
+        result = self.run_module("right", transport="yours")
+        self.check_refused(result, "--transport yours", "libfaro_transport_yours.so", "FARO_PLUGIN_PATH", status=2)
 
     def check_differences(self, result, count, *words):
         self.assertEqual(result.status, 1, result)
