@@ -51,7 +51,7 @@ struct Thread {
   size_t next = 0;
   bool isDone = false;
   uint64_t steps = 0;
-  std::vector<uint64_t> registers;
+  std::vector<uint64_t> file;
 };
 
 class Launch {
@@ -59,7 +59,7 @@ public:
   Launch(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach)
       : function(function), grid(grid), parameters(parameters), reach(reach), threads(grid.threads) {
     for (Thread &thread : threads)
-      thread.registers.resize(function.registers, 0xdeadbeefdeadbeef);
+      thread.file = function.file;
   }
 
   Work work;
@@ -80,11 +80,15 @@ private:
       threads[t].next = 0;
       threads[t].isDone = false;
       threads[t].steps = 0;
+      threads[t].file[ThreadInBlock] = t;
+      threads[t].file[ThreadsOfBlock] = grid.threads;
+      threads[t].file[BlockInGrid] = block;
+      threads[t].file[BlocksOfGrid] = grid.blocks;
     }
     for (uint32_t left = grid.threads; left > 0;) {
       for (uint32_t t = grid.threads; t-- > 0;) {
         current = &threads[t];
-        registers = current->registers.data();
+        file = current->file.data();
         if (current->isDone)
           continue;
         for (int i = 0; i < Stretch && !current->isDone; ++i)
@@ -111,37 +115,15 @@ private:
 
   uint32_t self() const { return 1 + current->block * grid.threads + current->number; }
 
-  uint64_t get(size_t operand) const {
-    const Operand &from = at->operands[operand];
-    if (from.kind == Operand::Register)
-      return registers[from.value];
-    switch (from.kind) {
-    case Operand::Number:
-      return from.value;
-    case Operand::Thread:
-      return current->number;
-    case Operand::Threads:
-      return grid.threads;
-    case Operand::Block:
-      return current->block;
-    case Operand::Blocks:
-      return grid.blocks;
-    case Operand::Clock:
-      return uint64_t(std::chrono::steady_clock::now().time_since_epoch().count());
-    case Operand::Register:
-    case Operand::Nowhere:
-      break;
-    }
-    return 0;
-  }
+  uint64_t get(size_t operand) const { return file[at->operands[operand]]; }
   void set(size_t operand, uint64_t value, uint32_t bits) {
-    if (const Operand &to = at->operands[operand]; to.kind == Operand::Register)
-      registers[to.value] = masked(value, bits);
+    if (const uint32_t to = at->operands[operand]; to != Nowhere)
+      file[to] = masked(value, bits);
   }
 
   /// Where the host has memory of the device; null, with the fault said, where it is nobody's or not aligned.
   std::byte *global(uint64_t address, size_t bytes, size_t alignment) {
-    if (address % alignment != 0) {
+    if ((address & (alignment - 1)) != 0) {
       fail(MisalignedAddress, hex(address) + " is not a multiple of " + std::to_string(alignment));
       return nullptr;
     }
@@ -224,7 +206,7 @@ private:
   bool integers() {
     const uint32_t bits = at->type.bits;
     const bool isSigned = at->type.kind == 's';
-    const uint64_t a = masked(get(1), bits), b = at->count > 2 ? masked(get(2), bits) : 0;
+    const uint64_t a = get(1), b = at->count > 2 ? get(2) : 0;
     const int64_t signedA = extended(a, bits), signedB = extended(b, bits);
     switch (at->op) {
     case Op::Add:
@@ -306,7 +288,7 @@ private:
 
   bool compare() {
     const Type type = at->type;
-    const uint64_t a = masked(get(1), type.bits), b = masked(get(2), type.bits);
+    const uint64_t a = get(1), b = get(2);
     const bool result = type.kind == 'f'   ? holds(at->comparison, asFloat(a), asFloat(b))
                         : type.kind == 's' ? holds(at->comparison, extended(a, type.bits), extended(b, type.bits))
                                            : holds(at->comparison, a, b);
@@ -400,7 +382,7 @@ private:
   bool step() {
     at = &function.code[current->next++];
     ++current->steps;
-    if (at->guard >= 0 && bool(registers[at->guard]) == at->guardIsNegated)
+    if (at->guard >= 0 && bool(file[at->guard]) == at->guardIsNegated)
       return true;
     switch (at->op) {
     case Op::Return:
@@ -415,7 +397,7 @@ private:
     case Op::Nothing:
       return true;
     case Op::LoadParameter:
-      set(0, parameters[at->operands[1].value], at->type.bits);
+      set(0, parameters[at->operands[1]], at->type.bits);
       return true;
     case Op::Load:
       return load();
@@ -491,7 +473,7 @@ private:
   const Reach &reach;
   std::vector<Thread> threads;
   Thread *current = nullptr;
-  uint64_t *registers = nullptr; // the current thread's
+  uint64_t *file = nullptr; // the current thread's
   const Instruction *at = nullptr;
   std::vector<std::byte> shared;
   BulkCopies bulk; // groups are a thread's own: here one thread of a block copies

@@ -52,6 +52,9 @@ std::optional<Type> typeOf(std::string_view text) {
   return Type{text.front(), *bits};
 }
 
+/// What registers hold that nobody has written.
+constexpr uint64_t Rubbish = 0xdeadbeefdeadbeef;
+
 class Parser {
 public:
   Parser(std::string_view text, Program &program) : text(text), program(program) {}
@@ -103,6 +106,7 @@ private:
       return void(fail("expected an .entry"));
     at += text.substr(at, open - at).find(".entry") + 6;
     function = {};
+    function.file.resize(SpecialCount);
     registers.clear();
     parameters.clear();
     shared.clear();
@@ -119,7 +123,7 @@ private:
       size_t name = each.size();
       while (name > 0 && isWord(each[name - 1]))
         --name;
-      parameters[std::string(each.substr(name))] = function.parameterBits.size();
+      parameters[std::string(each.substr(name))] = uint32_t(function.parameterBits.size());
       function.parameterBits.push_back(type->bits);
     }
     at = close + 1;
@@ -185,26 +189,32 @@ private:
     if (!startsWith(whole, ".reg"))
       return fail(std::string(whole) + " is not known to the PTX machine"); // .local: a kernel may not need it
     if (bracket == std::string_view::npos)
-      return void(registers[std::string(name)] = function.registers++), true;
+      return void(registers[std::string(name)] = place(Rubbish)), true;
     for (uint32_t i = 0; i < *count; ++i)
-      registers[std::string(name.substr(0, bracket)) + std::to_string(i)] = function.registers++;
+      registers[std::string(name.substr(0, bracket)) + std::to_string(i)] = place(Rubbish);
     return true;
   }
 
-  std::optional<Operand> operand(std::string_view from) {
-    if (from == "_")
-      return Operand{Operand::Nowhere};
+  /// A new place in a thread's file.
+  uint32_t place(uint64_t value) {
+    function.file.push_back(value);
+    return uint32_t(function.file.size() - 1);
+  }
+
+  /// Numbers are of `bits`.
+  std::optional<uint32_t> operand(std::string_view from, uint32_t bits) {
+    static const std::map<std::string_view, Special> Specials = {{"_", Nowhere},
+                                                                 {"%tid.x", ThreadInBlock},
+                                                                 {"%ntid.x", ThreadsOfBlock},
+                                                                 {"%ctaid.x", BlockInGrid},
+                                                                 {"%nctaid.x", BlocksOfGrid},
+                                                                 {"%globaltimer", Clock}};
+    if (const auto found = Specials.find(from); found != Specials.end())
+      return found->second;
     if (const auto found = registers.find(std::string(from)); found != registers.end())
-      return Operand{Operand::Register, found->second};
+      return found->second;
     if (const auto found = shared.find(std::string(from)); found != shared.end())
-      return Operand{Operand::Number, SharedBase + found->second};
-    static const std::map<std::string_view, Operand::Kind> Machine = {{"%tid.x", Operand::Thread},
-                                                                      {"%ntid.x", Operand::Threads},
-                                                                      {"%ctaid.x", Operand::Block},
-                                                                      {"%nctaid.x", Operand::Blocks},
-                                                                      {"%globaltimer", Operand::Clock}};
-    if (const auto found = Machine.find(from); found != Machine.end())
-      return Operand{found->second};
+      return place(SharedBase + found->second);
     std::optional<uint64_t> value;
     if (startsWith(from, "0f"))
       value = number<uint32_t>(from.substr(2), 16);
@@ -214,7 +224,7 @@ private:
       value = number<int64_t>(from);
     else
       value = number<uint64_t>(from);
-    return value ? std::optional(Operand{Operand::Number, *value}) : std::nullopt;
+    return value ? std::optional(place(bits < 64 ? *value & ((uint64_t(1) << bits) - 1) : *value)) : std::nullopt;
   }
 
   /// "a, {b, c}, [d + 16]": elements of a vector one after another, the address with its offset in the instruction.
@@ -245,9 +255,9 @@ private:
         to.offset = *offset;
       }
       if (first == '{')
-        to.elements = uint32_t(parts.size());
+        to.elements = uint8_t(parts.size());
       for (const std::string_view part : first == '[' ? std::vector{parts[0]} : parts) {
-        const auto found = operand(part);
+        const auto found = operand(part, to.type.bits);
         if (!found)
           return fail("what is " + std::string(part) + "?");
         if (to.count == to.operands.size())
@@ -282,7 +292,7 @@ private:
       const auto parameter = parameters.find(std::string(trimmed(list.substr(open + 1, close - open - 1))));
       if (parameter == parameters.end() || !operandsOf(made, list.substr(0, list.find(','))))
         return fail("expected a parameter in " + std::string(list));
-      made.operands[made.count++] = {Operand::Number, parameter->second};
+      made.operands[made.count++] = uint32_t(parameter->second);
     } else if (!operandsOf(made, list))
       return false;
     if (made.op == Op::Move && made.elements > 1)
@@ -380,8 +390,7 @@ private:
   int lines = 1;
   bool ok = true;
   Function function;
-  std::map<std::string, uint64_t> registers, parameters, shared;
-  std::map<std::string, uint32_t> labels;
+  std::map<std::string, uint32_t> registers, parameters, shared, labels;
   std::vector<std::pair<size_t, std::string>> jumps;
 };
 

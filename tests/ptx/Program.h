@@ -60,33 +60,31 @@ struct Type {
   bool isPair = false; ///< f32x2
 };
 
-/// What an operand is: a register of the thread, a number (also a place in shared memory), or what the machine says.
-struct Operand {
-  enum Kind : uint8_t { Register, Number, Thread, Threads, Block, Blocks, Clock, Nowhere } kind = Number;
-  uint64_t value = 0; ///< the register's index, or the number
-};
-
+/// An operand is a place in the thread's file: a register, a number, or what the machine says of the thread.
 struct Instruction {
   Op op = Op::Nothing;
-  Type type, from; ///< `from`: what a conversion reads
   Comparison comparison = Comparison::Equal;
+  Type type, from;              ///< `from`: what a conversion reads
   bool isReadOnly = false;      ///< ld.global.nc
   bool isSynchronising = false; ///< ld.acquire, st.release
   bool onlyRead = false;        ///< cp.async.bulk.wait_group.read
-  int32_t guard = -1;           ///< the predicate that it depends on, if any
   bool guardIsNegated = false;
-  uint32_t elements = 1; ///< of a vector, the first operands
-  uint32_t target = 0;   ///< of a branch
-  int64_t offset = 0;    ///< of a load or store, behind its address
-  int line = 0;          ///< in the text, from 1
-  uint32_t count = 0;
-  std::array<Operand, 9> operands; ///< a vector of eight and an address
+  uint8_t elements = 1, count = 0;       ///< of a vector, the first operands; all operands
+  int32_t guard = -1;                    ///< the predicate that it depends on, if any
+  uint32_t target = 0;                   ///< of a branch
+  int line = 0;                          ///< in the text, from 1
+  int64_t offset = 0;                    ///< of a load or store, behind its address
+  std::array<uint32_t, 9> operands = {}; ///< at most a vector of eight and an address
 };
+
+/// The first places of every thread's file.
+enum Special : uint32_t { Nowhere, ThreadInBlock, ThreadsOfBlock, BlockInGrid, BlocksOfGrid, Clock, SpecialCount };
 
 struct Function {
   std::string name;
   std::vector<uint32_t> parameterBits; ///< one a parameter
-  uint32_t registers = 0, sharedBytes = 0;
+  std::vector<uint64_t> file;          ///< what a thread's places hold at first: numbers, and rubbish in registers
+  uint32_t sharedBytes = 0;
   std::vector<Instruction> code; ///< ends with a return
 };
 
