@@ -72,6 +72,28 @@ class Processes(RunTest):
         process.communicate()
         self.check_nothing_left(ranks)
 
+    @unittest.skipUnless("SLOW_SEGMENTS" in os.environ, "sanitizers come first in LD_PRELOAD")
+    def test_ranks_that_are_ended_while_they_make_a_segment_leave_none(self):
+        """System V's have no name in /dev/shm; they have their maker's number."""
+        def segments(makers):
+            lines = pathlib.Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+            return {fields[1]: int(fields[4]) for fields in map(str.split, lines) if int(fields[4]) in makers}
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(number.name):
+                process = self.start(self.program, "--ranks", 3, "--tokens", 2,
+                                     environment={"LD_PRELOAD": os.environ["SLOW_SEGMENTS"]})
+                deadline, made = time.monotonic() + 20 * PATIENCE, {}
+                while not made and time.monotonic() < deadline:
+                    time.sleep(0.005)
+                    ranks = children(process.pid)
+                    made = segments(ranks)
+                self.assertTrue(made, "no rank has made a segment")
+                os.kill(process.pid if number == signal.SIGTERM else next(iter(made.values())), number)
+                result = self.finish(process, time.monotonic(), 10)
+                self.assertIn(number.name, result.messages[-1])
+                self.assertEqual(segments(ranks), {}, "segments are left, by their makers")
+                self.check_nothing_left(ranks)
+
     def test_signals_end_threads(self):
         process = self.start(self.program, "--ranks", 3, "--tokens", 50, "--repeat", 1000000, "--transport", "local",
                              "--output", self.folder / "out")
