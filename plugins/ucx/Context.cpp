@@ -31,6 +31,12 @@ constexpr Setting NodeTransports = {"TLS", "sysv,tcp,self"};
 /// settings for transports that are not there.
 constexpr Setting SmallQueues[] = {{"MM_RX_BUFS_GROW", "64"}, {"MM_SEG_SIZE", "1024"}};
 
+/// On one machine the kernel says when a peer is gone, and probes are no news. They do harm: 512 ranks probe a quarter
+/// of a million connections every few seconds, all at once, which is more than the loopback device queues. What it
+/// drops counts as a peer that is silent, and connects again, of which UCX 1.13 dies (an assertion in tcp_cm.c,
+/// stale_fd).
+constexpr Setting NoProbes = {"KEEPIDLE", "inf", "TCP_"};
+
 /// Where ucp_mem_map takes memory from: see NodeTransports, of which the user may have chosen others. Private pages,
 /// which peers cannot map, last. All of these come zeroed, UCX's other allocators do not.
 constexpr Setting Allocators = {"ALLOC_PRIO", "md:sysv,md:posix,mmap"};
@@ -66,9 +72,11 @@ static Status apply(ucp_config_t *config, const Setting &setting) {
 
 static Status configureNode(ucp_config_t *config) {
   FARO_RETURN_IF_ERROR(apply(config, NodeTransports));
-  if (!isSetByUser(NodeTransports))
+  if (!isSetByUser(NodeTransports)) {
     for (const Setting &setting : SmallQueues)
       FARO_RETURN_IF_ERROR(apply(config, setting));
+    FARO_RETURN_IF_ERROR(apply(config, NoProbes));
+  }
   FARO_RETURN_IF_ERROR(apply(config, TcpCopies));
   return apply(config, Allocators);
 }
@@ -89,6 +97,8 @@ Status Context::configureWire(ucp_config_t *config, bool loopbackOnly, Wire &wir
   FARO_RETURN_IF_ERROR(apply(config, TcpCopies));
   for (const Setting &setting : TcpWire)
     FARO_RETURN_IF_ERROR(apply(config, setting));
+  if (loopbackOnly)
+    FARO_RETURN_IF_ERROR(apply(config, NoProbes));
   // With the user's own threshold parts would be so many rendezvous.
   if (!isSetByUser(TcpWire[0]))
     wire.partBytes = TcpPart;
