@@ -1,6 +1,7 @@
 // faro-run: runs a program's dispatch and combine on local ranks, checks and times them. See docs/faro-run.md.
 #include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Descriptors.h"
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Supervisor.h"
 #include "runtime/tools/faro-run/Watchdog.h"
@@ -52,6 +53,8 @@ int runJob(const Options &options, int argc, char **argv) {
                                                       options.timeout)});
     });
     Status status = setup.openReports();
+    if (status)
+      status = allowDescriptors(options, transport);
     if (status)
       status = setup.load(Topology::blocks(*options.ranks, options.nodes));
     if (status)

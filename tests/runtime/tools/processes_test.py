@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -93,6 +94,17 @@ class Processes(RunTest):
                 self.assertIn(number.name, result.messages[-1])
                 self.assertEqual(segments(ranks), {}, "segments are left, by their makers")
                 self.check_nothing_left(ranks)
+
+    def test_too_few_descriptors_are_said_before_any_rank_starts(self):
+        def limit(soft, hard):
+            return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for hard, words in ((12, ["12"]), (64, ["too many open files", "16 ranks on 2 nodes need about 96", "64"])):
+            began = time.monotonic()
+            process = self.start(self.program, "--ranks", 16, "--nodes", 2, "--tokens", 3, preexec_fn=limit(hard, hard))
+            self.check_refused(self.finish(process, began, 10), "too many open files", *words)
+        process = self.start(self.program, "--ranks", 4, "--tokens", 3, "--verify", preexec_fn=limit(20, 4096))
+        result = self.finish(process, time.monotonic(), 20)
+        self.assertEqual(result.status, 0, "the soft limit is raised\n%s" % result)
 
     def test_signals_end_threads(self):
         process = self.start(self.program, "--ranks", 3, "--tokens", 50, "--repeat", 1000000, "--transport", "local",
