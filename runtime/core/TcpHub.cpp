@@ -1,5 +1,7 @@
 #include "runtime/core/TcpHub.h"
 
+#include "runtime/core/Thread.h"
+
 #include <cerrno>
 #include <fmt/format.h>
 #include <poll.h>
@@ -43,7 +45,11 @@ Expected<std::unique_ptr<TcpHub>> TcpHub::start(const JoinRequest &rank0) {
   std::unique_ptr<TcpHub> hub(new TcpHub(rank0, "job-" + *job, std::move(*listener), std::move(stop)));
   hub->rank0_ = std::make_unique<Connection>(FileDescriptor(pair[0]));
   hub->ranks_[0] = std::make_unique<Connection>(FileDescriptor(pair[1]));
-  hub->thread_ = std::thread([hub = hub.get(), timeout = rank0.timeout] { hub->run(timeout); });
+  auto thread = startThread("rank 0's thread for the ranks' control connections",
+                            [hub = hub.get(), timeout = rank0.timeout] { hub->run(timeout); });
+  if (!thread)
+    return thread.status();
+  hub->thread_ = std::move(*thread);
   return hub;
 }
 

@@ -76,7 +76,7 @@ public:
       : options_(options), place_(place), board_(board), setup_(options, Deadline(options.timeout)) {}
 
   int run() {
-    const Watchdog watchdog(setup_.deadline.end(), [this] {
+    const auto watchdog = Watchdog::start(setup_.deadline.end(), [this] {
       const auto phase = Phase(board_.slot(0).phase.load(std::memory_order_relaxed));
       setup_.fail({FARO_DEADLINE_EXCEEDED, fmt::format("rank {}: not done after {:g} s (--timeout): {}", place_.rank,
                                                        options_.timeout, phaseName(phase))});
@@ -84,6 +84,8 @@ public:
     if (place_.rank == 0)
       if (Status status = setup_.openReports(); !status)
         return alone(status);
+    if (!watchdog)
+      return alone(watchdog.status());
     CommunicatorOptions place = place_;
     const bool given = std::getenv("FARO_TIMEOUT") && *std::getenv("FARO_TIMEOUT");
     place.timeout = given ? std::min(place_.timeout, setup_.deadline.forWaits()) : setup_.deadline.forWaits();

@@ -47,12 +47,14 @@ int runJob(const Options &options, int argc, char **argv) {
   }
   Setup setup(options, Deadline(options.timeout));
   {
-    const Watchdog watchdog(setup.deadline.end(), [&] {
+    const auto watchdog = Watchdog::start(setup.deadline.end(), [&] {
       setup.fail({FARO_DEADLINE_EXCEEDED, fmt::format("not done after {:g} s (--timeout): loading the program or "
                                                       "reading input",
                                                       options.timeout)});
     });
     Status status = setup.openReports();
+    if (status)
+      status = watchdog.status();
     if (status)
       status = allowDescriptors(options, transport);
     if (status)

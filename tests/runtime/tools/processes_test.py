@@ -106,6 +106,18 @@ class Processes(RunTest):
         result = self.finish(process, time.monotonic(), 20)
         self.assertEqual(result.status, 0, "the soft limit is raised\n%s" % result)
 
+    @unittest.skipUnless(PATIENCE == 1, "sanitizers have threads of their own")
+    def test_too_few_threads_are_said(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+            if os.geteuid() == 0:
+                os.setuid(65534)  # to whom the limit applies
+        for path in (self.folder, self.program):
+            path.chmod(0o755)
+        for transport in ("ucx", "local"):
+            process = self.start(self.program, "--ranks", 2, "--tokens", 3, "--transport", transport, preexec_fn=limit)
+            self.check_refused(self.finish(process, time.monotonic(), 10), "cannot start the thread", "ulimit -u")
+
     def test_signals_end_threads(self):
         process = self.start(self.program, "--ranks", 3, "--tokens", 50, "--repeat", 1000000, "--transport", "local",
                              "--output", self.folder / "out")
