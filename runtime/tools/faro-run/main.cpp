@@ -80,6 +80,8 @@ int run(int argc, char **argv) {
     cuda::letStreamsRunSideBySide();
   // A file that may not grow further is an error to report, not a signal to die of.
   ::signal(SIGXFSZ, SIG_IGN);
+  // A rank that crashes is a message of ours, not a page of UCX's. UCX reads this when it is loaded, in the ranks.
+  ::setenv("UCX_HANDLE_ERRORS", "none", /*overwrite=*/0);
   // Whoever started this may not have wanted to hear of its children; we do.
   ::signal(SIGCHLD, SIG_DFL);
   if (!options.child.empty())
