@@ -20,20 +20,25 @@ struct Setting {
 
 // What the environment says wins over each of these.
 
-/// On the node. Shared memory gives rkey_ptr. Shared memory alone cannot tell when a peer dies and refuses endpoints
-/// with error handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts, which it makes
-/// slower.
-constexpr Setting NodeTransports = {"TLS", "posix,sysv,tcp,self"};
+/// On the node. Shared memory gives rkey_ptr: System V's, whose segments are marked for removal as soon as they exist,
+/// where a file in /dev/shm (posix) has a name until UCX has filled it, and would stay if the rank were killed
+/// meanwhile; nor does a container's limit on /dev/shm apply to them. Shared memory alone cannot tell when a peer dies
+/// and refuses endpoints with error handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts,
+/// which it makes slower.
+constexpr Setting NodeTransports = {"TLS", "sysv,tcp,self"};
 
-/// Each of the two shared-memory transports would take 4 MiB per rank for messages that go over tcp anyway: 64 ranks
-/// would not fit into a container's usual 64 MiB of /dev/shm. Only with our transports: UCX warns of settings for
-/// transports that are not there.
+/// Shared memory would take 4 MiB per rank for messages that go over tcp anyway. Only with our transports: UCX warns of
+/// settings for transports that are not there.
 constexpr Setting SmallQueues[] = {{"MM_RX_BUFS_GROW", "64"}, {"MM_SEG_SIZE", "1024"}};
 
-/// Where ucp_mem_map takes memory from. System V segments first: they are marked for removal as soon as they exist,
-/// where a file in /dev/shm has a name until UCX has filled it, and would stay if the rank were killed meanwhile; nor
-/// does a container's limit on /dev/shm apply to them. Private pages, which peers cannot map, last. All of these come
-/// zeroed, UCX's other allocators do not.
+/// On one machine the kernel says when a peer is gone, and probes are no news. They do harm: 512 ranks probe a quarter
+/// of a million connections every few seconds, all at once, which is more than the loopback device queues. What it
+/// drops counts as a peer that is silent, and connects again, of which UCX 1.13 dies (an assertion in tcp_cm.c,
+/// stale_fd).
+constexpr Setting NoProbes = {"KEEPIDLE", "inf", "TCP_"};
+
+/// Where ucp_mem_map takes memory from: see NodeTransports, of which the user may have chosen others. Private pages,
+/// which peers cannot map, last. All of these come zeroed, UCX's other allocators do not.
 constexpr Setting Allocators = {"ALLOC_PRIO", "md:sysv,md:posix,mmap"};
 
 /// What goes over tcp is copied to the socket's buffer: where UCX 1.13 lets the socket take it from where it lies
@@ -67,9 +72,11 @@ static Status apply(ucp_config_t *config, const Setting &setting) {
 
 static Status configureNode(ucp_config_t *config) {
   FARO_RETURN_IF_ERROR(apply(config, NodeTransports));
-  if (!isSetByUser(NodeTransports))
+  if (!isSetByUser(NodeTransports)) {
     for (const Setting &setting : SmallQueues)
       FARO_RETURN_IF_ERROR(apply(config, setting));
+    FARO_RETURN_IF_ERROR(apply(config, NoProbes));
+  }
   FARO_RETURN_IF_ERROR(apply(config, TcpCopies));
   return apply(config, Allocators);
 }
@@ -90,6 +97,8 @@ Status Context::configureWire(ucp_config_t *config, bool loopbackOnly, Wire &wir
   FARO_RETURN_IF_ERROR(apply(config, TcpCopies));
   for (const Setting &setting : TcpWire)
     FARO_RETURN_IF_ERROR(apply(config, setting));
+  if (loopbackOnly)
+    FARO_RETURN_IF_ERROR(apply(config, NoProbes));
   // With the user's own threshold parts would be so many rendezvous.
   if (!isSetByUser(TcpWire[0]))
     wire.partBytes = TcpPart;

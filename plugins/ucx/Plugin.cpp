@@ -2,6 +2,7 @@
 #include "plugins/Table.h"
 #include "plugins/ucx/Envelope.h"
 #include "plugins/ucx/Log.h"
+#include "plugins/ucx/SignalsHeld.h"
 #include "plugins/ucx/Transport.h"
 
 #include <algorithm>
@@ -35,6 +36,7 @@ namespace {
 struct Ucx {
   static faro_status open(const faro_transport_config *config, faro_transport_context **out) {
     const LogCapture capture;
+    const SignalsHeld held;
 
     if (faro_status bad = faro::plugin::checkConfig(config, out))
       return bad;
@@ -68,6 +70,7 @@ struct Ucx {
 
   static faro_status alloc(faro_transport_context *context, size_t size, faro_region **out) {
     const LogCapture capture;
+    const SignalsHeld held;
 
     if (faro_status bad = faro::plugin::checkRegion(size))
       return bad;

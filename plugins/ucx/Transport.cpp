@@ -65,12 +65,12 @@ Transport::~Transport() {
 }
 
 void Transport::close(Clock::time_point deadline) {
-  const bool wasSettled = !dirty_;
+  const bool wasSettled = isSettled();
   // Nobody waits for peers that are known to be gone; UCX has cancelled what was meant for them.
-  if (dirty_) {
+  if (!wasSettled) {
     flushWorkers(deadline);
     progressUntil(workers_, [&] { return messages_.idle() && slices_.idle(); }, deadline);
-    dirty_ = false;
+    flushes_.clear();
   }
   peers_.startClose();
   progressUntil(workers_, [this] { return peers_.closed(); }, deadline);
@@ -147,20 +147,24 @@ void Transport::onPut(void *request, ucs_status_t status, void *user) {
 }
 
 bool Transport::flushWorkers(Clock::time_point deadline) {
-  std::vector<Request> flushes;
-  for (const auto &worker : workers_)
-    flushes.push_back(worker->flush());
-  return progressUntil(workers_, [&] { return std::ranges::all_of(flushes, &Request::done); }, deadline);
+  // A flush that did not end in its time goes on, and covers what was started before it. Where hundreds of ranks share
+  // a core and wait in slices, another one for each slice would keep them from ever getting there.
+  if (std::exchange(dirty_, false))
+    for (const auto &worker : workers_)
+      flushes_.push_back(worker->flush());
+  if (!progressUntil(workers_, [this] { return std::ranges::all_of(flushes_, &Request::done); }, deadline))
+    return false;
+  flushes_.clear();
+  return true;
 }
 
 Status Transport::flush(Clock::time_point deadline) {
   // Copies made by `put` itself become visible before whatever the caller does next.
   std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!dirty_)
+  if (isSettled())
     return Status::ok();
   if (!flushWorkers(deadline))
     return Status(FARO_DEADLINE_EXCEEDED, "puts have not landed within the time given; a peer may be stuck");
-  dirty_ = false;
   // The flush also covers peers that nothing was put to; their failure is for peer_state to tell.
   Status failure;
   for (Peer &peer : peers_)

@@ -52,6 +52,7 @@ private:
   using Workers = std::vector<std::shared_ptr<Worker>>; // this node's first, then the wire's
 
   Transport(const faro_transport_config &config, Workers workers);
+  bool isSettled() const { return !dirty_ && flushes_.empty(); }
   /// Flushes all workers; false: the deadline.
   bool flushWorkers(Clock::time_point deadline);
   static void onPut(void *request, ucs_status_t status, void *self);
@@ -64,8 +65,9 @@ private:
   Messages messages_;
   AttachedMemory attached_;
   Slices slices_;
-  bool dirty_ = false; // something was started since the last flush, be it a connection
-  Workers workers_;    // last, so gone first: no callback comes after it
+  bool dirty_ = false;           // something was started since the last flush, be it a connection
+  Workers workers_;              // gone before what is above: no callback comes after it
+  std::vector<Request> flushes_; // those that had not come to their end at their deadline; gone before their workers
 };
 
 } // namespace faro::ucx

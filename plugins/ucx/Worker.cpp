@@ -19,7 +19,8 @@ Expected<std::shared_ptr<Worker>> Worker::create(std::shared_ptr<Context> contex
   params.flags = UCP_WORKER_FLAG_IGNORE_REQUEST_LEAK;
   ucp_worker_h handle = nullptr;
   if (ucs_status_t status = ucp_worker_create(context->handle(), &params, &handle); status != UCS_OK)
-    return toStatus(status, "creating a UCX worker (is there room left in /dev/shm?)");
+    return toStatus(status,
+                    "creating a UCX worker (do `ipcs -l` allow more shared memory, and `ulimit -n` more open files?)");
   std::shared_ptr<Worker> worker(new Worker(std::move(context), handle));
   if (ucs_status_t status = ucp_worker_get_efd(handle, &worker->eventFd_); status != UCS_OK)
     return toStatus(status, "asking UCX for a file descriptor to sleep on");

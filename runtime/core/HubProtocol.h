@@ -27,6 +27,9 @@ public:
   /// The rank's connection ended.
   void lost(uint32_t rank, const std::string &how);
 
+  /// Rank 0 cannot go on, and all hear why.
+  void giveUp(const Status &why) { fail(why.code(), why.message()); }
+
   /// Whether the job failed before all ranks came, and there may be some on their way who should hear of it.
   bool owesAnswers() const;
 

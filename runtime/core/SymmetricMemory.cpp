@@ -74,10 +74,12 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
     remotes.push_back(remote);
     auto *mapped = static_cast<std::byte *>(transport.pointer(remote));
     if (!mapped)
-      return {FARO_UNAVAILABLE,
-              fmt::format("rank {}: the {} of rank {} cannot be mapped, though both are said to be on node {}: ranks "
-                          "of one node need shared memory (is /dev/shm there, large enough, and the same for both?)",
-                          communicator->rank(), what, rank, communicator->topology().nodeOf(rank))};
+      return {
+          FARO_UNAVAILABLE,
+          fmt::format(
+              "rank {}: the {} of rank {} cannot be mapped, though both are said to be on node {}: ranks "
+              "of one node need shared memory (have both the same IPC namespace, and does `ipcs -l` allow them more?)",
+              communicator->rank(), what, rank, communicator->topology().nodeOf(rank))};
     views[rank] = SharedView(mapped, sizes[local]);
     if (const Status status = views[rank].mapPages(); !status)
       return {status.code(), fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,

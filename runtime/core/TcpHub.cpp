@@ -1,5 +1,7 @@
 #include "runtime/core/TcpHub.h"
 
+#include "runtime/core/Thread.h"
+
 #include <cerrno>
 #include <fmt/format.h>
 #include <poll.h>
@@ -16,7 +18,7 @@ constexpr size_t MaxStrangers = 256;
 constexpr auto AnswerTime = std::chrono::seconds(2);
 
 TcpHub::TcpHub(const JoinRequest &rank0, std::string job, FileDescriptor listener, FileDescriptor stop)
-    : key_(rank0.key), listener_(std::move(listener)), stop_(std::move(stop)),
+    : key_(rank0.key), where_(rank0.address.text), listener_(std::move(listener)), stop_(std::move(stop)),
       protocol_(rank0.worldSize, std::move(job), rank0.address.text,
                 [this](uint32_t rank, std::shared_ptr<const Bytes> frame) {
                   const auto found = ranks_.find(rank);
@@ -43,7 +45,11 @@ Expected<std::unique_ptr<TcpHub>> TcpHub::start(const JoinRequest &rank0) {
   std::unique_ptr<TcpHub> hub(new TcpHub(rank0, "job-" + *job, std::move(*listener), std::move(stop)));
   hub->rank0_ = std::make_unique<Connection>(FileDescriptor(pair[0]));
   hub->ranks_[0] = std::make_unique<Connection>(FileDescriptor(pair[1]));
-  hub->thread_ = std::thread([hub = hub.get(), timeout = rank0.timeout] { hub->run(timeout); });
+  auto thread = startThread("rank 0's thread for the ranks' control connections",
+                            [hub = hub.get(), timeout = rank0.timeout] { hub->run(timeout); });
+  if (!thread)
+    return thread.status();
+  hub->thread_ = std::move(*thread);
   return hub;
 }
 
@@ -114,13 +120,18 @@ void TcpHub::accept() {
   for (;;) {
     FileDescriptor fd(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd) {
-      // Out of descriptors: strangers are the ones to go, and poll would spin on the listener otherwise.
-      if ((errno == EMFILE || errno == ENFILE) && !strangers_.empty()) {
+      const int error = errno;
+      if (error != EMFILE && error != ENFILE)
+        return;
+      // Out of descriptors: strangers are the ones to go.
+      if (!strangers_.empty()) {
         strangers_.pop_front();
         continue;
       }
-      if (errno == EMFILE || errno == ENFILE)
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      protocol_.giveUp(
+          Status(FARO_UNAVAILABLE, fmt::format("rank 0 cannot let other ranks in at {}: {}; raise `ulimit -n` there",
+                                               where_, std::strerror(error))));
+      std::this_thread::sleep_for(std::chrono::milliseconds(10)); // poll would spin on the listener
       return;
     }
     tuneConnection(fd.get());

@@ -45,6 +45,7 @@ private:
   void reply(Connection &connection, const Nonce &hubNonce, const Nonce &rankNonce, bool proven, const Status &status);
 
   const SecretKey key_;
+  const std::string where_;
   FileDescriptor listener_;
   FileDescriptor stop_;
   std::unique_ptr<Connection> rank0_;

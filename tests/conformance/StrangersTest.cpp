@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -75,6 +76,34 @@ TEST_F(TcpMeeting, StrangersDisturbNobody) {
   EXPECT_TRUE((*self)->allgather({}, "with strangers", seconds(20), nullptr));
   (*self)->leave(seconds(10), nullptr);
   rank0.join();
+}
+
+TEST_F(TcpMeeting, ARankZeroOutOfDescriptorsSaysSoInsteadOfWaiting) {
+  const auto address = resolve("127.0.0.1", port);
+  Status status;
+  std::thread rank0([&] { status = TcpBootstrap::create(optionsOf(0, 2)).status(); });
+  {
+    // It listens, and has dropped its only stranger: there is none left to push out.
+    const FileDescriptor first = stranger(port);
+    const std::string garbage(sizeof(Hello), 'G');
+    (void)!send(first.get(), garbage.data(), garbage.size(), MSG_NOSIGNAL);
+    for (char byte; recv(first.get(), &byte, 1, 0) > 0;)
+      ;
+  }
+  const FileDescriptor next(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  rlimit before{};
+  EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{rlim_t(next.get()) + 1, before.rlim_max};
+  std::vector<FileDescriptor> all;
+  while (all.empty() || (all.back() && all.back().get() < next.get()))
+    all.emplace_back(dup(next.get()));
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto start = Clock::now();
+  EXPECT_EQ(connect(next.get(), address->get(), address->size), 0);
+  rank0.join();
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_LT(Clock::now() - start, seconds(10));
+  expectStatus(status, FARO_UNAVAILABLE, {"rank 0 cannot let other ranks in", "Too many open files", "ulimit -n"});
 }
 
 TEST_F(TcpMeeting, SomethingElseInRankZerosPlaceIsNotBelieved) {

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <set>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace faro {
@@ -33,6 +34,27 @@ void runProcesses(uint32_t ranks, const std::function<void(std::shared_ptr<Commu
 TEST(UcxCommunicator, RanksAreConnected) {
   for (uint32_t ranks : {1u, 2u, 3u, 8u})
     runProcesses(ranks, [](std::shared_ptr<Communicator> self) { expectConnected(*self); });
+}
+
+/// Hundreds of ranks' probes would be more than the loopback device takes.
+TEST(UcxCommunicator, RanksOfANodeDoNotProbeEachOther) {
+  runProcesses(3, [](std::shared_ptr<Communicator> self) {
+    uint32_t connections = 0, probing = 0;
+    for (int fd = 0; fd < 1024; ++fd) {
+      sockaddr_storage peer{};
+      socklen_t size = sizeof peer, length = sizeof(int);
+      int probes = 0;
+      if (getpeername(fd, reinterpret_cast<sockaddr *>(&peer), &size) != 0 || peer.ss_family != AF_INET)
+        continue;
+      ASSERT_EQ(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &probes, &length), 0);
+      ++connections;
+      probing += probes != 0;
+    }
+    // The control connections do: rank 0 has both others', they have one each.
+    EXPECT_EQ(probing, self->rank() == 0 ? 2u : 1u);
+    EXPECT_GE(connections, probing + 2);
+    expectConnected(*self);
+  });
 }
 
 TEST(UcxCommunicator, ThirtyTwoRanksMeetInSeconds) {

@@ -1,3 +1,4 @@
+#include "runtime/core/Thread.h"
 #include "runtime/tools/faro-run/Child.h"
 
 #include <arpa/inet.h>
@@ -143,7 +144,9 @@ Expected<pid_t> ChildFactory::start(uint32_t rank, const ChildOrders &orders) co
 
   const pid_t pid = ::fork();
   if (pid < 0)
-    return Status(FARO_UNAVAILABLE, fmt::format("cannot start rank {}: {}", rank, std::strerror(errno)));
+    return Status(FARO_UNAVAILABLE, fmt::format("cannot start rank {}: {}", rank,
+                                                errno == EAGAIN ? describeNoThread(std::strerror(errno))
+                                                                : std::string(std::strerror(errno))));
   if (pid > 0)
     return pid;
 

@@ -5,6 +5,7 @@
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Setup.h"
 
+#include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -42,6 +43,11 @@ int childMain(const Options &options) {
     say("faro-run: --internal-child is for faro-run's own use\n");
     return 2;
   }
+  // UCX patches mmap and its like, and tries that out on a System V segment, which stays if the rank is killed
+  // meanwhile. It does so to forget what it has registered with a device; between ranks of one machine there is none,
+  // but for a GPU. UCX reads this when it is loaded, below.
+  if (options.cudaDevice < 0)
+    ::setenv("UCX_MEM_EVENTS", "n", /*overwrite=*/0);
   ::fcntl(orders.reportFd, F_SETFD, FD_CLOEXEC);
   const Expected<RankResult> result = runChild(options, orders);
   const std::string line = (result ? encodeResult(*result) : encodeError(result.status())) + "\n";

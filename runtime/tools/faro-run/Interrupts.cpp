@@ -1,4 +1,6 @@
 #include "runtime/tools/faro-run/Interrupts.h"
+
+#include "runtime/core/Thread.h"
 #include "runtime/tools/faro-run/OutputFile.h"
 
 #include <array>
@@ -51,8 +53,7 @@ Interrupts::Interrupts(std::function<void(int)> end) {
   // Without a pipe there are no handlers: signals then end the process as they always do.
   if (::pipe2(pipe_, O_CLOEXEC) != 0)
     return;
-  const NoSignalsForThreads none;
-  thread_ = std::thread([this, end = std::move(end)] {
+  auto thread = startThread("the thread that tells of signals", [this, end = std::move(end)] {
     unsigned char signal = 0;
     ssize_t got;
     while ((got = ::read(pipe_[0], &signal, 1)) < 0 && errno == EINTR) {
@@ -60,6 +61,9 @@ Interrupts::Interrupts(std::function<void(int)> end) {
     if (got == 1 && signal != 0)
       end(signal);
   });
+  if (!thread)
+    return; // as without a pipe
+  thread_ = std::move(*thread);
   writeEnd = pipe_[1];
   for (int signal : Sent)
     if (!isIgnored(signal))
@@ -68,8 +72,12 @@ Interrupts::Interrupts(std::function<void(int)> end) {
 }
 
 Interrupts::~Interrupts() {
-  if (!thread_.joinable())
+  if (!thread_.joinable()) {
+    for (int end : pipe_)
+      if (end >= 0)
+        ::close(end);
     return;
+  }
   for (int signal : Sent)
     if (!isIgnored(signal))
       handle(signal, SIG_DFL);

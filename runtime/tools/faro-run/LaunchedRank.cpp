@@ -94,7 +94,7 @@ public:
   int run() {
     // A launcher that ends all ranks need not hear it from each.
     const Interrupts interrupts([this](int signal) { setup_.endBy(signal, place_.rank == 0 || signal == SIGBUS); });
-    const Watchdog watchdog(setup_.deadline.end(), [this] {
+    const auto watchdog = Watchdog::start(setup_.deadline.end(), [this] {
       const auto phase = Phase(board_.slot(0).phase.load(std::memory_order_relaxed));
       setup_.fail({FARO_DEADLINE_EXCEEDED, fmt::format("rank {}: not done after {:g} s (--timeout): {}", place_.rank,
                                                        options_.timeout, phaseName(phase))});
@@ -102,6 +102,8 @@ public:
     if (place_.rank == 0)
       if (Status status = setup_.openReports(place_.worldSize); !status)
         return alone(status);
+    if (!watchdog)
+      return alone(watchdog.status());
     CommunicatorOptions place = place_;
     const bool given = std::getenv("FARO_TIMEOUT") && *std::getenv("FARO_TIMEOUT");
     place.timeout = given ? std::min(place_.timeout, setup_.deadline.forWaits()) : setup_.deadline.forWaits();

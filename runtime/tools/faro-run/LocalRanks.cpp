@@ -26,10 +26,12 @@ Outcome runThreads(const Setup &setup) {
   std::mutex mutex;
   std::condition_variable ended;
   uint32_t left = ranks;
-  const Watchdog watchdog(setup.deadline.end(), [&] {
+  const auto watchdog = Watchdog::start(setup.deadline.end(), [&] {
     setup.fail({FARO_DEADLINE_EXCEEDED,
                 fmt::format("not done after {:g} s (--timeout): {}", setup.options.timeout, board->describe())});
   });
+  if (!watchdog)
+    return failed(watchdog.status());
 
   std::vector<std::thread> threads;
   Status started = Status::ok();

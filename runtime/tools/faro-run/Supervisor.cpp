@@ -2,6 +2,7 @@
 
 #include "runtime/tools/faro-run/Child.h"
 #include "runtime/tools/faro-run/Interrupts.h"
+#include "runtime/tools/faro-run/LeftMemory.h"
 #include "runtime/tools/faro-run/Progress.h"
 
 #include <cerrno>
@@ -94,6 +95,7 @@ private:
   const Setup &setup_;
   const ProgressBoard &board_;
   std::vector<Child> children_;
+  std::vector<pid_t> killed_; ///< those that a signal has ended
   ProgressLine line_;
   sigset_t before_{};
   int signals_ = -1;
@@ -135,6 +137,7 @@ Outcome Supervision::run(const ChildFactory &factory) {
     stop(Clock::now() + Grace);
   while (anyLeft())
     wait();
+  removeSegmentsOf(killed_);
   // What they wrote last is still in the pipes.
   for (Child &child : children_)
     if (child.report >= 0)
@@ -224,6 +227,8 @@ void Supervision::onExit(Child &child, int status) {
     readReport(child);
   const pid_t pid = child.pid;
   child.pid = -1;
+  if (WIFSIGNALED(status))
+    killed_.push_back(pid);
   const bool stopped = state_ == State::Terminating || state_ == State::Killed;
   const Phase phase = Phase(board_.slot(rankOf(child)).phase.load());
   if (WIFSIGNALED(status) && !stopped) {

@@ -2,6 +2,7 @@
 #include "runtime/core/TransportPlugin.h"
 #include "runtime/device/cuda/Driver.h"
 #include "runtime/tools/faro-run/Child.h"
+#include "runtime/tools/faro-run/Descriptors.h"
 #include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Say.h"
 #include "runtime/tools/faro-run/Supervisor.h"
@@ -34,12 +35,16 @@ int runJob(const Options &options, int argc, char **argv) {
   Setup setup(options, Deadline(options.timeout));
   const Interrupts interrupts([&](int signal) { setup.endBy(signal); });
   {
-    const Watchdog watchdog(setup.deadline.end(), [&] {
+    const auto watchdog = Watchdog::start(setup.deadline.end(), [&] {
       setup.fail({FARO_DEADLINE_EXCEEDED, fmt::format("not done after {:g} s (--timeout): loading the program or "
                                                       "reading input",
                                                       options.timeout)});
     });
     Status status = setup.openReports(*options.ranks);
+    if (status)
+      status = watchdog.status();
+    if (status)
+      status = allowDescriptors(options, transport);
     if (status)
       status = setup.load(Topology::blocks(*options.ranks, options.nodes));
     if (status)
@@ -65,6 +70,8 @@ int run(int argc, char **argv) {
   ::signal(SIGXFSZ, SIG_IGN);
   // Nor is a reader that has gone away.
   ::signal(SIGPIPE, SIG_IGN);
+  // A rank that crashes is a message of ours, not a page of UCX's. UCX reads this when it is loaded, in the ranks.
+  ::setenv("UCX_HANDLE_ERRORS", "none", /*overwrite=*/0);
   // Whoever started this may not have wanted to hear of its children; we do.
   ::signal(SIGCHLD, SIG_DFL);
   if (!options.child.empty())

@@ -65,6 +65,8 @@ class Modules(RunTest):
         # A sanitizer turns the signal into an exit status, and its own report may come after the message.
         self.assertRegex("\n".join(result.messages), r"(?m)^faro-run: rank [01] \(process \d+\) (was ended by SIGSEGV|ended "
                                                      r"with exit status \d+) while dispatching")
+        if PATIENCE == 1:
+            self.assertEqual(len(result.messages), 1, "UCX prints pages of its own:\n%s" % result)
         self.assertEqual(list((self.folder / "out").iterdir()), [])
 
     def test_a_kernel_that_hangs_ends_in_bounded_time(self):

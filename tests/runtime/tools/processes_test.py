@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -73,6 +74,51 @@ class Processes(RunTest):
         process.kill()
         process.communicate()
         self.check_nothing_left(ranks)
+
+    @unittest.skipUnless("SLOW_SEGMENTS" in os.environ, "sanitizers come first in LD_PRELOAD")
+    def test_ranks_that_are_ended_while_they_make_a_segment_leave_none(self):
+        """System V's have no name in /dev/shm; they have their maker's number."""
+        def segments(makers):
+            lines = pathlib.Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+            return {fields[1]: int(fields[4]) for fields in map(str.split, lines) if int(fields[4]) in makers}
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(number.name):
+                process = self.start(self.program, "--ranks", 3, "--tokens", 2,
+                                     environment={"LD_PRELOAD": os.environ["SLOW_SEGMENTS"]})
+                deadline, made = time.monotonic() + 20 * PATIENCE, {}
+                while not made and time.monotonic() < deadline:
+                    time.sleep(0.005)
+                    ranks = children(process.pid)
+                    made = segments(ranks)
+                self.assertTrue(made, "no rank has made a segment")
+                os.kill(process.pid if number == signal.SIGTERM else next(iter(made.values())), number)
+                result = self.finish(process, time.monotonic(), 10)
+                self.assertIn(number.name, result.messages[-1])
+                self.assertEqual(segments(ranks), {}, "segments are left, by their makers")
+                self.check_nothing_left(ranks)
+
+    def test_too_few_descriptors_are_said_before_any_rank_starts(self):
+        def limit(soft, hard):
+            return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for hard, words in ((12, ["12"]), (64, ["too many open files", "16 ranks on 2 nodes need about 96", "64"])):
+            began = time.monotonic()
+            process = self.start(self.program, "--ranks", 16, "--nodes", 2, "--tokens", 3, preexec_fn=limit(hard, hard))
+            self.check_refused(self.finish(process, began, 10), "too many open files", *words)
+        process = self.start(self.program, "--ranks", 4, "--tokens", 3, "--verify", preexec_fn=limit(20, 4096))
+        result = self.finish(process, time.monotonic(), 20)
+        self.assertEqual(result.status, 0, "the soft limit is raised\n%s" % result)
+
+    @unittest.skipUnless(PATIENCE == 1, "sanitizers have threads of their own")
+    def test_too_few_threads_are_said(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+            if os.geteuid() == 0:
+                os.setuid(65534)  # to whom the limit applies
+        for path in (self.folder, self.program):
+            path.chmod(0o755)
+        for transport in ("ucx", "local"):
+            process = self.start(self.program, "--ranks", 2, "--tokens", 3, "--transport", transport, preexec_fn=limit)
+            self.check_refused(self.finish(process, time.monotonic(), 10), "cannot start the thread", "ulimit -u")
 
     def test_signals_end_threads(self):
         figures = self.folder / "figures.json"
