@@ -62,11 +62,13 @@ void emitPlanPlace(PlanBuilder &k) {
       ValueRange before =
           k.walk(first, k.least(token, whole), {entries, none},
                  [&](Value found, Value, ValueRange values) { return count(found, isValid(found), values); });
-      before =
-          k.walk(k.add(first, begins), k.asNumber(hasItems), before, [&](Value found, Value at, ValueRange values) {
-            return count(found, k.both(isValid(found), k.is(at, PlanBuilder::Predicate::ult, behind)), values);
-          });
+      if (K > 1)
+        before =
+            k.walk(k.add(first, begins), k.asNumber(hasItems), before, [&](Value found, Value at, ValueRange values) {
+              return count(found, k.both(isValid(found), k.is(at, PlanBuilder::Predicate::ult, behind)), values);
+            });
       Value entry = k.to64(before[0]), isItem = k.both(isValid(choice), hasItems);
+      Value after = k.countIf(isItem, before[0]);
       k.when(isItem, [&] {
         Value owner = k.elementU32(k.array(AREA(owner)), choice);
         Value row = k.add(k.element64(k.array(AREA(bases)), choice),
@@ -78,7 +80,7 @@ void emitPlanPlace(PlanBuilder &k) {
       });
       k.when(k.is(begins, PlanBuilder::Predicate::eq, at), [&] { k.set32(before[0], offsets, k.add(begin, token)); });
       Value isEnd = k.is(k.add(at, 1), PlanBuilder::Predicate::eq, all);
-      k.when(k.both(isLast, isEnd), [&] { k.set32(k.countIf(isItem, before[0]), offsets, k.number()); });
+      k.when(k.both(isLast, isEnd), [&] { k.set32(after, offsets, k.number()); });
     });
     k.when(k.is(chunk, PlanBuilder::Predicate::eq, zero), [&] {
       k.overThreads(E, 1, [&](Value expert) { emitResult(k, expert, verdict); });

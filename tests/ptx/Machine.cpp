@@ -411,6 +411,8 @@ private:
       return to;
     }
     case Op::Move:
+      if (at->operands[1] == Clock)
+        file[Clock] = uint64_t(std::chrono::steady_clock::now().time_since_epoch().count());
       set(0, get(1), at->type.bits);
       return true;
     case Op::Pack: {

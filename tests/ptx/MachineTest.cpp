@@ -76,6 +76,13 @@ TEST_F(PtxMachine, Computes) {
   EXPECT_EQ(value("mov.b64 %rd3, 5;\n\tsetp.eq.b64 %p1, %rd2, 0;\n\t@%p1 bra over;\n\tmov.b64 %rd3, 6;\nover:"), 5u);
 }
 
+TEST_F(PtxMachine, HasAClock) {
+  EXPECT_EQ(run("mov.u64 %rd3, %globaltimer;\nagain:\n\tmov.u64 %rd4, %globaltimer;\n\tsub.s64 %rd4, %rd4, %rd3;\n"
+                "\tsetp.lt.u64 %p1, %rd4, 1000000;\n\t@%p1 bra again;")
+                .code,
+            NoFault);
+}
+
 TEST_F(PtxMachine, RoundsAsADeviceDoes) {
   const auto bits = [](float value) { return uint64_t(std::bit_cast<uint32_t>(value)); };
   const std::string sum = "cvt.u32.u64 %r1, %rd2;\n\tadd.rn.f32 %r2, %r1, 0f3f800000;\n\tcvt.u64.u32 %rd3, %r2;";

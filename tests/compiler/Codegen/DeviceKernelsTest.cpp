@@ -159,9 +159,9 @@ TEST_P(DeviceKernels, SumsBetweenNodesAreThoseOfTheCpu) {
 
 std::vector<Row> rows() {
   std::vector<Row> rows = {{Element::F16, 287}};
-  for (uint64_t columns : {1, 7, 8, 33, 256, 257, 2880, 7168})
+  for (uint64_t columns : {1, 33, 257, 7168})
     rows.push_back({Element::BF16, columns});
-  for (uint64_t columns : {1, 4, 129, 8192, 12288})
+  for (uint64_t columns : {4, 129, 12288})
     rows.push_back({Element::F32, columns});
   return rows;
 }

@@ -190,11 +190,11 @@ TEST_P(PtxKernels, SumBetweenNodesAsTheCpusDo) {
 
 static std::vector<Row> rows() {
   std::vector<Row> rows;
-  for (uint64_t columns : {7168, 1, 7, 8, 256, 257, 2880})
+  for (uint64_t columns : {7168, 1, 7, 256, 257})
     rows.push_back({Element::BF16, columns});
   for (uint64_t columns : {287, 64})
     rows.push_back({Element::F16, columns});
-  for (uint64_t columns : {1, 4, 129, 5120})
+  for (uint64_t columns : {4, 129, 5120})
     rows.push_back({Element::F32, columns});
   return rows;
 }

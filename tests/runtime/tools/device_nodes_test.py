@@ -42,8 +42,8 @@ class AcrossNodes(NodesTest):
             self.run_verified(module, ranks, nodes, "--tokens", 120, "--repeat", 3, "--experts-fn", "scale")
 
     def test_shapes(self):
-        for element, columns, partial in some((("bf16", 1, ""), ("f16", 7, "f32"), ("bf16", 257, "f32"), ("f32", 33, ""),
-                                               ("bf16", 2880, ""), ("f32", 2880, "f32"), ("f16", 512, ""))):
+        for element, columns, partial in some((("bf16", 1, ""), ("bf16", 257, "f32"), ("f32", 33, ""), ("f16", 2880, ""),
+                                               ("f32", 512, "f32"))):
             with self.subTest(element=element, columns=columns, partial=partial):
                 module = self.compile_for_devices(Spec(element, columns, 5, 13, align=3, partial=partial))
                 for ranks, nodes, routing in ((4, 2, "zipf:1.2"), (6, 3, "single-node")):
@@ -59,7 +59,7 @@ class AcrossNodes(NodesTest):
         module = self.compile_for_devices(Spec("f32", 200, 4, 16, align=4))
         for lag in (0, 1, 50):
             with self.subTest(lag=lag):
-                self.run_verified(module, 4, 2, "--tokens", 300, "--repeat", 2, environment={"FAKE_CUDA_LAG": str(lag)})
+                self.run_verified(module, 4, 2, "--tokens", 150, "--repeat", 2, environment={"FAKE_CUDA_LAG": str(lag)})
 
     def test_files_are_those_of_the_cpu_whoever_carries_rows(self):
         # All of the first node's rows come from one of its ranks: others carry some of them.
