@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <fmt/format.h>
+#include <sys/shm.h>
 
 namespace faro::ucx {
 
@@ -26,6 +27,8 @@ struct Setting {
 /// and refuses endpoints with error handling; tcp can, and carries the messages. Not cma: UCX would prefer it for puts,
 /// which it makes slower.
 constexpr Setting NodeTransports = {"TLS", "sysv,tcp,self"};
+/// Where a container, or a limit of it, leaves no segment of System V's.
+constexpr Setting NodeTransportsWithFiles = {"TLS", "posix,tcp,self"};
 
 /// Shared memory would take 4 MiB per rank for messages that go over tcp anyway. Only with our transports: UCX warns of
 /// settings for transports that are not there.
@@ -70,8 +73,14 @@ static Status apply(ucp_config_t *config, const Setting &setting) {
   return status == UCS_OK ? Status::ok() : toStatus(status, fmt::format("setting UCX's {} to {}", name, setting.value));
 }
 
+static bool hasSystemV() {
+  constexpr size_t Bytes = 4096;
+  const int segment = ::shmget(IPC_PRIVATE, Bytes, IPC_CREAT | 0600);
+  return segment >= 0 && ::shmctl(segment, IPC_RMID, nullptr) == 0;
+}
+
 static Status configureNode(ucp_config_t *config) {
-  FARO_RETURN_IF_ERROR(apply(config, NodeTransports));
+  FARO_RETURN_IF_ERROR(apply(config, hasSystemV() ? NodeTransports : NodeTransportsWithFiles));
   if (!isSetByUser(NodeTransports)) {
     for (const Setting &setting : SmallQueues)
       FARO_RETURN_IF_ERROR(apply(config, setting));

@@ -97,6 +97,14 @@ class Processes(RunTest):
                 self.assertEqual(segments(ranks), {}, "segments are left, by their makers")
                 self.check_nothing_left(ranks)
 
+    @unittest.skipUnless("SLOW_SEGMENTS" in os.environ, "sanitizers come first in LD_PRELOAD")
+    def test_without_system_v_there_are_files(self):
+        result = self.run_faro(self.program, "--ranks", 3, "--tokens", 20, "--verify",
+                               environment={"LD_PRELOAD": os.environ["SLOW_SEGMENTS"], "NO_SEGMENTS": "1"})
+        self.assertEqual(result.status, 0, result)
+        self.assertIn(" 0 differences", result.out)
+        self.check_nothing_left([])
+
     def test_too_few_descriptors_are_said_before_any_rank_starts(self):
         def limit(soft, hard):
             return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
