@@ -12,19 +12,6 @@ namespace {
 using reference::Element;
 
 constexpr int64_t Tokens = 20;
-constexpr std::byte Untouched{0xa5};
-
-/// Zeroed or untouched memory that starts at a line, as a device's allocations do.
-struct Lines {
-  struct alignas(64) Line {
-    std::byte bytes[64];
-  };
-  Lines(size_t size, std::byte fill) : memory(size / 64 + 1) { std::memset(data(), int(fill), memory.size() * 64); }
-  std::byte *data() { return memory.front().bytes; }
-  size_t size() const { return memory.size() * 64; }
-  bool operator==(const Lines &other) const { return std::memcmp(&memory.front(), &other.memory.front(), size()) == 0; }
-  std::vector<Line> memory;
-};
 
 /// Rows `stride` apart with random numbers in `bytes` of each, zeros behind them.
 Lines randomRows(int64_t rows, Element element, uint64_t bytes, uint64_t stride, std::mt19937 &random) {

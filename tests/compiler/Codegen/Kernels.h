@@ -7,6 +7,7 @@
 #include "compiler/Interpreter/Reference.h"
 #include "compiler/Pipelines/Pipelines.h"
 
+#include <cstring>
 #include <gtest/gtest.h>
 #include <map>
 #include <memory>
@@ -56,6 +57,21 @@ Kernels compileOldest(reference::Element element, uint64_t columns, bool f32Part
 /// A spec for these processors, in memory. Throws when anything goes wrong.
 std::unique_ptr<compiler::JitModule> compileSpec(const std::string &text, llvm::ArrayRef<compiler::CpuTarget> targets,
                                                  const compiler::LoweringOptions &options);
+
+constexpr std::byte Untouched{0xa5};
+
+/// Zeroed or untouched memory that starts at a line, as a device's allocations do.
+struct Lines {
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  Lines(size_t size, std::byte fill) : memory(size / 64 + 1) { std::memset(data(), int(fill), memory.size() * 64); }
+  std::byte *data() { return memory.front().bytes; }
+  const std::byte *data() const { return memory.front().bytes; }
+  size_t size() const { return memory.size() * 64; }
+  bool operator==(const Lines &other) const { return std::memcmp(data(), other.data(), size()) == 0; }
+  std::vector<Line> memory;
+};
 
 /// Memory that ends where an inaccessible page begins.
 class EdgeMemory {

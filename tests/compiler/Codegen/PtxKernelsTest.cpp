@@ -38,19 +38,7 @@ std::vector<ptx::Program> compilePtx(const std::string &spec) {
   return programs;
 }
 
-/// Memory that starts at a line, as a device's allocations do.
-struct Lines {
-  struct alignas(64) Line {
-    std::byte bytes[64];
-  };
-  explicit Lines(size_t size) : memory(size / 64 + 1) { std::memset(data(), 0xa5, bytes()); }
-  std::byte *data() { return memory.front().bytes; }
-  const std::byte *data() const { return memory.front().bytes; }
-  size_t bytes() const { return memory.size() * 64; }
-  uint64_t address() const { return reinterpret_cast<uint64_t>(data()); }
-  bool operator==(const Lines &other) const { return std::memcmp(data(), other.data(), bytes()) == 0; }
-  std::vector<Line> memory;
-};
+uint64_t addressOf(const Lines &lines) { return reinterpret_cast<uint64_t>(lines.data()); }
 
 class PtxKernels : public ::testing::TestWithParam<Row> {
 protected:
@@ -67,8 +55,7 @@ protected:
   /// Rows `stride` apart, zeros behind their `bytes`. Some hold what is no usual number.
   Lines rowsOf(int64_t rows, Element element, uint64_t bytes, uint64_t stride) {
     const float Unusual[] = {INFINITY, -INFINITY, NAN, -0.f, 1e-40f, 6e-8f, 3e38f, 65504.f, 65520.f};
-    Lines lines(size_t(rows) * stride);
-    std::memset(lines.data(), 0, size_t(rows) * stride);
+    Lines lines(size_t(rows) * stride, std::byte(0));
     const size_t unit = element == Element::F32 ? 4 : 2;
     for (int64_t row = 0; row < rows; ++row)
       for (size_t at = 0; at < bytes; at += unit)
@@ -82,7 +69,7 @@ protected:
   std::vector<uint64_t> addresses(const Lines &lines, uint64_t stride) const {
     std::vector<uint64_t> list;
     for (const uint32_t row : order)
-      list.push_back(lines.address() + row * stride);
+      list.push_back(addressOf(lines) + row * stride);
     list.resize(list.size() + FARO_ABI_MAX_TOPK, list.back()); // what a kernel may prefetch through
     return list;
   }
@@ -102,18 +89,18 @@ protected:
     const uint64_t begin = reinterpret_cast<uint64_t>(list.data());
     return {begin, begin + list.size() * sizeof(T), reinterpret_cast<std::byte *>(begin)};
   }
-  static ptx::Range all(Lines &lines) { return {lines.address(), lines.address() + lines.bytes(), lines.data()}; }
+  static ptx::Range all(Lines &lines) { return {addressOf(lines), addressOf(lines) + lines.size(), lines.data()}; }
 
   void comparePush(const ptx::Function *function, faro_abi_push_fn cpu, Lines &source, uint64_t sourceStride,
                    uint64_t stride) {
     if (!function)
       return;
-    Lines expected(offsets.back() * stride);
+    Lines expected(offsets.back() * stride, Untouched);
     cpu(source.data(), int64_t(sourceStride), offsets.data(), addresses(expected, stride).data(), 0, Tokens);
     for (const ptx::Grid grid : Grids) {
-      Lines window(offsets.back() * stride);
+      Lines window(offsets.back() * stride, Untouched);
       const std::vector<uint64_t> list = addresses(window, stride);
-      runPtx(*function, grid, {source.address(), sourceStride, all(offsets).begin, all(list).begin, 0, Tokens},
+      runPtx(*function, grid, {addressOf(source), sourceStride, all(offsets).begin, all(list).begin, 0, Tokens},
              {all(source), all(window), all(offsets), all(list)});
       EXPECT_EQ(window, expected) << function->name;
     }
@@ -123,12 +110,12 @@ protected:
     if (!function)
       return;
     const std::vector<uint64_t> list = addresses(rows, stride);
-    Lines expected(Tokens * outStride);
+    Lines expected(Tokens * outStride, Untouched);
     cpu(expected.data(), int64_t(outStride), offsets.data(), list.data(), weights.data(), 0, Tokens);
     for (const ptx::Grid grid : Grids) {
-      Lines out(Tokens * outStride);
+      Lines out(Tokens * outStride, Untouched);
       runPtx(*function, grid,
-             {out.address(), outStride, all(offsets).begin, all(list).begin, all(weights).begin, 0, Tokens},
+             {addressOf(out), outStride, all(offsets).begin, all(list).begin, all(weights).begin, 0, Tokens},
              {all(rows), all(out), all(offsets), all(list), all(weights)});
       EXPECT_EQ(out, expected) << function->name;
     }

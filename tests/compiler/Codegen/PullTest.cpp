@@ -14,8 +14,6 @@ namespace {
 
 using reference::Element;
 
-constexpr std::byte Untouched{0xa5};
-
 reference::Program programOf(Element element, uint64_t columns) {
   reference::Program program;
   program.isDispatch = false;

@@ -14,7 +14,6 @@ namespace {
 using reference::Element;
 
 constexpr size_t Guard = 64;
-constexpr std::byte Untouched{0xa5};
 
 class PushTest : public ::testing::TestWithParam<Row> {
 protected:
