@@ -359,6 +359,7 @@ TEST_F(CudaDevice, DamagedImageTablesAreRefused) {
     expectError(made.status(), FARO_DATA_LOSS, {"m.so", words});
   };
   tables.images[1].data = Code; // PTX, with a byte behind it that is no zero
+  tables.images[1].size = sizeof "mach";
   refused("device image 1 (cuda:sm_80) is PTX that does not end with a zero");
   tables.images[1].format = 7;
   refused("device image 1 has no target or data, or format 7");
