@@ -46,18 +46,18 @@ class AcrossNodes(NodesTest):
                                                ("f32", 512, "f32"))):
             with self.subTest(element=element, columns=columns, partial=partial):
                 module = self.compile_for_devices(Spec(element, columns, 5, 13, align=3, partial=partial))
-                for ranks, nodes, routing in ((4, 2, "zipf:1.2"), (6, 3, "single-node")):
+                for ranks, nodes, routing in some(((4, 2, "zipf:1.2"), (6, 3, "single-node"))):
                     self.run_verified(module, ranks, nodes, "--tokens", 61, "--routing", routing, "--experts-fn", "scale",
                                       "--repeat", 2)
 
     def test_no_tokens_and_few(self):
         module = self.compile_for_devices(Spec("bf16", 40, 2, 6))
-        for tokens in (0, 1, 3):
+        for tokens in some((3, 0, 1)):
             self.run_verified(module, 4, 2, "--tokens", tokens, "--repeat", 2)
 
     def test_kernels_that_end_at_once_and_late(self):
         module = self.compile_for_devices(Spec("f32", 200, 4, 16, align=4))
-        for lag in (0, 1, 50):
+        for lag in some((50, 0, 1)):
             with self.subTest(lag=lag):
                 self.run_verified(module, 4, 2, "--tokens", 150, "--repeat", 2, environment={"FAKE_CUDA_LAG": str(lag)})
 
@@ -124,7 +124,7 @@ class Slots(NodesTest):
     def test_in_pinned_memory_where_the_transport_could_do_better(self):
         self.environment["FARO_SLOTS"] = "pinned"
         module = self.compile_for_devices(Spec("f16", 96, 4, 16, align=8, partial="f32"))
-        for ranks, nodes in ((4, 2), (5, 3)):
+        for ranks, nodes in some(((4, 2), (5, 3))):
             self.run_verified(module, ranks, nodes, "--tokens", 120, "--repeat", 3, transports=("local",))
 
     def test_of_a_ucx_that_knows_cuda(self):
@@ -132,7 +132,7 @@ class Slots(NodesTest):
         modules = [self.compile_for_devices(spec, "m%d" % n) for n, spec in enumerate((
             Spec("bf16", 257, 5, 13, align=3, partial="f32"), Spec("f32", 2880, 4, 16)))]
         for module in modules:
-            for more in ({}, {"UCX_RNDV_THRESH": "0"}, {"FAKE_CUDA_LAG": "50"}):
+            for more in some(({}, {"UCX_RNDV_THRESH": "0"}, {"FAKE_CUDA_LAG": "50"})):
                 with self.subTest(module=module.name, **more):
                     self.check_slots(True, module, "ucx", "device", **more)
         # Over tcp it would copy through host memory, and do no better than kernels do.
@@ -156,7 +156,7 @@ class Slots(NodesTest):
             for pattern, replacement in edits:
                 edited = re.sub(pattern, replacement, edited)
             modules[name] = self.compile_for_devices(edited, name)
-        for name, slots in itertools.product(modules, ("device", "pinned")):
+        for name, slots in some(list(itertools.product(modules, ("device", "pinned")))):
             with self.subTest(schedule=name, slots=slots):
                 self.check_slots(slots == "device", modules[name], "local", slots)
         self.begin_ucx_with_cuda()
@@ -224,7 +224,7 @@ class Deaths(DeviceTest):
         return process, time.monotonic()
 
     def test_a_killed_rank_is_named(self):
-        for lag in (0, 20):
+        for lag in some((20, 0)):
             with self.subTest(lag=lag):
                 process, _ = self.begin(lag=lag)
                 time.sleep(1.5 * STARTED)
