@@ -222,8 +222,8 @@ private:
     }
   }
 
-  /// `out` is the user's, whose rows lie next to each other.
-  int64_t outAlignment() const { return alignmentOf({options.rowAlignment, inOut(shape.bytes)}); }
+  /// `out` is the user's, whose rows lie next to each other, or a slice's, where they lie a stride apart.
+  int64_t outAlignment() const { return alignmentOf({options.rowAlignment, inOut(shape.bytes), inOut(shape.stride)}); }
 
   /// Bits of the stored element at `piece` of the row that is stored, of which `left` bytes are the row's.
   void storePiece(Value at, const Piece &piece, Value bits, int64_t left) {

@@ -80,8 +80,8 @@ private:
     Value value;
   };
 
-  /// The user's rows lie next to each other.
-  int64_t sourceAlignment() const { return alignmentOf({options.rowAlignment, shape.bytes}); }
+  /// The user's rows lie next to each other, those of a slice a stride apart.
+  int64_t sourceAlignment() const { return alignmentOf({options.rowAlignment, shape.bytes, shape.stride}); }
 
   Type typeOf(int64_t bytes) {
     if (bytes < 4)

@@ -52,6 +52,11 @@ LogicalResult ProgramOp::verify() {
     return emitOpError() << "expects a row_stride of " << rowBytes << " to " << rowBytes + (Line - 1)
                          << " bytes for rows of " << getRowsType().getRowText() << ", found "
                          << int64_t(getRowStride());
+  // Devices access elements where they are aligned.
+  const int64_t elementBytes = getRowsType().getPlanes().front().element.getIntOrFloatBitWidth() / 8;
+  if (int64_t(getRowStride()) % elementBytes != 0)
+    return emitOpError() << "expects a row_stride of whole elements of " << elementBytes << " bytes, found "
+                         << int64_t(getRowStride());
   // /*program_p3*/
   if (int64_t(getStreamingThreshold()) < 0)
     return emitOpError() << "expects a streaming_threshold of at least 0, found " << int64_t(getStreamingThreshold());

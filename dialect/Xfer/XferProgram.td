@@ -46,7 +46,7 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
 
     Constraints:
       - /*program_p1*/ `rows` is not token-major;
-      - /*program_p2*/ `row_stride` holds a row, and less than a cache line (64 bytes) more;
+      - /*program_p2*/ `row_stride` holds a row, and less than a cache line (64 bytes) more, in whole elements;
       - /*program_p3*/ `streaming_threshold` is not negative;
       - /*program_p4*/ the body holds only stages, `xfer.ring` and `xfer.descriptors`;
       - /*program_p5*/ the stages use at most 4 flags;

@@ -1,5 +1,6 @@
 #include "runtime/tools/faro-run/Rank.h"
 
+#include "runtime/device/cuda/SessionDevice.h"
 #include "runtime/tools/faro-run/DeviceRows.h"
 #include "runtime/tools/faro-run/Output.h"
 #include "runtime/tools/faro-run/Shuffle.h"
@@ -104,12 +105,15 @@ Status RankRun::run() {
   if (work_.job.combine) {
     // Rows as far apart as Faro lays its own, so that whole cache lines can be stored past the cache.
     const faro_abi_row &row = work_.job.combine->row;
-    const size_t bytes = (input_.tokens() * row.stride + 63) / 64 * 64;
+    // On a device they lie whole accesses apart, which the stride of an edited schedule may not be.
+    const bool isWhole = work_.options.cudaDevice < 0 || row.stride % cuda::SessionDevice::alignmentOf(row.bytes) == 0;
+    const uint64_t stride = isWhole ? row.stride : row.bytes;
+    const size_t bytes = (input_.tokens() * stride + 63) / 64 * 64;
     combinedMemory_.reset(static_cast<std::byte *>(std::aligned_alloc(64, std::max<size_t>(bytes, 64))));
     if (!combinedMemory_)
       return {FARO_OUT_OF_MEMORY,
               fmt::format("rank {}: no memory for {} bytes of combined tokens", result_.rank, bytes)};
-    combined_ = {combinedMemory_.get(), int64_t(input_.tokens()), int64_t(row.stride)};
+    combined_ = {combinedMemory_.get(), int64_t(input_.tokens()), int64_t(stride)};
     // What is never written shows as NaNs, not as what a fresh page happens to hold.
     std::memset(combinedMemory_.get(), 0xff, std::max<size_t>(bytes, 64));
   }

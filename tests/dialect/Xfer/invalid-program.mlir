@@ -246,6 +246,14 @@ xfer.program @program_p2_most dispatch(!experts, !faro.routes<topk = 1, experts 
 // -----
 
 !experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
+// expected-error@+1 {{'xfer.program' op expects a row_stride of whole elements of 4 bytes, found 38}}
+xfer.program @program_p2_elements dispatch(!experts, !faro.routes<topk = 1, experts = 1>) path(direct)
+    attributes {row_stride = 38 : i64, streaming_threshold = 0 : i64} {
+}
+
+// -----
+
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
 module @program_p12 {
   // expected-error@+1 {{'xfer.program' op expects another name than 'kernels', which is that of the module that kernels lie in}}
   xfer.program @kernels dispatch(!experts, !faro.routes<topk = 1, experts = 1>) path(direct)

@@ -207,6 +207,9 @@ class EditedSchedules(NodesTest):
         """A row takes several slots."""
         self.check_edited((r"bytes\(\d+\)", "bytes(512)"), (r"slots\(\d+\)", "slots(9)"))
 
+    def test_rows_less_than_an_access_apart(self):
+        self.check_edited((r"row_stride = \d+", "row_stride = 202"), columns=100)
+
     def test_rows_by_reference_are_copied(self):
         """The wire cannot read them where they lie; slots that were made for heads alone hold them all the same."""
         refer = (r"by\(\w+\)", "by(reference)")
