@@ -41,16 +41,15 @@ const std::vector<Candidate> &candidates() {
   static const std::vector<Candidate> all = [] {
     std::vector<Candidate> chosen;
     // Somebody else's, on one node and on several: docs/transports.md.
-    static std::string name, acrossNodes;
     if (const char *others = std::getenv("FARO_TEST_TRANSPORT")) {
-      name = others;
-      const size_t colon = name.find(':');
-      const RankKind kind =
-          name.substr(std::min(colon, name.size())) == ":threads" ? RankKind::Threads : RankKind::Processes;
-      name.resize(std::min(colon, name.size()));
-      acrossNodes = name + "_nodes";
-      chosen.push_back({name.c_str(), name.c_str(), kind, true, {}});
-      chosen.push_back({acrossNodes.c_str(), name.c_str(), kind, false, {}, true});
+      constexpr std::string_view Threads = ":threads";
+      std::string name = others;
+      const bool threads = name.ends_with(Threads);
+      if (threads)
+        name.resize(name.size() - Threads.size());
+      const RankKind kind = threads ? RankKind::Threads : RankKind::Processes;
+      chosen.push_back({name, name, kind, true, {}});
+      chosen.push_back({name + "_nodes", name, kind, false, {}, true});
     }
     for (const Candidate &candidate : everybody)
       if ((!ThreadsOnly || candidate.kind == RankKind::Threads) && !(Sanitized && candidate.thorough))

@@ -8,13 +8,14 @@
 #include <deque>
 #include <gtest/gtest.h>
 #include <map>
+#include <string>
 #include <thread>
 
 namespace faro::test {
 
 struct Candidate {
-  const char *label;     ///< in the test's name
-  const char *transport; ///< libfaro_transport_<transport>.so
+  std::string label;     ///< in the test's name
+  std::string transport; ///< libfaro_transport_<transport>.so
   RankKind kind;
   bool maps;                                      ///< whether `pointer` must give one: all ranks are on this machine
   std::map<std::string, std::string> environment; ///< set in the ranks' processes before the transport is loaded

@@ -1,13 +1,12 @@
 #include "tests/ptx/Machine.h"
 
 #include "tests/ptx/Accesses.h"
+#include "tests/ptx/Arithmetic.h"
 #include "tests/ptx/BulkCopies.h"
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <chrono>
-#include <cmath>
 #include <cstring>
 #include <thread>
 #include <utility>
@@ -16,35 +15,6 @@ namespace faro::test::ptx {
 namespace {
 
 constexpr std::byte Rubbish{0xee};
-
-uint64_t masked(uint64_t value, uint32_t bits) { return bits >= 64 ? value : value & ((uint64_t(1) << bits) - 1); }
-int64_t extended(uint64_t value, uint32_t bits) {
-  return bits >= 64 ? int64_t(value) : int64_t(value << (64 - bits)) >> (64 - bits);
-}
-float asFloat(uint64_t value) { return std::bit_cast<float>(uint32_t(value)); }
-uint64_t ofFloat(float value) { return std::isnan(value) ? 0x7fffffff : std::bit_cast<uint32_t>(value); }
-uint64_t toHalf(float value) { return std::isnan(value) ? 0x7fff : std::bit_cast<uint16_t>(_Float16(value)); }
-float fromHalf(uint64_t value) { return float(std::bit_cast<_Float16>(uint16_t(value))); }
-
-template <typename T> bool holds(Comparison comparison, T a, T b) {
-  switch (comparison) {
-  case Comparison::Equal:
-    return a == b;
-  case Comparison::NotEqual:
-    return a != b;
-  case Comparison::Less:
-    return a < b;
-  case Comparison::LessEqual:
-    return a <= b;
-  case Comparison::Greater:
-    return a > b;
-  case Comparison::GreaterEqual:
-    return a >= b;
-  case Comparison::Unordered:
-    return a != a || b != b;
-  }
-  return false;
-}
 
 struct Thread {
   uint32_t number = 0, block = 0;
@@ -203,108 +173,12 @@ private:
     return true;
   }
 
-  bool integers() {
-    const uint32_t bits = at->type.bits;
-    const bool isSigned = at->type.kind == 's';
-    const uint64_t a = get(1), b = at->count > 2 ? get(2) : 0;
-    const int64_t signedA = extended(a, bits), signedB = extended(b, bits);
-    switch (at->op) {
-    case Op::Add:
-      set(0, a + b, bits);
-      return true;
-    case Op::Subtract:
-      set(0, a - b, bits);
-      return true;
-    case Op::Multiply:
-      set(0, a * b, bits);
-      return true;
-    case Op::MultiplyHigh:
-      set(0, isSigned ? uint64_t((__int128(signedA) * signedB) >> bits) : uint64_t((unsigned __int128)(a)*b >> bits),
-          bits);
-      return true;
-    case Op::MultiplyWide:
-      set(0, isSigned ? uint64_t(signedA * signedB) : a * b, 2 * bits);
-      return true;
-    case Op::MultiplyAdd:
-      set(0, a * b + get(3), bits);
-      return true;
-    case Op::Minimum:
-      set(0, isSigned ? uint64_t(std::min(signedA, signedB)) : std::min(a, b), bits);
-      return true;
-    case Op::Maximum:
-      set(0, isSigned ? uint64_t(std::max(signedA, signedB)) : std::max(a, b), bits);
-      return true;
-    case Op::And:
-      set(0, a & b, bits);
-      return true;
-    case Op::Or:
-      set(0, a | b, bits);
-      return true;
-    case Op::Xor:
-      set(0, a ^ b, bits);
-      return true;
-    case Op::Not:
-      set(0, ~a, bits);
-      return true;
-    case Op::Negate:
-      set(0, 0 - a, bits);
-      return true;
-    case Op::ShiftLeft: { // a shift by all bits or more leaves none
-      const uint64_t by = masked(get(2), 32);
-      set(0, by >= bits ? 0 : a << by, bits);
-      return true;
-    }
-    case Op::ShiftRight: {
-      const uint64_t by = std::min<uint64_t>(masked(get(2), 32), bits);
-      set(0, isSigned ? uint64_t(signedA >> std::min<uint64_t>(by, 63)) : by >= bits ? 0 : a >> by, bits);
-      return true;
-    }
-    case Op::ExtractBits:
-      if (isSigned)
-        break;
-      set(0, masked(get(2) & 255, 8) >= bits ? 0 : masked(a >> (get(2) & 255), uint32_t(get(3) & 255)), bits);
-      return true;
-    default:
-      break;
-    }
-    return fail(IllegalInstruction, "the PTX machine does not know it of this type");
-  }
-
-  /// f32, by itself or two at once.
-  bool floats() {
-    const auto one = [&](uint64_t a, uint64_t b) {
-      const float result = at->op == Op::Add ? asFloat(a) + asFloat(b) : asFloat(a) * asFloat(b);
-      return ofFloat(result);
-    };
-    if (at->op != Op::Add && at->op != Op::Multiply)
+  bool compute() {
+    const auto operand = [this](size_t i) { return i < at->count ? get(i) : 0; };
+    const std::optional<uint64_t> result = valueOf(*at, operand(1), operand(2), operand(3));
+    if (!result)
       return fail(IllegalInstruction, "the PTX machine does not know it of this type");
-    const uint64_t a = get(1), b = get(2);
-    if (at->type.isPair)
-      set(0, one(a >> 32, b >> 32) << 32 | one(masked(a, 32), masked(b, 32)), 64);
-    else
-      set(0, one(a, b), 32);
-    return true;
-  }
-
-  bool compare() {
-    const Type type = at->type;
-    const uint64_t a = get(1), b = get(2);
-    const bool result = type.kind == 'f'   ? holds(at->comparison, asFloat(a), asFloat(b))
-                        : type.kind == 's' ? holds(at->comparison, extended(a, type.bits), extended(b, type.bits))
-                                           : holds(at->comparison, a, b);
-    set(0, result, 1);
-    return true;
-  }
-
-  bool convert() {
-    const Type to = at->type, from = at->from;
-    const uint64_t value = masked(get(1), from.bits);
-    if (to.kind != 'f')
-      set(0, from.kind == 's' ? uint64_t(extended(value, from.bits)) : value, to.bits);
-    else if (to.bits == 32 && from.bits == 16)
-      set(0, ofFloat(fromHalf(value)), 32);
-    else
-      set(0, toHalf(asFloat(value)), 16);
+    set(0, *result, 64);
     return true;
   }
 
@@ -394,8 +268,6 @@ private:
     case Op::Fence:
       std::atomic_thread_fence(std::memory_order_seq_cst);
       return true;
-    case Op::Nothing:
-      return true;
     case Op::LoadParameter:
       set(0, parameters[at->operands[1]], at->type.bits);
       return true;
@@ -430,15 +302,8 @@ private:
         set(i, value >> (i * each), each);
       return true;
     }
-    case Op::Compare:
-      return compare();
     case Op::Select:
       set(0, get(3) ? get(1) : get(2), at->type.bits);
-      return true;
-    case Op::Convert:
-      return convert();
-    case Op::ConvertPair: // the first goes to the upper half
-      set(0, toHalf(asFloat(get(1))) << 16 | toHalf(asFloat(get(2))), 32);
       return true;
     case Op::BarrierInit:
       if (!sharedAt(get(0) + uint64_t(at->offset), 8, 8))
@@ -465,7 +330,7 @@ private:
     case Op::BulkWait:
       return waitForGroups();
     default:
-      return at->type.kind == 'f' ? floats() : integers();
+      return compute();
     }
   }
 

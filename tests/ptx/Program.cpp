@@ -1,56 +1,13 @@
 #include "tests/ptx/Program.h"
 
+#include "tests/ptx/Names.h"
+#include "tests/ptx/Text.h"
+
 #include <algorithm>
-#include <bit>
-#include <cctype>
-#include <charconv>
 #include <optional>
 
 namespace faro::test::ptx {
 namespace {
-
-bool startsWith(std::string_view text, std::string_view with) { return text.substr(0, with.size()) == with; }
-bool isWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '$' || c == '%'; }
-
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front())))
-    text.remove_prefix(1);
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
-    text.remove_suffix(1);
-  return text;
-}
-
-std::vector<std::string_view> split(std::string_view text, char at) {
-  std::vector<std::string_view> parts;
-  for (size_t end = 0; end != std::string_view::npos;) {
-    end = text.find(at);
-    if (const std::string_view part = trimmed(text.substr(0, end)); !part.empty())
-      parts.push_back(part);
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-  return parts;
-}
-
-template <typename T> std::optional<T> number(std::string_view text, int base = 10) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  return error == std::errc() && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
-
-std::optional<Type> typeOf(std::string_view text) {
-  if (text == "pred")
-    return Type{'p', 1};
-  if (text == "f32x2")
-    return Type{'f', 64, true};
-  if (text == "f16x2")
-    return Type{'f', 32, true};
-  if (text.size() < 2 || std::string_view("busf").find(text.front()) == std::string_view::npos)
-    return std::nullopt;
-  const auto bits = number<uint32_t>(text.substr(1));
-  if (!bits || (*bits != 8 && *bits != 16 && *bits != 32 && *bits != 64))
-    return std::nullopt;
-  return Type{text.front(), *bits};
-}
 
 /// What registers hold that nobody has written.
 constexpr uint64_t Rubbish = 0xdeadbeefdeadbeef;
@@ -139,7 +96,7 @@ private:
         return void(fail(function.name + " has no label " + label));
       function.code[instruction].target = to->second;
     }
-    function.code.emplace_back().op = Op::Return;
+    function.code.emplace_back(); // a return
     if (ok)
       program.functions[function.name] = std::move(function);
   }
@@ -282,8 +239,7 @@ private:
     }
     const size_t end = std::min(whole.find_first_of(" \t"), whole.size());
     const std::string_view name = whole.substr(0, end), list = trimmed(whole.substr(end));
-    const std::vector<std::string_view> parts = split(name, '.');
-    if (!operation(made, name, parts))
+    if (!describe(made, name))
       return fail(std::string(name) + " is not known to the PTX machine");
     if (made.op == Op::Branch)
       jumps.emplace_back(function.code.size(), list);
@@ -299,88 +255,6 @@ private:
       made.op = list.front() == '{' ? Op::Unpack : Op::Pack;
     function.code.push_back(std::move(made));
     return true;
-  }
-
-  /// What the name of an instruction says.
-  static bool operation(Instruction &to, std::string_view name, const std::vector<std::string_view> &parts) {
-    static const std::map<std::string_view, Op> Whole = {
-        {"bra", Op::Branch},
-        {"bra.uni", Op::Branch},
-        {"ret", Op::Return},
-        {"fence.acq_rel.sys", Op::Fence},
-        {"fence.proxy.async.shared::cta", Op::Fence},
-        {"mbarrier.init.shared::cta.b64", Op::BarrierInit},
-        {"mbarrier.arrive.expect_tx.shared::cta.b64", Op::BarrierExpect},
-        {"mbarrier.try_wait.parity.shared::cta.b64", Op::BarrierTryWait},
-        {"cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes", Op::BulkLoad},
-        {"cp.async.bulk.global.shared::cta.bulk_group", Op::BulkStore},
-        {"cp.async.bulk.commit_group", Op::BulkCommit},
-        {"cp.async.bulk.wait_group", Op::BulkWait},
-        {"cp.async.bulk.wait_group.read", Op::BulkWait}};
-    if (const auto found = Whole.find(name); found != Whole.end()) {
-      to.op = found->second;
-      to.onlyRead = name == "cp.async.bulk.wait_group.read";
-      return true;
-    }
-    const auto has = [&](std::string_view part) { return std::ranges::find(parts, part) != parts.end(); };
-    const auto type = typeOf(parts.back());
-    if (!type)
-      return false;
-    to.type = *type;
-    const std::string_view what = parts.front();
-    if (what == "ld" || what == "st") {
-      to.op = name == "st.shared.b32" ? Op::StoreShared : what == "st" ? Op::Store : Op::Load;
-      if (has("param"))
-        to.op = Op::LoadParameter;
-      to.isReadOnly = has("nc");
-      to.isSynchronising = (has("acquire") || has("release")) && has("sys");
-      return has("global") || to.op == Op::LoadParameter || to.op == Op::StoreShared;
-    }
-    if (what == "setp") {
-      static const std::map<std::string_view, Comparison> Comparisons = {
-          {"eq", Comparison::Equal},     {"ne", Comparison::NotEqual}, {"lt", Comparison::Less},
-          {"le", Comparison::LessEqual}, {"gt", Comparison::Greater},  {"ge", Comparison::GreaterEqual},
-          {"nan", Comparison::Unordered}};
-      const auto found = parts.size() == 3 ? Comparisons.find(parts[1]) : Comparisons.end();
-      to.op = Op::Compare;
-      return found != Comparisons.end() && (to.comparison = found->second, true);
-    }
-    if (what == "cvt") { // cvt.to.from, cvt.rn.to.from
-      to.from = *type;
-      const auto result = parts.size() >= 3 ? typeOf(parts[parts.size() - 2]) : std::nullopt;
-      if (!result || (parts.size() == 4 && parts[1] != "rn"))
-        return false;
-      to.type = *result;
-      to.op = result->isPair ? Op::ConvertPair : Op::Convert;
-      const bool floats = result->kind == 'f' && type->kind == 'f';
-      return floats ? (result->bits == 16 || result->isPair) == (parts.size() == 4)
-                    : result->kind != 'f' && type->kind != 'f';
-    }
-    if (type->kind == 'f' && !((what == "add" || what == "mul") && parts.size() == 3 && parts[1] == "rn") &&
-        what != "mov" && what != "selp")
-      return false;
-    static const std::map<std::string_view, Op> Operations = {{"mov", Op::Move},
-                                                              {"add", Op::Add},
-                                                              {"sub", Op::Subtract},
-                                                              {"mul.rn", Op::Multiply},
-                                                              {"mul.lo", Op::Multiply},
-                                                              {"mul.hi", Op::MultiplyHigh},
-                                                              {"mul.wide", Op::MultiplyWide},
-                                                              {"mad.lo", Op::MultiplyAdd},
-                                                              {"min", Op::Minimum},
-                                                              {"max", Op::Maximum},
-                                                              {"and", Op::And},
-                                                              {"or", Op::Or},
-                                                              {"xor", Op::Xor},
-                                                              {"not", Op::Not},
-                                                              {"neg", Op::Negate},
-                                                              {"shl", Op::ShiftLeft},
-                                                              {"shr", Op::ShiftRight},
-                                                              {"bfe", Op::ExtractBits},
-                                                              {"selp", Op::Select},
-                                                              {"add.rn", Op::Add}};
-    const auto found = Operations.find(name.substr(0, name.rfind('.')));
-    return found != Operations.end() && (to.op = found->second, true);
   }
 
 private:

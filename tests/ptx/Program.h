@@ -49,8 +49,7 @@ enum class Op : uint8_t {
   BulkLoad,
   BulkStore,
   BulkCommit,
-  BulkWait,
-  Nothing
+  BulkWait
 };
 enum class Comparison : uint8_t { Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, Unordered };
 
@@ -62,7 +61,7 @@ struct Type {
 
 /// An operand is a place in the thread's file: a register, a number, or what the machine says of the thread.
 struct Instruction {
-  Op op = Op::Nothing;
+  Op op = Op::Return;
   Comparison comparison = Comparison::Equal;
   Type type, from;              ///< `from`: what a conversion reads
   bool isReadOnly = false;      ///< ld.global.nc

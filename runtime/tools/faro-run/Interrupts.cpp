@@ -51,12 +51,15 @@ void handle(int signal, void (*handler)(int)) {
 
 Interrupts::Interrupts(std::function<void(int)> end) {
   // Without a pipe there are no handlers: signals then end the process as they always do.
-  if (::pipe2(pipe_, O_CLOEXEC) != 0)
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
     return;
+  readEnd_ = FileDescriptor(ends[0]);
+  writeEnd_ = FileDescriptor(ends[1]);
   auto thread = startThread("the thread that tells of signals", [this, end = std::move(end)] {
     unsigned char signal = 0;
     ssize_t got;
-    while ((got = ::read(pipe_[0], &signal, 1)) < 0 && errno == EINTR) {
+    while ((got = ::read(readEnd_.get(), &signal, 1)) < 0 && errno == EINTR) {
     }
     if (got == 1 && signal != 0)
       end(signal);
@@ -64,7 +67,7 @@ Interrupts::Interrupts(std::function<void(int)> end) {
   if (!thread)
     return; // as without a pipe
   thread_ = std::move(*thread);
-  writeEnd = pipe_[1];
+  writeEnd = writeEnd_.get();
   for (int signal : Sent)
     if (!isIgnored(signal))
       handle(signal, onInterrupt);
@@ -72,12 +75,8 @@ Interrupts::Interrupts(std::function<void(int)> end) {
 }
 
 Interrupts::~Interrupts() {
-  if (!thread_.joinable()) {
-    for (int end : pipe_)
-      if (end >= 0)
-        ::close(end);
+  if (!thread_.joinable())
     return;
-  }
   for (int signal : Sent)
     if (!isIgnored(signal))
       handle(signal, SIG_DFL);
@@ -85,20 +84,7 @@ Interrupts::~Interrupts() {
   pass(0);
   thread_.join();
   writeEnd = -1;
-  ::close(pipe_[0]);
-  ::close(pipe_[1]);
 }
-
-NoSignalsForThreads::NoSignalsForThreads() {
-  sigset_t blocked;
-  sigfillset(&blocked);
-  // One that is blocked when its own thread causes it ends the process without a word.
-  for (int fault : {SIGBUS, SIGSEGV, SIGFPE, SIGILL})
-    sigdelset(&blocked, fault);
-  ::pthread_sigmask(SIG_BLOCK, &blocked, &before_);
-}
-
-NoSignalsForThreads::~NoSignalsForThreads() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 bool isIgnored(int signal) {
   struct sigaction now{};

@@ -5,8 +5,11 @@
 // The handler does what a handler may do; the thread may do anything.
 #pragma once
 
+#include "runtime/core/Socket.h"
+
 #include <csignal>
 #include <functional>
+#include <string>
 #include <thread>
 
 namespace faro::run {
@@ -21,21 +24,8 @@ public:
   Interrupts &operator=(const Interrupts &) = delete;
 
 private:
-  int pipe_[2] = {-1, -1};
+  FileDescriptor readEnd_, writeEnd_;
   std::thread thread_;
-};
-
-/// Threads that are made while it lives get no signals but those of their own faults: the others are for the thread
-/// that made them.
-class NoSignalsForThreads {
-public:
-  NoSignalsForThreads();
-  ~NoSignalsForThreads();
-  NoSignalsForThreads(const NoSignalsForThreads &) = delete;
-  NoSignalsForThreads &operator=(const NoSignalsForThreads &) = delete;
-
-private:
-  sigset_t before_;
 };
 
 /// Whether whoever started this process wanted it to go on after such a signal (nohup).

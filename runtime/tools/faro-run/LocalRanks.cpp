@@ -1,4 +1,4 @@
-#include "runtime/tools/faro-run/Interrupts.h"
+#include "runtime/core/Thread.h"
 #include "runtime/tools/faro-run/Progress.h"
 #include "runtime/tools/faro-run/Rank.h"
 #include "runtime/tools/faro-run/Supervisor.h"
@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <fmt/format.h>
 #include <mutex>
-#include <system_error>
 #include <thread>
 
 namespace faro::run {
@@ -48,17 +47,18 @@ Outcome runThreads(const Setup &setup) {
       ended.notify_all();
   };
   threads.reserve(ranks);
-  for (uint32_t rank = 0; rank < ranks && started; ++rank)
-    try {
-      const NoSignalsForThreads none;
-      threads.emplace_back(work, rank);
-    } catch (const std::system_error &error) {
-      started = {FARO_UNAVAILABLE, fmt::format("rank {} of {} has no thread: {}; use fewer --ranks, or --transport ucx",
-                                               rank, ranks, error.what())};
-      (*communicators)[rank]->abort(started);
-      const std::lock_guard lock(mutex);
-      left -= ranks - rank;
+  for (uint32_t rank = 0; rank < ranks && started; ++rank) {
+    auto thread = startThread(fmt::format("the thread of rank {} of {}", rank, ranks), [&, rank] { work(rank); });
+    if (thread) {
+      threads.push_back(std::move(*thread));
+      continue;
     }
+    started = {thread.status().code(),
+               fmt::format("{}; use fewer --ranks, or --transport ucx", thread.status().message())};
+    (*communicators)[rank]->abort(started);
+    const std::lock_guard lock(mutex);
+    left -= ranks - rank;
+  }
   {
     ProgressLine line(*board, setup.options.repeat);
     std::unique_lock lock(mutex);

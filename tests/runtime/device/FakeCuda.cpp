@@ -33,11 +33,11 @@ faro::test::FakeCuda fake;
 int context; // what its handle points to
 
 using namespace faro::test::results;
+using faro::test::allocationOf;
 using faro::test::current;
 using faro::test::FakeEvent;
 using faro::test::FakeStream;
 using faro::test::host;
-using faro::test::isKnown;
 using faro::test::mutex;
 using Clock = std::chrono::steady_clock;
 FakeEvent &eventOf(api::Event event) { return *reinterpret_cast<FakeEvent *>(event); }
@@ -69,9 +69,8 @@ template <typename T> T argument(void **parameters, int index) { return *static_
 /// A kernel's list of rows in `to`, as the host has them, from entry offsets[begin] on. False when it holds an address
 /// that no kernel reaches.
 bool takeRows(std::vector<uint64_t> &to, const uint64_t *rows, const uint32_t *offsets, int64_t begin, int64_t end) {
-  const std::lock_guard lock(mutex);
   for (uint32_t i = offsets[begin]; i < offsets[end]; ++i) {
-    if (!isKnown(rows[i]))
+    if (!allocationOf(rows[i]).host)
       return false;
     to.push_back(reinterpret_cast<uintptr_t>(host(rows[i])));
   }
@@ -88,11 +87,8 @@ struct Launch {
     const auto *counts = static_cast<const uint32_t *>(host(offsets));
     const auto *list = static_cast<const uint64_t *>(host(addresses));
     std::vector<uint64_t> taken;
-    {
-      const std::lock_guard lock(mutex);
-      if (!isKnown(rows + uint64_t(begin) * uint64_t(stride)) || !isKnown(offsets))
-        return IllegalAddress;
-    }
+    if (!allocationOf(rows + uint64_t(begin) * uint64_t(stride)).host || !allocationOf(offsets).host)
+      return IllegalAddress;
     if (!takeRows(taken, list, counts, begin, end))
       return IllegalAddress;
     const auto *origin = reinterpret_cast<const uint64_t *>(reinterpret_cast<uintptr_t>(taken.data()) -
@@ -355,7 +351,7 @@ api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned grid
     streamOf(stream).put(
         [code, gridX, blockX, parameters] {
           faro::test::ptx::Work work;
-          const auto fault = faro::test::ptx::run(*code, {gridX, blockX}, parameters, faro::test::allocationOf, &work);
+          const auto fault = faro::test::ptx::run(*code, {gridX, blockX}, parameters, allocationOf, &work);
           if (fault.code)
             std::fprintf(stderr, "PTX: %s\n", fault.what.c_str());
           if (std::getenv("FAKE_CUDA_WORK"))

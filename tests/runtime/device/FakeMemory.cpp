@@ -58,14 +58,6 @@ faro::test::ptx::Range faro::test::allocationOf(api::Pointer address) {
   return {there(base), there(base) + memory.bytes, static_cast<std::byte *>(base)};
 }
 
-bool faro::test::isKnown(api::Pointer address) {
-  const auto behind = allocations.upper_bound(host(address));
-  if ((address & tag()) != tag() || behind == allocations.begin())
-    return false;
-  const auto &[base, memory] = *std::prev(behind);
-  return static_cast<std::byte *>(host(address)) < static_cast<std::byte *>(base) + memory.bytes;
-}
-
 extern "C" {
 
 api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {

@@ -25,9 +25,8 @@ inline cuda::api::Context &current() {
 
 /// The host's address of the device's memory.
 void *host(cuda::api::Pointer address);
-/// Whether it is the device's memory, or host memory that was registered. Under the mutex.
-bool isKnown(cuda::api::Pointer address);
-/// The allocation that an address is in, as kernels reach it; takes the mutex.
+/// The device's memory, or host memory that was registered, which an address is in; none of anybody else's. Takes the
+/// mutex.
 ptx::Range allocationOf(cuda::api::Pointer address);
 
 } // namespace faro::test
