@@ -1,6 +1,7 @@
 // Who touched which memory of a launch: finds two threads that should have waited for each other.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +12,9 @@ namespace faro::test::ptx {
 
 class Accesses {
 public:
-  /// Each false if it conflicts with what another thread did; `thread` from 1.
+  static constexpr uint32_t Several = UINT32_MAX;
+
+  /// Each false if it conflicts with what another thread did; `thread` from 1, or Several that read.
   bool read(uint64_t address, size_t bytes, uint32_t thread, bool readOnly) {
     return each(address, bytes, [=](Cell &cell) {
       const bool allowed = cell.writer == 0 || (cell.writer == thread && !readOnly);
@@ -30,18 +33,34 @@ public:
   }
 
 private:
-  static constexpr uint32_t Several = UINT32_MAX;
-  static constexpr uint64_t CellBytes = 2, PageCells = 2048; ///< the least that kernels store
   struct Cell {
     uint32_t writer = 0, reader = 0;
     bool readOnly = false;
   };
-  using Page = std::array<Cell, PageCells>;
+  static constexpr uint64_t CellBytes = 2; ///< the least that kernels store
+  /// Most accesses are of all of it.
+  struct Granule {
+    Cell whole;
+    std::unique_ptr<std::array<Cell, 8>> parts;
+  };
+  static constexpr uint64_t GranuleBytes = 16, PageGranules = 256;
+  using Page = std::array<Granule, PageGranules>;
 
   template <typename Touch> bool each(uint64_t address, size_t bytes, Touch touch) {
     bool allowed = true;
-    for (uint64_t at = address / CellBytes; at < (address + bytes) / CellBytes; ++at)
-      allowed &= touch(page(at / PageCells)[at % PageCells]);
+    for (uint64_t at = address; at < address + bytes;) {
+      const uint64_t number = at / GranuleBytes, next = std::min((number + 1) * GranuleBytes, address + bytes);
+      Granule &granule = page(number / PageGranules)[number % PageGranules];
+      if (!granule.parts && next - at < GranuleBytes) {
+        granule.parts = std::make_unique<std::array<Cell, 8>>();
+        granule.parts->fill(granule.whole);
+      }
+      if (!granule.parts)
+        allowed &= touch(granule.whole);
+      for (; granule.parts && at < next; at += CellBytes)
+        allowed &= touch((*granule.parts)[at % GranuleBytes / CellBytes]);
+      at = next;
+    }
     return allowed;
   }
   Page &page(uint64_t number) {

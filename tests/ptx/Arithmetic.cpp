@@ -15,133 +15,158 @@ uint64_t ofFloat(float value) { return std::isnan(value) ? 0x7fffffff : std::bit
 uint64_t toHalf(float value) { return std::isnan(value) ? 0x7fff : std::bit_cast<uint16_t>(_Float16(value)); }
 float fromHalf(uint64_t value) { return float(std::bit_cast<_Float16>(uint16_t(value))); }
 
-template <typename T> bool holds(Comparison comparison, T a, T b) {
+/// `f(a, b, c)` for each lane, of `bits` bits.
+template <typename F> bool each(const LaneValues &of, uint32_t bits, F f) {
+  const uint64_t mask = masked(~uint64_t(0), bits);
+  uint64_t *const results = of.results;
+  for (uint32_t lane = of.first; lane < of.last; ++lane)
+    results[lane] = uint64_t(f(of.a[lane], of.b[lane], of.c[lane])) & mask;
+  return true;
+}
+
+/// `as` makes of an operand what is compared.
+template <typename As> bool compareAs(Comparison comparison, const LaneValues &of, As as) {
   switch (comparison) {
   case Comparison::Equal:
-    return a == b;
+    return each(of, 1, [as](auto a, auto b, auto) { return as(a) == as(b); });
   case Comparison::NotEqual:
-    return a != b;
+    return each(of, 1, [as](auto a, auto b, auto) { return as(a) != as(b); });
   case Comparison::Less:
-    return a < b;
+    return each(of, 1, [as](auto a, auto b, auto) { return as(a) < as(b); });
   case Comparison::LessEqual:
-    return a <= b;
+    return each(of, 1, [as](auto a, auto b, auto) { return as(a) <= as(b); });
   case Comparison::Greater:
-    return a > b;
+    return each(of, 1, [as](auto a, auto b, auto) { return as(a) > as(b); });
   case Comparison::GreaterEqual:
-    return a >= b;
+    return each(of, 1, [as](auto a, auto b, auto) { return as(a) >= as(b); });
   case Comparison::Unordered:
-    return a != a || b != b;
+    return each(of, 1, [as](auto a, auto b, auto) { return as(a) != as(a) || as(b) != as(b); });
   }
   return false;
 }
 
-bool compare(const Instruction &at, uint64_t a, uint64_t b) {
+bool compare(const Instruction &at, const LaneValues &of) {
   if (at.type.kind == 'f')
-    return holds(at.comparison, asFloat(a), asFloat(b));
+    return compareAs(at.comparison, of, [](uint64_t value) { return asFloat(value); });
   if (at.type.kind == 's')
-    return holds(at.comparison, extended(a, at.type.bits), extended(b, at.type.bits));
-  return holds(at.comparison, a, b);
+    return compareAs(at.comparison, of, [bits = at.type.bits](uint64_t value) { return extended(value, bits); });
+  return compareAs(at.comparison, of, [](uint64_t value) { return value; });
 }
 
-uint64_t convert(const Instruction &at, uint64_t a) {
-  const Type to = at.type, from = at.from;
-  const uint64_t value = masked(a, from.bits);
+bool convert(const Instruction &at, const LaneValues &of) {
+  const Type to = at.type;
+  const uint32_t from = at.from.bits;
+  if (to.kind != 'f' && at.from.kind == 's')
+    return each(of, to.bits, [from](auto a, auto, auto) { return extended(masked(a, from), from); });
   if (to.kind != 'f')
-    return masked(from.kind == 's' ? uint64_t(extended(value, from.bits)) : value, to.bits);
-  return to.bits == 32 && from.bits == 16 ? ofFloat(fromHalf(value)) : toHalf(asFloat(value));
+    return each(of, to.bits, [from](auto a, auto, auto) { return masked(a, from); });
+  if (to.bits == 32 && from == 16)
+    return each(of, 32, [](auto a, auto, auto) { return ofFloat(fromHalf(a)); });
+  return each(of, 16, [](auto a, auto, auto) { return toHalf(asFloat(a)); });
 }
 
-std::optional<uint64_t> unsignedOf(const Instruction &at, uint64_t a, uint64_t b, uint64_t c) {
+bool unsignedOf(const Instruction &at, const LaneValues &of) {
   const uint32_t bits = at.type.bits;
   switch (at.op) {
   case Op::Add:
-    return a + b;
+    return each(of, bits, [](auto a, auto b, auto) { return a + b; });
   case Op::Subtract:
-    return a - b;
+    return each(of, bits, [](auto a, auto b, auto) { return a - b; });
   case Op::Multiply:
-    return a * b;
+    return each(of, bits, [](auto a, auto b, auto) { return a * b; });
   case Op::MultiplyHigh:
-    return uint64_t((unsigned __int128)(a)*b >> bits);
+    return each(of, bits, [bits](auto a, auto b, auto) { return uint64_t((unsigned __int128)(a)*b >> bits); });
   case Op::MultiplyWide:
-    return a * b;
+    return each(of, 2 * bits, [](auto a, auto b, auto) { return a * b; });
   case Op::MultiplyAdd:
-    return a * b + c;
+    return each(of, bits, [](auto a, auto b, auto c) { return a * b + c; });
   case Op::Minimum:
-    return std::min(a, b);
+    return each(of, bits, [](auto a, auto b, auto) { return std::min(a, b); });
   case Op::Maximum:
-    return std::max(a, b);
+    return each(of, bits, [](auto a, auto b, auto) { return std::max(a, b); });
   case Op::And:
-    return a & b;
+    return each(of, bits, [](auto a, auto b, auto) { return a & b; });
   case Op::Or:
-    return a | b;
+    return each(of, bits, [](auto a, auto b, auto) { return a | b; });
   case Op::Xor:
-    return a ^ b;
+    return each(of, bits, [](auto a, auto b, auto) { return a ^ b; });
   case Op::Not:
-    return ~a;
+    return each(of, bits, [](auto a, auto, auto) { return ~a; });
   case Op::Negate:
-    return 0 - a;
+    return each(of, bits, [](auto a, auto, auto) { return 0 - a; });
   // A shift by all bits or more leaves none.
   case Op::ShiftLeft:
-    return masked(b, 32) >= bits ? 0 : a << masked(b, 32);
+    return each(of, bits, [bits](auto a, auto b, auto) { return masked(b, 32) >= bits ? 0 : a << masked(b, 32); });
   case Op::ShiftRight:
-    return masked(b, 32) >= bits ? 0 : a >> masked(b, 32);
+    return each(of, bits, [bits](auto a, auto b, auto) { return masked(b, 32) >= bits ? 0 : a >> masked(b, 32); });
   case Op::ExtractBits:
-    return (b & 255) >= bits ? 0 : masked(a >> (b & 255), uint32_t(c & 255));
+    return each(of, bits, [bits](auto a, auto b, auto c) {
+      return (b & 255) >= bits ? 0 : masked(a >> (b & 255), uint32_t(c & 255));
+    });
   default:
-    return std::nullopt;
+    return false;
   }
 }
 
 /// Where the sign makes a difference; else as without.
-std::optional<uint64_t> signedOf(const Instruction &at, uint64_t a, uint64_t b, uint64_t c) {
+bool signedOf(const Instruction &at, const LaneValues &of) {
   const uint32_t bits = at.type.bits;
-  const int64_t first = extended(a, bits), second = extended(b, bits);
+  const auto as = [bits](uint64_t value) { return extended(value, bits); };
   switch (at.op) {
   case Op::MultiplyHigh:
-    return uint64_t((__int128(first) * second) >> bits);
+    return each(of, bits, [=](auto a, auto b, auto) { return uint64_t((__int128(as(a)) * as(b)) >> bits); });
   case Op::MultiplyWide:
-    return uint64_t(first * second);
+    return each(of, 2 * bits, [=](auto a, auto b, auto) { return uint64_t(as(a)) * uint64_t(as(b)); });
   case Op::Minimum:
-    return uint64_t(std::min(first, second));
+    return each(of, bits, [=](auto a, auto b, auto) { return std::min(as(a), as(b)); });
   case Op::Maximum:
-    return uint64_t(std::max(first, second));
+    return each(of, bits, [=](auto a, auto b, auto) { return std::max(as(a), as(b)); });
   case Op::ShiftRight:
-    return uint64_t(first >> std::min<uint64_t>(masked(b, 32), 63));
+    return each(of, bits, [=](auto a, auto b, auto) { return as(a) >> std::min<uint64_t>(masked(b, 32), 63); });
   case Op::ExtractBits:
-    return std::nullopt;
+    return false;
   default:
-    return unsignedOf(at, a, b, c);
+    return unsignedOf(at, of);
   }
 }
 
 /// f32, by itself or two at once.
-std::optional<uint64_t> floatOf(const Instruction &at, uint64_t a, uint64_t b) {
-  if (at.op != Op::Add && at.op != Op::Multiply)
-    return std::nullopt;
-  const auto one = [&](uint64_t x, uint64_t y) {
-    return ofFloat(at.op == Op::Add ? asFloat(x) + asFloat(y) : asFloat(x) * asFloat(y));
-  };
-  return at.type.isPair ? one(a >> 32, b >> 32) << 32 | one(masked(a, 32), masked(b, 32)) : one(a, b);
+template <typename F> bool floatOf(bool isPair, const LaneValues &of, F f) {
+  const auto one = [f](uint64_t a, uint64_t b) { return ofFloat(f(asFloat(a), asFloat(b))); };
+  if (!isPair)
+    return each(of, 32, [one](auto a, auto b, auto) { return one(a, b); });
+  return each(of, 64, [one](auto a, auto b, auto) { return one(a >> 32, b >> 32) << 32 | one(a, b); });
 }
 
 } // namespace
 
-std::optional<uint64_t> valueOf(const Instruction &at, uint64_t a, uint64_t b, uint64_t c) {
+bool isOfRegisters(Op op) { return op >= Op::Move && op <= Op::ConvertPair; }
+
+bool compute(const Instruction &at, const LaneValues &of) {
   switch (at.op) {
+  case Op::Move:
+    return each(of, at.type.bits, [](auto a, auto, auto) { return a; });
+  case Op::Select:
+    return each(of, at.type.bits, [](auto a, auto b, auto c) { return c ? a : b; });
   case Op::Compare:
-    return compare(at, a, b);
+    return compare(at, of);
   case Op::Convert:
-    return convert(at, a);
+    return convert(at, of);
   case Op::ConvertPair: // the first goes to the upper half
-    return toHalf(asFloat(a)) << 16 | toHalf(asFloat(b));
+    return each(of, 32, [](auto a, auto b, auto) { return toHalf(asFloat(a)) << 16 | toHalf(asFloat(b)); });
   default:
     break;
   }
   if (at.type.kind == 'f')
-    return floatOf(at, a, b);
-  const std::optional<uint64_t> whole = at.type.kind == 's' ? signedOf(at, a, b, c) : unsignedOf(at, a, b, c);
-  return whole ? std::optional(masked(*whole, at.op == Op::MultiplyWide ? 2 * at.type.bits : at.type.bits))
-               : std::nullopt;
+    switch (at.op) {
+    case Op::Add:
+      return floatOf(at.type.isPair, of, [](float a, float b) { return a + b; });
+    case Op::Multiply:
+      return floatOf(at.type.isPair, of, [](float a, float b) { return a * b; });
+    default:
+      return false;
+    }
+  return at.type.kind == 's' ? signedOf(at, of) : unsignedOf(at, of);
 }
 
 } // namespace faro::test::ptx

@@ -3,11 +3,13 @@
 #include "tests/ptx/Accesses.h"
 #include "tests/ptx/Arithmetic.h"
 #include "tests/ptx/BulkCopies.h"
+#include "tests/ptx/Warp.h"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <fmt/format.h>
 #include <thread>
 #include <utility>
 
@@ -16,20 +18,12 @@ namespace {
 
 constexpr std::byte Rubbish{0xee};
 
-struct Thread {
-  uint32_t number = 0, block = 0;
-  size_t next = 0;
-  bool isDone = false;
-  uint64_t steps = 0;
-  std::vector<uint64_t> file;
-};
-
 class Launch {
 public:
   Launch(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach)
-      : function(function), grid(grid), parameters(parameters), reach(reach), threads(grid.threads) {
-    for (Thread &thread : threads)
-      thread.file = function.file;
+      : function(function), grid(grid), parameters(parameters), reach(reach) {
+    for (uint32_t first = 0; first < grid.threads; first += WarpThreads)
+      warps.emplace_back(function, first, std::min(grid.threads - first, WarpThreads));
   }
 
   Work work;
@@ -40,61 +34,61 @@ public:
   }
 
 private:
-  void runBlock(uint32_t block) {
-    constexpr int Stretch = 1024; // instructions
+  void runBlock(uint32_t number) {
+    block = number;
     shared.assign(function.sharedBytes, Rubbish);
     bulk = {};
-    for (uint32_t t = 0; t < grid.threads; ++t) {
-      threads[t].number = t;
-      threads[t].block = block;
-      threads[t].next = 0;
-      threads[t].isDone = false;
-      threads[t].steps = 0;
-      threads[t].file[ThreadInBlock] = t;
-      threads[t].file[ThreadsOfBlock] = grid.threads;
-      threads[t].file[BlockInGrid] = block;
-      threads[t].file[BlocksOfGrid] = grid.blocks;
-    }
-    for (uint32_t left = grid.threads; left > 0;) {
-      for (uint32_t t = grid.threads; t-- > 0;) {
-        current = &threads[t];
-        file = current->file.data();
-        if (current->isDone)
+    for (Warp &each : warps)
+      each.begin(block, grid.blocks, grid.threads);
+    for (size_t left = warps.size(); left > 0;) {
+      for (size_t w = warps.size(); w-- > 0;) {
+        warp = &warps[w];
+        if (warp->isDone())
           continue;
-        for (int i = 0; i < Stretch && !current->isDone; ++i)
-          if (!step())
-            return;
-        left -= current->isDone;
+        if (!runTurn())
+          return;
+        left -= warp->isDone();
       }
       if (left > 0)
         std::this_thread::yield(); // what they wait for is another rank's
     }
-    for (const Thread &thread : threads) {
-      work.all += thread.steps;
-      work.longest = std::max(work.longest, thread.steps);
-    }
+    for (const Warp &each : warps)
+      for (const uint64_t steps : each.steps) {
+        work.all += steps;
+        work.longest = std::max(work.longest, steps);
+      }
     if (!bulk.isIdle())
       fail(LaunchFailed, "ends with bulk copies under way");
   }
+  bool runTurn() {
+    constexpr int Stretch = 1024; // instructions
+    warp->beginTurn();
+    for (int i = 0; i < Stretch && !warp->isDone(); ++i)
+      if (!step())
+        return false;
+    return true;
+  }
 
   bool fail(int code, const std::string &what) {
-    fault = {code, function.name + ", line " + std::to_string(at ? at->line : 0) + ", block " +
-                       std::to_string(current->block) + ", thread " + std::to_string(current->number) + ": " + what};
+    fault = {code, fmt::format("{}, line {}, block {}, thread {}: {}", function.name, at ? at->line : 0, block,
+                               thread(), what)};
     return false;
   }
 
-  uint32_t self() const { return 1 + current->block * grid.threads + current->number; }
+  uint32_t thread() const { return warp->firstThread + lane; }
+  uint32_t self() const { return 1 + block * grid.threads + thread(); }
 
-  uint64_t get(size_t operand) const { return file[at->operands[operand]]; }
+  const uint64_t *row(size_t operand) const { return warp->row(at->operands[operand]); }
+  uint64_t get(size_t operand) const { return row(operand)[lane]; }
   void set(size_t operand, uint64_t value, uint32_t bits) {
     if (const uint32_t to = at->operands[operand]; to != Nowhere)
-      file[to] = masked(value, bits);
+      warp->row(to)[lane] = masked(value, bits);
   }
 
   /// Where the host has memory of the device; null, with the fault said, where it is nobody's or not aligned.
   std::byte *global(uint64_t address, size_t bytes, size_t alignment) {
     if ((address & (alignment - 1)) != 0) {
-      fail(MisalignedAddress, hex(address) + " is not a multiple of " + std::to_string(alignment));
+      fail(MisalignedAddress, fmt::format("{:#x} is not a multiple of {}", address, alignment));
       return nullptr;
     }
     for (const Range &range : ranges)
@@ -102,7 +96,7 @@ private:
         return range.host + (address - range.begin);
     const Range found = reach(address);
     if (address < found.begin || address >= found.end || bytes > found.end - address) {
-      fail(IllegalAddress, hex(address) + " of " + std::to_string(bytes) + " bytes is in no allocation");
+      fail(IllegalAddress, fmt::format("{:#x} of {} bytes is in no allocation", address, bytes));
       return nullptr;
     }
     ranges[oldest++ % std::size(ranges)] = found;
@@ -112,18 +106,11 @@ private:
     if (address % alignment == 0 && address >= SharedBase && address + bytes <= SharedBase + shared.size())
       return &shared[address - SharedBase];
     fail(address % alignment ? MisalignedAddress : IllegalAddress,
-         hex(address) + " of " + std::to_string(bytes) + " bytes is not in the block's shared memory, or not aligned");
+         fmt::format("{:#x} of {} bytes is not in the block's shared memory, or not aligned", address, bytes));
     return nullptr;
   }
-  static std::string hex(uint64_t value) {
-    constexpr char Digits[] = "0123456789abcdef";
-    std::string text;
-    for (; text.empty() || value; value /= 16)
-      text.insert(text.begin(), Digits[value % 16]);
-    return "0x" + text;
-  }
 
-  bool load() {
+  bool load(uint32_t reader) {
     const uint32_t each = at->type.bits / 8;
     const size_t bytes = size_t(each) * at->elements;
     const uint64_t address = get(at->elements) + uint64_t(at->offset);
@@ -134,13 +121,29 @@ private:
       set(0, std::atomic_ref(*reinterpret_cast<uint64_t *>(from)).load(std::memory_order_acquire), 64);
       return true;
     }
-    if (!accesses.read(address, bytes, self(), at->isReadOnly))
-      return fail(LaunchFailed, "reads " + hex(address) + ", which the same launch writes");
+    if (!accesses.read(address, bytes, reader, at->isReadOnly))
+      return fail(LaunchFailed, fmt::format("reads {:#x}, which the same launch writes", address));
     for (uint32_t i = 0; i < at->elements; ++i) {
       uint64_t value = 0;
       std::memcpy(&value, from + size_t(i) * each, each);
       set(i, value, at->type.bits);
     }
+    return true;
+  }
+
+  /// Often a warp reads what is the same for all of it.
+  bool isOneAddress(Lanes lanes) const {
+    const uint64_t *addresses = row(at->elements);
+    return !at->isSynchronising && !std::has_single_bit(lanes) &&
+           eachLane(lanes, [&](uint32_t each) { return addresses[each] == addresses[std::countr_zero(lanes)]; });
+  }
+  bool loadForAll(Lanes lanes) {
+    lane = uint32_t(std::countr_zero(lanes));
+    if (!load(Accesses::Several))
+      return false;
+    for (uint32_t i = 0; i < at->elements; ++i)
+      if (uint64_t *to = warp->row(at->operands[i]); at->operands[i] != Nowhere)
+        eachLane(lanes, [&](uint32_t each) { to[each] = to[lane]; });
     return true;
   }
 
@@ -168,17 +171,25 @@ private:
     if (std::memcmp(to, from, bytes) == 0)
       return true;
     if (!accesses.write(address, bytes, self()))
-      return fail(LaunchFailed, "writes " + hex(address) + ", which another thread of the launch uses");
+      return fail(LaunchFailed, fmt::format("writes {:#x}, which another thread of the launch uses", address));
     std::memcpy(to, from, bytes);
     return true;
   }
 
-  bool compute() {
-    const auto operand = [this](size_t i) { return i < at->count ? get(i) : 0; };
-    const std::optional<uint64_t> result = valueOf(*at, operand(1), operand(2), operand(3));
-    if (!result)
+  bool computeLanes(Lanes lanes) {
+    const auto operand = [this](size_t i) { return i < at->count ? row(i) : warp->row(Nowhere); };
+    const auto first = uint32_t(std::countr_zero(lanes)), last = uint32_t(std::bit_width(lanes));
+    lane = first;
+    uint64_t results[WarpThreads];
+    if (!compute(*at, {operand(1), operand(2), operand(3), results, first, last}))
       return fail(IllegalInstruction, "the PTX machine does not know it of this type");
-    set(0, *result, 64);
+    uint64_t *to = warp->row(at->operands[0]);
+    if (at->operands[0] == Nowhere)
+      return true;
+    if (uint32_t(std::popcount(lanes)) == last - first)
+      std::copy(results + first, results + last, to + first);
+    else
+      eachLane(lanes, [&](uint32_t each) { to[each] = results[each]; });
     return true;
   }
 
@@ -187,7 +198,7 @@ private:
     const auto found = bulk.barriers.find(place);
     if (found != bulk.barriers.end())
       return &found->second;
-    fail(IllegalInstruction, "there is no mbarrier at " + hex(place));
+    fail(IllegalInstruction, fmt::format("there is no mbarrier at {:#x}", place));
     return nullptr;
   }
   bool bulkLoad() {
@@ -202,7 +213,7 @@ private:
   }
   bool isBulk(const BulkCopy &copy) {
     return (copy.bytes > 0 && copy.bytes % 16 == 0) ||
-           fail(IllegalInstruction, std::to_string(copy.bytes) + " bytes are not a multiple of 16");
+           fail(IllegalInstruction, fmt::format("{} bytes are not a multiple of 16", copy.bytes));
   }
   bool await() {
     Barrier *barrier = barrierAt(get(1));
@@ -214,7 +225,7 @@ private:
       if (!to)
         return false;
       if (!accesses.read(copy.global, copy.bytes, self(), /*readOnly=*/true))
-        return fail(LaunchFailed, "a bulk copy reads " + hex(copy.global) + ", which the same launch writes");
+        return fail(LaunchFailed, fmt::format("a bulk copy reads {:#x}, which the same launch writes", copy.global));
       std::memcpy(to, from, copy.bytes);
       barrier->bytes -= int64_t(copy.bytes);
     }
@@ -253,26 +264,57 @@ private:
     return true;
   }
 
+  /// One instruction of the threads whose turn it is.
   bool step() {
-    at = &function.code[current->next++];
-    ++current->steps;
-    if (at->guard >= 0 && bool(file[at->guard]) == at->guardIsNegated)
-      return true;
+    Warp::Group &group = warp->group();
+    at = &function.code[group.next++];
+    ++group.steps;
+    Lanes lanes = group.lanes;
+    if (at->guard >= 0)
+      lanes &= at->guardIsNegated ? ~warp->holding(uint32_t(at->guard)) : warp->holding(uint32_t(at->guard));
+    if (lanes != 0 && !stepOf(lanes))
+      return false;
+    if (!warp->isTogether())
+      warp->meet();
+    return true;
+  }
+
+  bool stepOf(Lanes lanes) {
     switch (at->op) {
     case Op::Return:
-      current->isDone = true;
+      warp->end(lanes);
       return true;
     case Op::Branch:
-      current->next = at->target;
+      warp->part(lanes, at->target);
       return true;
     case Op::Fence:
       std::atomic_thread_fence(std::memory_order_seq_cst);
       return true;
+    case Op::Move:
+      if (at->operands[1] == Clock)
+        std::fill_n(warp->row(Clock), WarpThreads,
+                    uint64_t(std::chrono::steady_clock::now().time_since_epoch().count()));
+      return computeLanes(lanes);
+    case Op::Load:
+      if (isOneAddress(lanes))
+        return loadForAll(lanes);
+      [[fallthrough]];
+    default:
+      return isOfRegisters(at->op) ? computeLanes(lanes) : eachLane(lanes, [&](uint32_t each) {
+        lane = each;
+        return stepOfLane();
+      });
+    }
+  }
+
+  /// What a thread does with memory.
+  bool stepOfLane() {
+    switch (at->op) {
     case Op::LoadParameter:
       set(0, parameters[at->operands[1]], at->type.bits);
       return true;
     case Op::Load:
-      return load();
+      return load(self());
     case Op::Store:
       return store();
     case Op::StoreShared: {
@@ -282,11 +324,13 @@ private:
         std::memcpy(to, &value, sizeof value);
       return to;
     }
-    case Op::Move:
-      if (at->operands[1] == Clock)
-        file[Clock] = uint64_t(std::chrono::steady_clock::now().time_since_epoch().count());
-      set(0, get(1), at->type.bits);
+    case Op::Unpack: {
+      const uint32_t each = at->type.bits / at->elements;
+      const uint64_t value = get(at->elements);
+      for (uint32_t i = 0; i < at->elements; ++i)
+        set(i, value >> (i * each), each);
       return true;
+    }
     case Op::Pack: {
       const uint32_t each = at->type.bits / at->elements;
       uint64_t value = 0;
@@ -295,16 +339,6 @@ private:
       set(0, value, at->type.bits);
       return true;
     }
-    case Op::Unpack: {
-      const uint32_t each = at->type.bits / at->elements;
-      const uint64_t value = get(at->elements);
-      for (uint32_t i = 0; i < at->elements; ++i)
-        set(i, value >> (i * each), each);
-      return true;
-    }
-    case Op::Select:
-      set(0, get(3) ? get(1) : get(2), at->type.bits);
-      return true;
     case Op::BarrierInit:
       if (!sharedAt(get(0) + uint64_t(at->offset), 8, 8))
         return false;
@@ -330,7 +364,7 @@ private:
     case Op::BulkWait:
       return waitForGroups();
     default:
-      return compute();
+      return fail(IllegalInstruction, "the PTX machine does not know it");
     }
   }
 
@@ -338,9 +372,10 @@ private:
   const Grid grid;
   const std::vector<uint64_t> &parameters;
   const Reach &reach;
-  std::vector<Thread> threads;
-  Thread *current = nullptr;
-  uint64_t *file = nullptr; // the current thread's
+  std::vector<Warp> warps;
+  uint32_t block = 0; // the current one, as the others here
+  Warp *warp = nullptr;
+  uint32_t lane = 0;
   const Instruction *at = nullptr;
   std::vector<std::byte> shared;
   BulkCopies bulk; // groups are a thread's own: here one thread of a block copies

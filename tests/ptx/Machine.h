@@ -1,8 +1,8 @@
 // Runs PTX on the CPU, so that what is handed to a GPU's driver is tried where there is no GPU: which thread does what,
 // how wide it reads and writes, and when bulk copies are over. It is stricter than a GPU in what a kernel may rely on:
 //
-//   - blocks run one after another, last to first, and so do the threads of a block, a stretch each: whoever relies on
-//     another order, or on company, is wrong or hangs
+//   - blocks run one after another, last to first, and so do the warps of a block, a stretch each, and the threads of a
+//     warp, an instruction each (tests/ptx/Warp.h): whoever relies on another order, or on company, is wrong or hangs
 //   - an access that is not aligned to its size, or out of every allocation, is a fault, as on a GPU
 //   - two threads of a launch that touch the same byte, one of them to change it, are a fault, for nothing here waits
 //     for another thread of its launch; so is ld.global.nc of what the launch changes

@@ -23,15 +23,18 @@ struct alignas(64) Memory {
 
 class PtxMachine : public ::testing::Test {
 protected:
-  Fault run(const std::string &body, Grid grid = {}, uint64_t number = 0) {
+  Fault run(const std::string &body, Grid grid = {}, uint64_t number = 0, Work *work = nullptr) {
     Program program;
     std::string error;
     EXPECT_TRUE(parse(kernel(body), program, error)) << error;
     if (!error.empty())
       return {};
-    return ptx::run(program.functions.at("k"), grid, {address(), number}, [this](uint64_t) {
-      return Range{address(), address() + sizeof memory, reinterpret_cast<std::byte *>(&memory)};
-    });
+    return ptx::run(
+        program.functions.at("k"), grid, {address(), number},
+        [this](uint64_t) {
+          return Range{address(), address() + sizeof memory, reinterpret_cast<std::byte *>(&memory)};
+        },
+        work);
   }
   uint64_t address() const { return reinterpret_cast<uint64_t>(&memory); }
   void expectFault(int code, const std::string &word, const std::string &body, Grid grid = {}) {
@@ -139,6 +142,27 @@ TEST_F(PtxMachine, ThreadsOfABlockWaitForEachOther) {
                 .code,
             NoFault);
   EXPECT_EQ(memory.words[0], 1u);
+}
+
+TEST_F(PtxMachine, ThreadsOfAWarpPartAndMeet) {
+  // Odd threads go around a loop as often as their number says, the others skip it; each adds what it then has.
+  const std::string body = "mov.u32 %r1, %tid.x;\n\tmov.b32 %r2, 100;\n\tand.b32 %r3, %r1, 1;\n"
+                           "\tsetp.eq.b32 %p1, %r3, 0;\n\t@%p1 bra over;\n\tmov.b32 %r4, %r1;\n"
+                           "again:\n\tadd.s32 %r2, %r2, 3;\n\tadd.s32 %r4, %r4, -1;\n\tsetp.gt.s32 %p2, %r4, 0;\n"
+                           "\t@%p2 bra again;\nover:\n\tmul.wide.u32 %rd3, %r1, 2;\n\tadd.s64 %rd3, %rd1, %rd3;\n"
+                           "\tcvt.u16.u32 %rs1, %r2;\n\tst.global.b16 [%rd3], %rs1;";
+  Work work;
+  ASSERT_EQ(run(body, {1, 40}, 0, &work).code, NoFault);
+  uint64_t steps = 0;
+  for (uint32_t t = 0; t < 40; ++t) {
+    const uint32_t rounds = t % 2 ? t : 0;
+    uint16_t found = 0;
+    std::memcpy(&found, reinterpret_cast<const std::byte *>(&memory) + 2 * t, sizeof found);
+    EXPECT_EQ(found, 100 + 3 * rounds) << "thread " << t;
+    steps += 12 + (rounds ? 1 + 4 * rounds : 0);
+  }
+  EXPECT_EQ(work.all, steps);
+  EXPECT_EQ(work.longest, 13u + 4 * 39);
 }
 
 TEST_F(PtxMachine, BulkCopiesAreOverWhenTheyAreAwaited) {

@@ -17,9 +17,10 @@ enum class Op : uint8_t {
   Load,
   Store,
   StoreShared,
-  Move,
   Pack,
   Unpack,
+  // from here ...
+  Move,
   Add,
   Subtract,
   Multiply,
@@ -40,6 +41,7 @@ enum class Op : uint8_t {
   Select,
   Convert,
   ConvertPair,
+  // ... to here one result, of registers alone
   Branch,
   Return,
   Fence,
