@@ -3,14 +3,11 @@
 The program under test, FARO_RUN of the harness, is faro-bench."""
 
 import json
-import os
 import re
-import subprocess
 import unittest
 
-from harness import FAROC, PATIENCE, RunTest, Spec
+from harness import PATIENCE, DeviceTest, Spec
 
-DRIVER = os.environ["FAKE_CUDA"]
 PEERS = {"dispatch": ["permute, copy, permute", "permute, copy, permute; first reads tokens once", "permute in one pass"],
          "combine": ["permute back, copy, weighted sum"]}
 # The pull kernel takes packed tokens only where rows are whole strides.
@@ -23,18 +20,7 @@ BOUNDS = {"dispatch": ["device copy, as many bytes read and written"], "combine"
           "plan": [], "round-trip": ["two device copies, as many bytes read and written"]}
 
 
-class DeviceBench(RunTest):
-    def setUp(self):
-        super().setUp()
-        self.environment["FARO_CUDA_DRIVER"] = DRIVER
-
-    def compile_for_devices(self, spec, name="moe"):
-        path = self.folder / (name + ".so")
-        # Text is what the driver runs, and no toolkit is needed.
-        subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "--target=cpu,cuda:sm_80", "-o", str(path)], check=True,
-                       timeout=120 * PATIENCE, env=dict(self.environment, FARO_PTXAS="none"), stderr=subprocess.DEVNULL)
-        return path
-
+class DeviceBench(DeviceTest):
     def bench(self, spec, module, *more, device="cuda", iterations=2, environment=None):
         shape = ["--hidden", spec.columns, "--dtype", spec.element, "--topk", spec.topk, "--experts", spec.experts,
                  "--align", spec.align, "--iterations", iterations]

@@ -7,16 +7,28 @@
 
 namespace faro::bench {
 
-MpiPeers::MpiPeers() {
+static void goOn() {
+  int any = 0;
+  MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &any, MPI_STATUS_IGNORE);
+}
+
+MpiPeers::MpiPeers(StarControl &c) : control(c), otherIdle(c.idle) {
   for (const char *sign : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"})
     here = here || std::getenv(sign);
-  if (here)
-    MPI_Init(nullptr, nullptr);
+  if (!here)
+    return;
+  MPI_Init(nullptr, nullptr);
+  control.idle = [this] {
+    otherIdle();
+    goOn();
+  };
 }
 
 MpiPeers::~MpiPeers() {
-  if (here)
-    MPI_Finalize();
+  if (!here)
+    return;
+  control.idle = otherIdle;
+  MPI_Finalize();
 }
 
 static void add(Methods &methods, const char *name, std::unique_ptr<Method> method, const RowMap &map, size_t bytes,

@@ -4,13 +4,17 @@
 
 #include "tests/bench/harness.h"
 #include "tests/bench/nodes/edges.h"
+#include "tests/bench/nodes/star_control.h"
+
+#include <functional>
 
 namespace faro::bench {
 
-/// MPI, where there is a launcher of it.
+/// MPI, where there is a launcher of it. What a call has sent may leave later, so MPI goes on while a rank waits for the
+/// others by `control`: they may still be in that call.
 class MpiPeers {
 public:
-  MpiPeers();
+  explicit MpiPeers(StarControl &control);
   ~MpiPeers();
   MpiPeers(const MpiPeers &) = delete;
   MpiPeers &operator=(const MpiPeers &) = delete;
@@ -21,6 +25,8 @@ public:
   std::unique_ptr<Workspace> addCombine(Methods &methods, const Problem &problem, const RowMap &map) const;
 
 private:
+  StarControl &control;
+  const std::function<void()> otherIdle;
   bool here = false;
 };
 

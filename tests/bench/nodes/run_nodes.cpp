@@ -122,7 +122,7 @@ int ranksPerNode(const CommunicatorOptions &place, Control &control) {
 int runOps(const Options &options, const CommunicatorOptions &place, StarControl &control) {
   const Problem problem(options, control.rank, control.ranks, control.ranks / options.groups);
   Wire wire(control, ranksOfOtherNodes(problem));
-  const Job job{problem, place, control, wire, {}};
+  const Job job{problem, place, control, wire, MpiPeers(control)};
   nlohmann::json runs = nlohmann::json::array();
   size_t wrong = 0;
   const std::vector<Op> ops = options.op == Op::All ? std::vector{Op::Dispatch, Op::Combine} : std::vector{options.op};
