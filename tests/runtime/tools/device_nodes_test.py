@@ -7,11 +7,10 @@ import os
 import random
 import re
 import signal
-import subprocess
 import time
 import unittest
 
-from harness import FAROC, PATIENCE, STARTED, DeviceTest, LaunchedTest, Spec, some
+from harness import PATIENCE, STARTED, DeviceTest, LaunchedTest, Spec, some
 from model import random_batch
 from processes_test import children
 
@@ -21,10 +20,6 @@ class NodesTest(DeviceTest):
         super().setUp()
         # Work is done when it has been asked for twice in vain, and addresses of the device are none of the host's.
         self.environment.update(FAKE_CUDA_LAG="2", FAKE_CUDA_STRICT="1")
-
-    def schedule(self, spec):
-        return subprocess.run([FAROC, str(self.write_spec(spec)), "--compile-to=xfer"], check=True, text=True,
-                              capture_output=True, timeout=120 * PATIENCE, env=self.environment).stdout
 
     def run_verified(self, program, ranks, nodes, *more, transports=("local", "ucx"), **extra):
         for transport in transports:

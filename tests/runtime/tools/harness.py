@@ -16,6 +16,7 @@ import unittest
 
 FARO_RUN = os.environ["FARO_RUN"]
 FAROC = os.environ.get("FAROC")
+COMPILED = {}  # what faroc made of which text, how called
 # Sanitizers make everything several times slower.
 PATIENCE = float(os.environ.get("FARO_TEST_PATIENCE", "1"))
 # Seconds until ranks that were started are at work. Tests wait for all of it, so it is no longer than it has to be.
@@ -138,9 +139,23 @@ class RunTest(unittest.TestCase):
     def compile_library(self, spec, name="moe"):
         """A compiled module of the spec."""
         path = self.folder / (name + ".so")
-        subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "-o", str(path)], check=True, timeout=120 * PATIENCE,
-                       env=self.environment)
+        path.write_bytes(self.faroc(spec, name, "-o", str(path)))
         return path
+
+    def schedule(self, spec):
+        """The printed xfer level of a spec."""
+        return self.faroc(spec, "moe", "--compile-to=xfer").decode()
+
+    def faroc(self, spec, name, *arguments, **environment):
+        """What faroc makes of a spec: the file after -o, or what it prints. The same once only."""
+        source = self.write_spec(spec, name + ".mlir")
+        key = (name, source.read_text(), arguments[:-1] if "-o" in arguments else arguments)
+        if key not in COMPILED:
+            done = subprocess.run([FAROC, str(source), *arguments], timeout=120 * PATIENCE, capture_output=True,
+                                  env=dict(self.environment, **environment))
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+            COMPILED[key] = pathlib.Path(arguments[-1]).read_bytes() if "-o" in arguments else done.stdout
+        return COMPILED[key]
 
     def write_input(self, inputs, name="in"):
         """A folder with rank<r>.safetensors of {name: (dtype, shape, bytes)} or plain bytes."""
@@ -213,9 +228,7 @@ class DeviceTest(RunTest):
     def compile_for_devices(self, spec, name="moe"):
         path = self.folder / (name + ".so")
         # Text is what the driver runs, and no toolkit is needed.
-        subprocess.run([FAROC, str(self.write_spec(spec, name + ".mlir")), "--target=cpu,cuda:sm_80", "-o", str(path)],
-                       check=True, timeout=120 * PATIENCE, env=dict(self.environment, FARO_PTXAS="none"),
-                       stderr=subprocess.DEVNULL)
+        path.write_bytes(self.faroc(spec, name, "--target=cpu,cuda:sm_80", "-o", str(path), FARO_PTXAS="none"))
         return path
 
     def check_verified(self, result, words="0 differences"):

@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from harness import ELEMENT, FARO_RUN, FAROC, PATIENCE, STARTED, LaunchedTest, RunTest, Spec, decode, some
+from harness import ELEMENT, FARO_RUN, PATIENCE, STARTED, LaunchedTest, RunTest, Spec, decode, some
 from model import random_batch
 from processes_test import Processes
 
@@ -145,11 +145,6 @@ class Schedules(RunTest):
         super().setUp()
         self.spec = Spec("bf16", 1000, 4, 8)
 
-    def schedule(self, spec=None):
-        """The printed xfer level of a spec."""
-        return subprocess.run([FAROC, str(self.write_spec(spec or self.spec)), "--compile-to=xfer"], check=True, text=True,
-                              capture_output=True, timeout=120 * PATIENCE, env=self.environment).stdout
-
     def edited(self, text, pattern, replacement, count=0):
         changed = re.sub(pattern, replacement, text, count=count)
         self.assertNotEqual(changed, text, "nothing in the schedule matches %r:\n%s" % (pattern, text))
@@ -163,22 +158,22 @@ class Schedules(RunTest):
             self.assertIn("0 differences", result.out)
 
     def test_the_printed_schedule_runs(self):
-        self.run_verified(self.write_spec(self.schedule(), "printed.mlir"))
+        self.run_verified(self.write_spec(self.schedule(self.spec), "printed.mlir"))
 
     def test_one_slot(self):
-        self.run_verified(self.edited(self.schedule(), r"slots\(\d+\)", "slots(1)"))
+        self.run_verified(self.edited(self.schedule(self.spec), r"slots\(\d+\)", "slots(1)"))
 
     def test_slots_of_one_row(self):
         # 2000 bytes and their header fit 2304.
-        self.run_verified(self.edited(self.schedule(), r"bytes\(\d+\)", "bytes(2304)"))
+        self.run_verified(self.edited(self.schedule(self.spec), r"bytes\(\d+\)", "bytes(2304)"))
 
     def test_slots_of_one_row_and_only_one_slot(self):
-        text = re.sub(r"slots\(\d+\)", "slots(1)", self.schedule())
+        text = re.sub(r"slots\(\d+\)", "slots(1)", self.schedule(self.spec))
         self.run_verified(self.edited(text, r"bytes\(\d+\)", "bytes(2304)"))
 
     def test_slots_smaller_than_a_row(self):
         """A row takes several slots."""
-        text = re.sub(r"slots\(\d+\)", "slots(9)", self.schedule())
+        text = re.sub(r"slots\(\d+\)", "slots(9)", self.schedule(self.spec))
         self.run_verified(self.edited(text, r"bytes\(\d+\)", "bytes(512)"))
 
     def check_refused_at(self, program, where, *words):
@@ -193,13 +188,13 @@ class Schedules(RunTest):
         self.assertFalse((self.folder / "out").exists())
 
     def test_rings_that_hold_no_row_are_refused_at_their_line(self):
-        text = re.sub(r"slots\(\d+\)", "slots(2)", self.schedule())
+        text = re.sub(r"slots\(\d+\)", "slots(2)", self.schedule(self.spec))
         self.check_refused_at(self.edited(text, r"bytes\(\d+\)", "bytes(512)"), 'xfer.ring "rx"', 'ring "rx"', "2 x 512", "row")
-        text = self.schedule()
+        text = self.schedule(self.spec)
         self.check_refused_at(self.edited(text, r'("tx" slots\()\d+(\) bytes\()\d+', r"\g<1>1\g<2>64"), 'xfer.ring "tx"', '"tx"')
 
     def test_rings_that_no_machine_has_are_refused(self):
-        text = self.schedule()
+        text = self.schedule(self.spec)
         for pattern, replacement, word in ((r"slots\(\d+\)", "slots(65537)", "1 to 65536 slots"),
                                            (r"bytes\(\d+\)", "bytes(%d)" % 2**62, "at most")):
             self.check_refused_at(self.edited(text, pattern, replacement), 'xfer.ring "tx"', word)
@@ -209,7 +204,7 @@ class Schedules(RunTest):
             self.check_refused(result, "slots of", "for ring ")
 
     def test_schedules_that_do_not_verify_are_refused_at_their_line(self):
-        text = self.schedule()
+        text = self.schedule(self.spec)
         for pattern, replacement, where, words in (
             # The fan-out reads a slot that the wire still writes into.
             (r"(%fan_out = xfer\.fan_out %plan after\([^)]*?), %wire\)", r"\1)", "xfer.fan_out", ("'fan_out'", '"rx"', "'wire'")),
@@ -226,7 +221,7 @@ class Schedules(RunTest):
                 self.check_refused_at(self.edited(text, pattern, replacement), where, *words)
 
     def test_gathers_by_copy_and_by_reference(self):
-        text = self.schedule()
+        text = self.schedule(self.spec)
         self.assertRegex(text, r"by\((copy|reference)\)")
         for way in ("copy", "reference"):
             self.run_verified(self.write_spec(re.sub(r"by\(\w+\)", "by(%s)" % way, text), "edited.mlir"))

@@ -10,7 +10,7 @@ import sys
 import time
 import unittest
 
-from harness import FAROC, PATIENCE, RunTest, Spec, float32s, int64s
+from harness import PATIENCE, DeviceTest, Spec, float32s, int64s
 from model import random_batch
 
 DRIVER, LIBRARY = os.environ["FAKE_CUDA"], os.environ["FARO_LIBRARY"]
@@ -116,12 +116,10 @@ class Rank:
         self.faro.faro_comm_destroy(self.comm)
 
 
-class Shuffles(RunTest):
+class Shuffles(DeviceTest):
     def ranks(self, limit, *, absent=None):
         """(exit status, stderr) of each; one may be absent from its batches."""
-        module = self.folder / "moe.so"
-        subprocess.run([FAROC, str(self.write_spec(SPEC)), "--target=cpu,cuda:sm_80", "-o", str(module)], check=True,
-                       timeout=120 * PATIENCE, env=dict(self.environment, FARO_PTXAS="none"), stderr=subprocess.DEVNULL)
+        module = self.compile_for_devices(SPEC)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
