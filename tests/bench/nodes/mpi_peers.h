@@ -10,8 +10,8 @@
 
 namespace faro::bench {
 
-/// MPI, where there is a launcher of it. What a call has sent may leave later, so MPI goes on while a rank waits for the
-/// others by `control`: they may still be in that call.
+/// MPI, where there is a launcher of it. What a call has sent may leave later, so MPI goes on while a rank waits for
+/// the others by `control`: they may still be in that call.
 class MpiPeers {
 public:
   explicit MpiPeers(StarControl &control);
