@@ -44,9 +44,9 @@ constexpr Setting NoProbes = {"KEEPIDLE", "inf", "TCP_"};
 /// which peers cannot map, last. All of these come zeroed, UCX's other allocators do not.
 constexpr Setting Allocators = {"ALLOC_PRIO", "md:sysv,md:posix,mmap"};
 
-/// What goes over tcp is copied to the socket's buffer: where UCX 1.13 lets the socket take it from where it lies
-/// (which over loopback is no faster), a peer that dies meanwhile is not an error but an assertion (uct_iface.h,
-/// comp->count).
+/// What goes over tcp is copied into UCX's segments first: where UCX 1.13 lets the socket take it from where it lies, a
+/// peer that dies meanwhile is not an error but an assertion (uct_iface.h, comp->count). That copy is worth 6 % of a
+/// dispatch between nodes where nothing but cores limits the wire (docs/performance.md), and nothing on a slower one.
 constexpr Setting TcpCopies = {"ZCOPY_THRESH", "inf"};
 
 /// A wire of tcp alone. Slices go eagerly: a rendezvous over tcp waits for its answer and then copies no less, and so
