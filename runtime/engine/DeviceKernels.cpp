@@ -72,7 +72,7 @@ public:
                                 lists->addresses, *factors, 0, sums);
   }
 
-  Status zero(void *to, uint64_t bytes) override {
+  Status zero(void *to, uint64_t bytes, bool) override {
     FARO_RETURN_IF_ERROR(start());
     return device.stream->zero(onDevice(to), bytes);
   }

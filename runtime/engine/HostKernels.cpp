@@ -3,6 +3,9 @@
 #include "runtime/engine/RunContext.h"
 
 #include <cstring>
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
 
 namespace faro {
 
@@ -11,6 +14,18 @@ namespace {
 /// A list as a kernel takes it, which counts from the first entry of all.
 template <typename T> const T *origin(std::span<const T> list, uint32_t first) {
   return reinterpret_cast<const T *>(reinterpret_cast<uintptr_t>(list.data()) - first * sizeof(T));
+}
+
+/// Whole lines, which memset would fetch only to overwrite them.
+void zeroPastCache(std::byte *to, uint64_t bytes) {
+#if defined(__x86_64__)
+  const __m128i zeros = _mm_setzero_si128();
+  for (const std::byte *end = to + bytes; to < end; to += sizeof zeros)
+    _mm_stream_si128(reinterpret_cast<__m128i *>(to), zeros);
+  _mm_sfence(); // before a flag says so
+#else
+  std::memset(to, 0, bytes);
+#endif
 }
 
 class HostKernels final : public RowKernels {
@@ -41,8 +56,11 @@ public:
     return Status::ok();
   }
 
-  Status zero(void *to, uint64_t bytes) override {
-    std::memset(to, 0, bytes);
+  Status zero(void *to, uint64_t bytes, bool pastCache) override {
+    if (pastCache)
+      zeroPastCache(static_cast<std::byte *>(to), bytes);
+    else
+      std::memset(to, 0, bytes);
     return Status::ok();
   }
 

@@ -8,7 +8,10 @@ namespace faro {
 namespace {
 class PadBinding final : public OnceBinding {
 public:
-  explicit PadBinding(const RunContext &run) : run(run) {}
+  explicit PadBinding(const RunContext &run) : run(run) {
+    const uint64_t stride = run.program->row.stride;
+    pastCache = stride % 64 == 0 && uint64_t(run.batch->receivedRows) * stride >= run.program->streaming_threshold;
+  }
 
   Expected<bool> step() override {
     const uint64_t stride = run.program->row.stride;
@@ -17,8 +20,8 @@ public:
     for (uint64_t left = run.batch->across ? run.kernels->grainBytes() / stride + 1 : ~uint64_t(0);
          left > 0 && at < padding.size();) {
       const uint64_t rows = std::min(padding[at].count - row, left);
-      FARO_RETURN_IF_ERROR(
-          run.kernels->zero(run.parts.windows->received.mine() + (padding[at].first + row) * stride, rows * stride));
+      FARO_RETURN_IF_ERROR(run.kernels->zero(run.parts.windows->received.mine() + (padding[at].first + row) * stride,
+                                             rows * stride, pastCache));
       left -= rows;
       row += rows;
       if (row == padding[at].count) {
@@ -31,6 +34,7 @@ public:
 
 private:
   const RunContext &run;
+  bool pastCache;
   size_t at = 0;    ///< the first run of rows that is not zero
   uint64_t row = 0; ///< and of it
 };
