@@ -169,6 +169,10 @@ if [ "$mode" != shapes ]; then
     done
     run "plan.R$ranks" $ranks --op plan --tokens 4096 --experts 256 --iterations 5
   done
+  # Every second row or so is padding.
+  for ranks in 2 4 8; do
+    run "aligned.dispatch.R$ranks.T1024" $ranks --op dispatch --tokens 1024 --experts 256 --align 128 --iterations 7
+  done
   for routing in zipf:1.2 single-node bimodal; do
     for op in dispatch combine; do
       run "$op.${routing/:/}" 4 --op $op --tokens 1024 --routing $routing --iterations 11

@@ -192,7 +192,8 @@ def sections(runs, machine):
     for op in ("dispatch", "combine"):
         reference = sorted((r for r in shuffles if r.op == op and r.is_reference()),
                            key=lambda r: (r.ranks, r.tokens))
-        uniform = [r for r in reference if r.routing == "uniform"]
+        aligned = [r for r in reference if r.align > 1]
+        uniform = [r for r in reference if r.routing == "uniform" and r not in aligned]
         others = [r for r in reference if r.routing != "uniform"]
         if uniform:
             yield f"### {op}: median ms (times faster than the first row), uniform routing\n"
@@ -200,6 +201,9 @@ def sections(runs, machine):
         if others:
             yield f"### {op}: other routings\n"
             yield from methods_table(others, lambda r: f"{r.routing} R{r.ranks} T{r.tokens}")
+        if aligned:
+            yield f"### {op}: {aligned[0].experts} experts, their groups aligned to {aligned[0].align} rows\n"
+            yield from methods_table(aligned, lambda r: f"R{r.ranks} T{r.tokens}")
     plans = sorted((r for r in runs if r.op == "plan"), key=lambda r: r.ranks)
     if plans:
         yield "### planning: median ms (share of the method's own dispatch)\n"

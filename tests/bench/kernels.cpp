@@ -2,6 +2,7 @@
 
 #include "tests/bench/kernel_table.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <immintrin.h>
@@ -56,6 +57,17 @@ void replicatePlain(char *dst, size_t places, const char *src, size_t bytes) {
 }
 
 void storeFence() { _mm_sfence(); }
+
+void zero(char *dst, size_t bytes, size_t inAll) {
+  constexpr size_t PastCache = size_t(2) << 20; // as Faro's rows
+  alignas(64) static constexpr char Zeros[4096] = {};
+  if (inAll < PastCache) {
+    std::memset(dst, 0, bytes);
+    return;
+  }
+  for (size_t at = 0; at < bytes; at += sizeof Zeros)
+    copyStreaming(dst + at, Zeros, std::min(sizeof Zeros, bytes - at));
+}
 
 void weightedSum(Element element, char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming) {
   table().sum[size_t(element)](dst, now, next, bytes, streaming);

@@ -58,6 +58,11 @@ TEST_P(AcrossNodes, aLateRankChangesNothing) {
 INSTANTIATE_TEST_SUITE_P(, AcrossNodes, testing::Values(2, 3, 4, 8),
                          [](const auto &info) { return "upTo" + std::to_string(info.param); });
 
+/// Rows that were others' in the batch before.
+TEST(AcrossNodesAtLarge, largePaddingIsZero) {
+  runShape({.ranks = 4, .nodes = 2, .topk = 4, .experts = 16, .columns = 7168, .align = 32, .largestBatch = 300}, 3);
+}
+
 TEST(AcrossNodesAtLarge, primesOfEverything) {
   const Shape shape{.ranks = 7, .topk = 5, .experts = 31, .columns = 257, .largestBatch = 53};
   for (uint32_t nodes : {2u, 3u, 5u, 7u})

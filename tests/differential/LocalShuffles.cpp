@@ -25,6 +25,11 @@ TEST(LocalShuffles, largeRowsTakeTheStreamingKernels) {
   }
 }
 
+/// Rows that were others' in the batch before.
+TEST(LocalShuffles, largePaddingIsZero) {
+  runShape({.ranks = 2, .topk = 4, .experts = 8, .columns = 7168, .align = 32, .largestBatch = 150}, 3);
+}
+
 TEST(LocalShuffles, sixtyFourRanksAndTopSixtyFour) {
   runShape({.ranks = 64, .topk = 64, .experts = 64, .columns = 3, .largestBatch = 5}, 1);
 }

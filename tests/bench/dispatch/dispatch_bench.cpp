@@ -1,7 +1,8 @@
 #include "tests/bench/dispatch/dispatch_bench.h"
 
+#include "tests/bench/kernels.h"
+
 #include <algorithm>
-#include <cstring>
 
 namespace faro::bench {
 
@@ -16,7 +17,8 @@ DispatchBench::DispatchBench(const Problem &p, MPI_Comm c)
 
 void DispatchBench::zeroPadding(const ExpertRows &experts) {
   for (const Run &run : experts.padding)
-    std::memset(outRow(run.to), 0, run.rows * bytes);
+    zero(outRow(run.to), run.rows * bytes, experts.rows * bytes);
+  storeFence();
 }
 
 void DispatchBench::wipe() {

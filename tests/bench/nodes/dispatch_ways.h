@@ -2,10 +2,8 @@
 #pragma once
 
 #include "tests/bench/dispatch/dispatch_data.h"
+#include "tests/bench/kernels.h"
 #include "tests/bench/nodes/way.h"
-
-#include <cstring>
-
 namespace faro::bench {
 
 class NodesDispatch : public DispatchData {
@@ -19,7 +17,7 @@ public:
   void zeroPadding() {
     for (size_t i = 0; i < problem.received.size(); ++i)
       if (problem.received[i].source < 0)
-        std::memset(nodes.rows.mine() + i * bytes, 0, bytes);
+        zero(nodes.rows.mine() + i * bytes, bytes, problem.received.size() * bytes);
   }
   Check checkRows() const { return check(nodes.rows.mine(), problem.received.size(), bytes); }
   void wipe() override {
