@@ -4,6 +4,7 @@
 #include "tests/bench/dispatch/dispatch_data.h"
 #include "tests/bench/kernels.h"
 #include "tests/bench/nodes/way.h"
+
 namespace faro::bench {
 
 class NodesDispatch : public DispatchData {
