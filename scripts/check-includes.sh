@@ -23,7 +23,7 @@ forbid "the layout algebra and the reference know no MLIR" 'mlir/|llvm/|dialect/
 forbid "dialects stand below compiler and runtime" 'compiler/|runtime/|faro/' '' dialect
 forbid "the compiler shares only the ABI with the runtime" 'runtime/|faro/' 'runtime/abi/' compiler
 forbid "the runtime knows no MLIR" 'mlir/|llvm/|dialect/|compiler/' 'compiler/CAPI/' runtime/abi runtime/include runtime/core \
-  runtime/plan runtime/engine plugins
+  runtime/device runtime/engine runtime/plan plugins
 forbid "the runtime's tools know no MLIR" 'mlir/|llvm/|dialect/(Faro|Xfer)/|compiler/' \
   'compiler/(CAPI/|Interpreter/(Reference|Number)\.h)' runtime/tools
 forbid "plugins use public headers only" 'runtime/' '' plugins

@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   # The compiler that builds Faro, and LLVM and MLIR that Faro's compiler is built on.
   clang-22 lld-22 clang-format-22 libclang-rt-22-dev llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
-  g++ cmake ninja-build ccache git python3
+  g++ cmake ninja-build ccache git python3 python3-venv
   # The wire, and the libraries Faro uses.
   libucx-dev ucx-utils libfmt-dev nlohmann-json3-dev libcli11-dev nettle-dev
   # Tests, and the peers that faro-bench compares with.

@@ -19,7 +19,7 @@ def Faro_MeshAttr : Faro_Attr<"Mesh", "mesh"> {
     #faro.mesh<nodes = 1, ranks_per_node = ?>
     ```
 
-    Constraint: /*mesh_m1*/ each extent is at least 1, or `?`.
+    Constraint: /*mesh_m1*/ each extent is from 1 to 2^31 - 1, or `?`.
   }];
   let parameters = (ins "int64_t":$nodes, "int64_t":$ranksPerNode);
   let hasCustomAssemblyFormat = 1;

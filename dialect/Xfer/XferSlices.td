@@ -26,7 +26,7 @@ def Xfer_RingOp : Xfer_Op<"ring", [HasParent<"ProgramOp">,
     frees a slot when it is done.
 
     Constraints:
-      - /*ring_g1*/ there is at least one slot, and their number fits 31 bits;
+      - /*ring_g1*/ there is at least one slot, and at most 65536;
       - /*ring_g2*/ a slot is a number of whole lines: a multiple of 64 bytes, at least 64;
       - /*ring_g3*/ all slots together have at most 2^40 bytes.
   }];

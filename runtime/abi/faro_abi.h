@@ -1,5 +1,6 @@
 /*
- * The module ABI: the one header that the compiler and the runtime share.
+ * The module ABI: what compiler and runtime share of a module. (The runtime knows the compiler by one header more, that
+ * of the library it loads when a spec is to be compiled just in time: compiler/CAPI/faro_compiler.h.)
  *
  *   spec.mlir ─► compiler ─► faro_abi_module (in a .so, or in memory) ─► runtime
  *

@@ -50,6 +50,20 @@ TEST(LocalCommunicator, AMissingRankIsNamed) {
       std::chrono::milliseconds(300));
 }
 
+TEST(LocalCommunicator, WaitsEndBeforeTheJobDoes) {
+  runLocal(2, [](Communicator &self) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(2);
+    self.endBy(end);
+    EXPECT_LE(self.timeout(), std::chrono::milliseconds(1600));
+    if (self.rank() == 1)
+      return std::this_thread::sleep_until(end);
+    expectStatus(self.barrier(), FARO_DEADLINE_EXCEEDED, {"rank 1 of 2 did not come to 'barrier'"});
+    EXPECT_LT(std::chrono::steady_clock::now(), end);
+    std::this_thread::sleep_until(end);
+    EXPECT_EQ(self.timeout(), std::chrono::seconds(1));
+  });
+}
+
 TEST(LocalCommunicator, AnAbortReachesAllWithItsReason) {
   runLocal(4, [](Communicator &self) {
     if (self.rank() == 3)

@@ -162,12 +162,29 @@ Status Stream::copyRows(api::Pointer to, size_t toStride, api::Pointer from, siz
                     fmt::format("cuMemcpy2DAsync of {} rows of {} bytes", rows, bytes));
 }
 
+void Device::noteLaunch(const std::string &kernel) const {
+  const std::lock_guard lock(mutex);
+  lastLaunched = kernel;
+}
+
+Status Device::check(api::Result ofWork) const {
+  const Status said = driver().check(ofWork, fmt::format("work on {} failed", name()));
+  // CUDA_ERROR_ILLEGAL_ADDRESS to CUDA_ERROR_LAUNCH_FAILED: the context is lost.
+  if (ofWork < 700 || ofWork > 719)
+    return said;
+  const std::lock_guard lock(mutex);
+  return {said.code(),
+          fmt::format("{}; Faro launched last: {}. This process can use the device no more, only rows in host "
+                      "memory; start another one (compute-sanitizer says which access it was)",
+                      said.message(), lastLaunched.empty() ? "nothing" : lastLaunched)};
+}
+
 /// What a query's result says.
 static Expected<bool> isOver(const Device &device, api::Result result) {
   constexpr api::Result NotReady = 600; // CUDA_ERROR_NOT_READY
   if (result == NotReady)
     return false;
-  FARO_RETURN_IF_ERROR(device.driver().check(result, fmt::format("work on {} failed", device.name())));
+  FARO_RETURN_IF_ERROR(device.check(result));
   return true;
 }
 
@@ -175,10 +192,7 @@ Status Stream::follow(const Event &event) {
   return device_->driver().check(device_->driver().streamWaitEvent(stream, event.event, 0), "cuStreamWaitEvent");
 }
 
-Status Stream::wait() {
-  return device_->driver().check(device_->driver().streamSynchronize(stream),
-                                 fmt::format("work on {} failed", device_->name()));
-}
+Status Stream::wait() { return device_->check(device_->driver().streamSynchronize(stream)); }
 
 //===------------------------------------------------------------- event ---===//
 
@@ -203,10 +217,7 @@ Status Event::record(Stream &stream) {
 
 Expected<bool> Event::test() const { return isOver(*device, device->driver().eventQuery(event)); }
 
-Status Event::wait() {
-  return device->driver().check(device->driver().eventSynchronize(event),
-                                fmt::format("work on {} failed", device->name()));
-}
+Status Event::wait() { return device->check(device->driver().eventSynchronize(event)); }
 
 Expected<double> Event::since(const Event &begin) const {
   float milliseconds = 0;

@@ -5,6 +5,8 @@
 #include "runtime/device/cuda/Driver.h"
 
 #include <memory>
+#include <mutex>
+#include <string>
 #include <vector>
 
 namespace faro::cuda {
@@ -34,6 +36,12 @@ public:
   /// launched from now on. Costs a call of the driver on devices that do not see to it themselves. It must be current.
   Status flushRemoteWrites() const;
 
+  /// A kernel that was launched. By any thread.
+  void noteLaunch(const std::string &kernel) const;
+  /// What the driver says of work that should be over; with the kernel that was launched last, and what can be done,
+  /// when one has failed.
+  Status check(api::Result ofWork) const;
+
 private:
   friend class InContext;
   Device() = default;
@@ -44,6 +52,8 @@ private:
   std::string name_;
   uint32_t architecture_ = 0, multiprocessors_ = 0;
   bool ordersRemoteWrites = false;
+  mutable std::mutex mutex;
+  mutable std::string lastLaunched;
 };
 
 /// For as long as this lives the device is current for the thread; then what was before is again. For the library's own

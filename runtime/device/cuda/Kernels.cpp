@@ -79,6 +79,7 @@ Kernels::~Kernels() {
 
 Status Kernels::launch(api::Function function, const std::string &name, Stream &stream, Grid grid,
                        void **parameters) const {
+  device->noteLaunch(name);
   return device->driver().check(
       device->driver().launchKernel(function, grid.blocks, 1, 1, grid.threads, 1, 1,
                                     /*sharedBytes=*/0, stream.handle(), parameters, nullptr),

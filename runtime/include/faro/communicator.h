@@ -4,6 +4,7 @@
 #include "faro/status.h"
 #include "faro/topology.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -89,7 +90,17 @@ public:
   /// Ranks that run on this rank's machine, whichever nodes they are said to be on: they share its cores. As far as can
   /// be told; at least those of its node.
   virtual uint32_t machineRanks() const = 0;
-  Nanoseconds timeout() const { return options_.timeout; }
+  /// How long a wait may last, now.
+  Nanoseconds timeout() const {
+    if (!end_)
+      return options_.timeout;
+    const Nanoseconds left = *end_ - std::chrono::steady_clock::now();
+    return std::min(options_.timeout, std::max<Nanoseconds>(left / 5 * 4, std::chrono::seconds(1)));
+  }
+  /// For a job that is over at `end` whatever becomes of it: waits end before that, and can say what they waited for.
+  /// None lasts longer than four fifths of the time that is left, or a second: ranks that do get on wait a little, too.
+  /// Before other calls.
+  void endBy(std::chrono::steady_clock::time_point end) { end_ = end; }
   const CommunicatorOptions &options() const { return options_; }
 
   /// Collective. Everybody's bytes, by rank. `what` appears in the error when somebody does not come. Errors:
@@ -139,6 +150,9 @@ protected:
       : options_(std::move(options)), topology_(std::move(topology)) {}
   CommunicatorOptions options_;
   const Topology topology_;
+
+private:
+  std::optional<std::chrono::steady_clock::time_point> end_;
 };
 
 } // namespace faro

@@ -4,6 +4,7 @@
 #include "faro/communicator.h"
 #include "runtime/tools/faro-run/Options.h"
 
+#include <chrono>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -16,7 +17,7 @@ struct ChildOrders {
   int boardFd = -1;  ///< the progress board
   int outputFd = -1; ///< its output file, or -1
   pid_t parent = 0;
-  Nanoseconds waits{0}; ///< bound of each wait
+  std::chrono::steady_clock::time_point end; ///< of the job; this clock is the same in all processes
 
   std::string encode() const;
   static bool decode(const std::string &text, ChildOrders &orders);

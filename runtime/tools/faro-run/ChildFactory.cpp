@@ -86,18 +86,19 @@ bool isOverridden(const char *entry) {
 } // namespace
 
 std::string ChildOrders::encode() const {
-  return fmt::format("{}:{}:{}:{}:{}", reportFd, boardFd, outputFd, parent, waits.count());
+  return fmt::format("{}:{}:{}:{}:{}", reportFd, boardFd, outputFd, parent,
+                     std::chrono::nanoseconds(end.time_since_epoch()).count());
 }
 
 bool ChildOrders::decode(const std::string &text, ChildOrders &orders) {
-  long long parent = 0, waits = 0;
+  long long parent = 0, end = 0;
   int used = 0;
   if (std::sscanf(text.c_str(), "%d:%d:%d:%lld:%lld%n", &orders.reportFd, &orders.boardFd, &orders.outputFd, &parent,
-                  &waits, &used) != 5 ||
+                  &end, &used) != 5 ||
       size_t(used) != text.size())
     return false;
   orders.parent = pid_t(parent);
-  orders.waits = Nanoseconds(waits);
+  orders.end = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(end));
   return true;
 }
 
@@ -139,7 +140,6 @@ Expected<pid_t> ChildFactory::start(uint32_t rank, const ChildOrders &orders) co
   set("MASTER_PORT", port_);
   set("FARO_JOB_SECRET", secret_);
   set("FARO_TRANSPORT", transport_);
-  set("FARO_TIMEOUT", fmt::format("{:.3f}", double(orders.waits.count()) * 1e-9));
   ExecStrings argv(std::move(arguments)), envp(std::move(environment));
 
   const pid_t pid = ::fork();

@@ -17,7 +17,7 @@ Expected<RankResult> runChild(const Options &options, const ChildOrders &orders)
   Expected<CommunicatorOptions> place = CommunicatorOptions::fromEnvironment();
   if (!place)
     return place.status();
-  place->timeout = orders.waits;
+  place->timeout = Deadline(orders.end).forWaits();
   Expected<ProgressBoard> board = ProgressBoard::open(orders.boardFd, place->worldSize);
   if (!board)
     return board.status();
@@ -31,6 +31,7 @@ Expected<RankResult> runChild(const Options &options, const ChildOrders &orders)
   Expected<std::shared_ptr<Communicator>> communicator = Communicator::create(*place);
   if (!communicator)
     return communicator.status();
+  (*communicator)->endBy(orders.end);
   return runRank({options, setup.job, *setup.inputs, *communicator, orders.outputFd,
                   orders.outputFd >= 0 ? rankFile(options.output, place->rank) : "", progress});
 }

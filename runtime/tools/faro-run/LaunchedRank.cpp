@@ -111,6 +111,7 @@ public:
     Expected<std::shared_ptr<Communicator>> communicator = Communicator::create(place);
     if (!communicator)
       return alone(communicator.status());
+    (*communicator)->endBy(setup_.deadline.end());
     return connected(*communicator);
   }
 

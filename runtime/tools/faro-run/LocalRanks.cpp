@@ -37,6 +37,7 @@ Outcome runThreads(const Setup &setup) {
   const auto work = [&](uint32_t rank) {
     // The communicator ends with its thread's work: the others' last calls may wait for that.
     std::shared_ptr<Communicator> communicator = std::move((*communicators)[rank]);
+    communicator->endBy(setup.deadline.end());
     Expected<RankResult> result = runRank({setup.options, setup.job, *setup.inputs, communicator,
                                            setup.outputs.empty() ? -1 : setup.outputs[rank].fd(),
                                            setup.outputs.empty() ? "" : setup.outputs[rank].path(), board->slot(rank)});

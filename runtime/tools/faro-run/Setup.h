@@ -19,9 +19,10 @@ public:
   using Clock = std::chrono::steady_clock;
   explicit Deadline(double seconds)
       : end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))) {}
+  explicit Deadline(Clock::time_point end) : end_(end) {}
   Clock::time_point end() const { return end_; }
   double secondsLeft() const { return std::max(0.0, std::chrono::duration<double>(end_ - Clock::now()).count()); }
-  /// For the waits of a rank: they end first, and can say who did not come.
+  /// For ranks that meet: that ends first, and can say who did not come. Later waits: Communicator::endBy.
   Nanoseconds forWaits() const { return Nanoseconds(int64_t(secondsLeft() * 0.8e9) + 1'000'000); }
 
 private:

@@ -121,7 +121,7 @@ Status Supervision::start(const ChildFactory &factory) {
     orders.boardFd = board_.fd();
     orders.outputFd = setup_.outputs.empty() ? -1 : setup_.outputs[rankOf(child)].fd();
     orders.parent = ::getpid();
-    orders.waits = setup_.deadline.forWaits();
+    orders.end = setup_.deadline.end();
     const Expected<pid_t> pid = factory.start(rankOf(child), orders);
     ::close(ends[1]);
     if (!pid)

@@ -265,7 +265,9 @@ TEST_F(CudaDevice, FailuresOfKernelsAreErrorsWhereTheyAreSeen) {
   expectError((*kernels)->push(0, **stream, {7, 64}, 0, 0, 0, 0, 0, 1), FARO_INTERNAL,
               {"launch of dispatch_push with 7 blocks of 64 threads on Fake GPU"});
   fake->waitResult = 700;
-  expectError((*stream)->wait(), FARO_INTERNAL, {"work on Fake GPU failed", "CUDA_ERROR_ILLEGAL_ADDRESS (700)"});
+  expectError(
+      (*stream)->wait(), FARO_INTERNAL,
+      {"work on Fake GPU failed", "CUDA_ERROR_ILLEGAL_ADDRESS (700)", "launched last: dispatch_push", "start another"});
   expectError(isDone(device, **stream).status(), FARO_INTERNAL, {"CUDA_ERROR_ILLEGAL_ADDRESS"});
   fake->waitResult = 600;
   auto over = isDone(device, **stream);

@@ -164,7 +164,7 @@ TEST(ChildOrders, SurviveTheCommandLine) {
   orders.reportFd = 5;
   orders.outputFd = -1;
   orders.parent = 12345;
-  orders.waits = std::chrono::hours(5);
+  orders.end = std::chrono::steady_clock::now() + std::chrono::hours(5);
   ASSERT_TRUE(ChildOrders::decode(orders.encode(), back));
   EXPECT_EQ(back.encode(), orders.encode());
   for (const char *wrong : {"", "1", "1:2:3:4", "1:2:3:4:5x", "a:b:c:d:e"})
