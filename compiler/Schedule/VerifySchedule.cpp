@@ -30,14 +30,21 @@ public:
   LogicalResult verify() {
     // What is there at all, then whether it runs, then what comes before what: "before" means little in a program that
     // does not run.
-    if (failed(verifyFlags()) || failed(verifyKinds()) || failed(verifyRings(program, graph)) || failed(verifyLive()) ||
-        failed(verifySlots(program, graph)) || failed(verifyOrder(program, graph)) || failed(verifyEnd()) ||
-        failed(verifyPadding()))
+    if (failed(verifyFlags()) || failed(verifyKinds()) || failed(verifyRings(program, graph)) ||
+        failed(none(graph.graph().check())) || failed(verifyLive()) || failed(verifySlots(program, graph)) ||
+        failed(verifyOrder(program, graph)) || failed(verifyEnd()) || failed(verifyPadding()))
       return failure();
-    return success();
+    return none(graph.graph().verify());
   }
 
 private:
+  /// What the rules above leave to the graph's own words: nothing, unless one of them has a gap.
+  LogicalResult none(const std::optional<std::string> &fault) {
+    if (fault)
+      return program.emitError() << "expects a schedule whose graph is live and safe: " << *fault;
+    return success();
+  }
+
   LogicalResult verifyFlags() {
     for (xfer::StageOpInterface stage : stages) {
       if (auto await = dyn_cast<xfer::AwaitOp>(stage.getOperation())) {

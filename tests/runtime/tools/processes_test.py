@@ -222,6 +222,15 @@ class Processes(RunTest):
         self.assertFalse(json.loads(figures.read_text())["ok"])
 
 
+class Many(RunTest):
+    @unittest.skipUnless(PATIENCE == 1, "64 processes, with sanitizers, are a minute")
+    def test_sixty_four_ranks(self):
+        program = self.compile_library(Spec("bf16", 64, 2, 8))
+        result = self.run_faro(program, "--ranks", 64, "--tokens", 7, "--routing", "zipf:1.2", "--verify")
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("verified: 64 ranks", result.out)
+
+
 class Launched(RunTest):
     """One rank of somebody else's job."""
 
