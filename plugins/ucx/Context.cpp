@@ -46,7 +46,8 @@ constexpr Setting Allocators = {"ALLOC_PRIO", "md:sysv,md:posix,mmap"};
 
 /// What goes over tcp is copied into UCX's segments first: where UCX 1.13 lets the socket take it from where it lies, a
 /// peer that dies meanwhile is not an error but an assertion (uct_iface.h, comp->count). That copy is worth 6 % of a
-/// dispatch between nodes where nothing but cores limits the wire (docs/performance.md), and nothing on a slower one.
+/// dispatch between nodes where nothing but cores limits the wire (docs/performance-avx2.md), and nothing on a slower
+/// one.
 constexpr Setting TcpCopies = {"ZCOPY_THRESH", "inf"};
 
 /// A wire of tcp alone. Slices go eagerly: a rendezvous over tcp waits for its answer and then copies no less, and so

@@ -50,9 +50,12 @@ const faro_abi_stage *stageOf(const faro_abi_schedule &schedule, uint32_t op) {
   return nullptr;
 }
 
+bool goesPastCache(const faro_abi_program &program, uint64_t bytes, bool aligned) {
+  return aligned && bytes >= program.streaming_threshold;
+}
+
 uint32_t kernelOf(const faro_abi_program &program, const faro_abi_stage &stage, uint64_t bytes, bool aligned) {
-  const bool streaming =
-      stage.streaming_kernel != FARO_ABI_NO_KERNEL && aligned && bytes >= program.streaming_threshold;
+  const bool streaming = stage.streaming_kernel != FARO_ABI_NO_KERNEL && goesPastCache(program, bytes, aligned);
   return streaming ? stage.streaming_kernel : stage.kernel;
 }
 

@@ -35,22 +35,16 @@ std::vector<uint32_t> Run::absent() const {
   return ranks;
 }
 
-/// Where a slice lies when it arrives.
-static std::string placeOf(const SliceRings &rings, uint64_t sequence) {
-  for (uint32_t r = 0; r < rings.shape.ringCount; ++r)
-    if (const RingShape &ring = rings.shape.rings[r]; ring.perFlow)
-      return fmt::format(" (slot {} of ring {})", sequence % ring.slots, ring.name);
-  return "";
-}
-
 /// The first stage of the flow that cannot go on, and why.
 std::string Run::waitOf(const FlowRun &flow) const {
   const SliceRings &rings = *context->rings;
   const uint32_t wire = rings.shape.wire;
   const double since = std::chrono::duration<double>(Clock::now() - flow.lastChange).count();
+  const RingShape &arrivals = rings.shape.rings[rings.arrivalRing()];
   const auto say = [&](uint32_t stage, uint32_t n, const std::string &what) {
-    return fmt::format("{} of slice {} of {} {} rank {}{} waits for {}, for {:.1f} s", schedule.stages[stage].name, n,
-                       flow.slices, flow.out ? "to" : "from", flow.peer(), placeOf(rings, flow.begun + n), what, since);
+    return fmt::format("{} of slice {} of {} {} rank {} (slot {} of ring {}) waits for {}, for {:.1f} s",
+                       schedule.stages[stage].name, n, flow.slices, flow.out ? "to" : "from", flow.peer(),
+                       (flow.begun + n) % arrivals.slots, arrivals.name, what, since);
   };
   if (flow.in) {
     if (flow.done[wire] < flow.slices)

@@ -58,15 +58,20 @@ void replicatePlain(char *dst, size_t places, const char *src, size_t bytes) {
 
 void storeFence() { _mm_sfence(); }
 
+void zeroStreaming(char *dst, size_t bytes) {
+  alignas(64) static constexpr char Zeros[4096] = {};
+  size_t at = std::min<size_t>(-reinterpret_cast<uintptr_t>(dst) % 64, bytes); // no line in two pieces but the outer
+  std::memset(dst, 0, at);
+  for (; at < bytes; at += sizeof Zeros)
+    copyStreaming(dst + at, Zeros, std::min(sizeof Zeros, bytes - at));
+}
+
 void zero(char *dst, size_t bytes, size_t inAll) {
   constexpr size_t PastCache = size_t(2) << 20; // as Faro's rows
-  alignas(64) static constexpr char Zeros[4096] = {};
-  if (inAll < PastCache) {
+  if (inAll >= PastCache)
+    zeroStreaming(dst, bytes);
+  else
     std::memset(dst, 0, bytes);
-    return;
-  }
-  for (size_t at = 0; at < bytes; at += sizeof Zeros)
-    copyStreaming(dst + at, Zeros, std::min(sizeof Zeros, bytes - at));
 }
 
 void weightedSum(Element element, char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming) {

@@ -27,7 +27,9 @@ void replicatePlain(char *dst, size_t places, const char *src, size_t bytes);
 /// Makes earlier streaming stores visible before any later store.
 void storeFence();
 
-/// Zeros, past the cache where they are more than it is good for. Needs a storeFence().
+/// Zeros past the cache. Needs a storeFence().
+void zeroStreaming(char *dst, size_t bytes);
+/// The same, or by memset where the rows they are among are few. Needs a storeFence().
 void zero(char *dst, size_t bytes, size_t inAll);
 
 /// The rows of one sum, and their weights.

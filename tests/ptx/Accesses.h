@@ -38,12 +38,13 @@ private:
     bool readOnly = false;
   };
   static constexpr uint64_t CellBytes = 2; ///< the least that kernels store
+  static constexpr uint64_t GranuleBytes = 16, PageGranules = 256;
+  using Cells = std::array<Cell, GranuleBytes / CellBytes>;
   /// Most accesses are of all of it.
   struct Granule {
     Cell whole;
-    std::unique_ptr<std::array<Cell, 8>> parts;
+    std::unique_ptr<Cells> parts;
   };
-  static constexpr uint64_t GranuleBytes = 16, PageGranules = 256;
   using Page = std::array<Granule, PageGranules>;
 
   template <typename Touch> bool each(uint64_t address, size_t bytes, Touch touch) {
@@ -52,7 +53,7 @@ private:
       const uint64_t number = at / GranuleBytes, next = std::min((number + 1) * GranuleBytes, address + bytes);
       Granule &granule = page(number / PageGranules)[number % PageGranules];
       if (!granule.parts && next - at < GranuleBytes) {
-        granule.parts = std::make_unique<std::array<Cell, 8>>();
+        granule.parts = std::make_unique<Cells>();
         granule.parts->fill(granule.whole);
       }
       if (!granule.parts)

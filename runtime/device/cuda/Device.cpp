@@ -75,6 +75,23 @@ Status Device::flushRemoteWrites() const {
                                              fmt::format("cuFlushGPUDirectRDMAWrites on {}", name_));
 }
 
+void Device::noteLaunch(const std::string &kernel) const {
+  const std::lock_guard lock(mutex);
+  lastLaunched = kernel;
+}
+
+Status Device::check(api::Result ofWork) const {
+  const Status said = driver().check(ofWork, fmt::format("work on {} failed", name()));
+  // CUDA_ERROR_ILLEGAL_ADDRESS to CUDA_ERROR_LAUNCH_FAILED: the context is lost.
+  if (ofWork < 700 || ofWork > 719)
+    return said;
+  const std::lock_guard lock(mutex);
+  return {said.code(),
+          fmt::format("{}; Faro launched last: {}. This process can use the device no more, only rows in host "
+                      "memory; start another one (compute-sanitizer says which access it was)",
+                      said.message(), lastLaunched.empty() ? "nothing" : lastLaunched)};
+}
+
 //===------------------------------------------------------------ memory ---===//
 
 Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, size_t bytes) {
@@ -160,23 +177,6 @@ Status Stream::copyRows(api::Pointer to, size_t toStride, api::Pointer from, siz
   const Driver &cuda = device_->driver();
   return cuda.check(cuda.memcpy2DAsync(&copy, stream),
                     fmt::format("cuMemcpy2DAsync of {} rows of {} bytes", rows, bytes));
-}
-
-void Device::noteLaunch(const std::string &kernel) const {
-  const std::lock_guard lock(mutex);
-  lastLaunched = kernel;
-}
-
-Status Device::check(api::Result ofWork) const {
-  const Status said = driver().check(ofWork, fmt::format("work on {} failed", name()));
-  // CUDA_ERROR_ILLEGAL_ADDRESS to CUDA_ERROR_LAUNCH_FAILED: the context is lost.
-  if (ofWork < 700 || ofWork > 719)
-    return said;
-  const std::lock_guard lock(mutex);
-  return {said.code(),
-          fmt::format("{}; Faro launched last: {}. This process can use the device no more, only rows in host "
-                      "memory; start another one (compute-sanitizer says which access it was)",
-                      said.message(), lastLaunched.empty() ? "nothing" : lastLaunched)};
 }
 
 /// What a query's result says.

@@ -10,7 +10,7 @@ class PadBinding final : public OnceBinding {
 public:
   explicit PadBinding(const RunContext &run) : run(run) {
     const uint64_t stride = run.program->row.stride;
-    pastCache = stride % 64 == 0 && uint64_t(run.batch->receivedRows) * stride >= run.program->streaming_threshold;
+    pastCache = goesPastCache(*run.program, uint64_t(run.batch->receivedRows) * stride, stride % 64 == 0);
   }
 
   Expected<bool> step() override {

@@ -75,7 +75,9 @@ const faro_abi_schedule *scheduleOf(const faro_abi_program &program, uint32_t pa
 
 /// The schedule's first stage with this operation (faro_abi_stage_op), or null.
 const faro_abi_stage *stageOf(const faro_abi_schedule &schedule, uint32_t op);
-/// Which of a stage's two kernels is for so many bytes of output, whose rows lie at multiples of 64 or not.
+/// Whether so many bytes of output, whose rows lie at multiples of 64 or not, are stored past the cache.
+bool goesPastCache(const faro_abi_program &program, uint64_t bytes, bool aligned);
+/// Which of a stage's two kernels is for such an output.
 uint32_t kernelOf(const faro_abi_program &program, const faro_abi_stage &stage, uint64_t bytes, bool aligned);
 
 /// "bf16", "f16", "f32".

@@ -17,21 +17,21 @@ Expected<RankResult> runChild(const Options &options, const ChildOrders &orders)
   Expected<CommunicatorOptions> place = CommunicatorOptions::fromEnvironment();
   if (!place)
     return place.status();
-  place->timeout = Deadline(orders.end).forWaits();
+  const Deadline deadline(orders.end);
+  place->timeout = deadline.forWaits();
   Expected<ProgressBoard> board = ProgressBoard::open(orders.boardFd, place->worldSize);
   if (!board)
     return board.status();
   ProgressSlot &progress = board->slot(place->rank);
 
   progress.enter(Phase::Loading);
-  // The parent watches the clock.
-  Setup setup(options, Deadline(1e7));
+  Setup setup(options, deadline); // which the parent watches
   FARO_RETURN_IF_ERROR(setup.load(Topology::blocks(place->worldSize, options.nodes)));
   progress.enter(Phase::Connecting);
   Expected<std::shared_ptr<Communicator>> communicator = Communicator::create(*place);
   if (!communicator)
     return communicator.status();
-  (*communicator)->endBy(orders.end);
+  (*communicator)->endBy(deadline.end());
   return runRank({options, setup.job, *setup.inputs, *communicator, orders.outputFd,
                   orders.outputFd >= 0 ? rankFile(options.output, place->rank) : "", progress});
 }

@@ -22,9 +22,8 @@ void copyPastCache(DispatchBench &b) {
 
 /// What an aligned layout adds to what must be written: `align` rows of zeros at most for each expert.
 void zeroPaddingRows(DispatchBench &b, size_t stride) {
-  const std::vector<char> zeros(stride);
   for (size_t i = 0; i < b.paddingRows; ++i)
-    copyStreaming(b.padding.data() + i * stride, zeros.data(), stride);
+    zeroStreaming(b.padding.data() + i * stride, stride);
 }
 
 void writeOncePlain(DispatchBench &b) {

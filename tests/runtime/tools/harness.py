@@ -136,25 +136,28 @@ class RunTest(unittest.TestCase):
         path.write_text(spec if isinstance(spec, str) else spec.text())
         return path
 
-    def compile_library(self, spec, name="moe"):
+    def compile_library(self, spec, name="moe", *arguments, **environment):
         """A compiled module of the spec."""
         path = self.folder / (name + ".so")
-        path.write_bytes(self.faroc(spec, name, "-o", str(path)))
+        self.faroc(spec, name, *arguments, output=path, **environment)
         return path
 
     def schedule(self, spec):
         """The printed xfer level of a spec."""
         return self.faroc(spec, "moe", "--compile-to=xfer").decode()
 
-    def faroc(self, spec, name, *arguments, **environment):
-        """What faroc makes of a spec: the file after -o, or what it prints. The same once only."""
+    def faroc(self, spec, name, *arguments, output=None, **environment):
+        """What faroc makes of a spec, and leaves in `output`, or prints. The same is made once only."""
         source = self.write_spec(spec, name + ".mlir")
-        key = (name, source.read_text(), arguments[:-1] if "-o" in arguments else arguments)
+        key = (name, source.read_text(), arguments)
         if key not in COMPILED:
-            done = subprocess.run([FAROC, str(source), *arguments], timeout=120 * PATIENCE, capture_output=True,
+            where = ["-o", str(output)] if output else []
+            done = subprocess.run([FAROC, str(source), *arguments, *where], timeout=120 * PATIENCE, capture_output=True,
                                   env=dict(self.environment, **environment))
             self.assertEqual(done.returncode, 0, done.stderr.decode())
-            COMPILED[key] = pathlib.Path(arguments[-1]).read_bytes() if "-o" in arguments else done.stdout
+            COMPILED[key] = output.read_bytes() if output else done.stdout
+        elif output:
+            output.write_bytes(COMPILED[key])
         return COMPILED[key]
 
     def write_input(self, inputs, name="in"):
@@ -226,10 +229,8 @@ class DeviceTest(RunTest):
         self.environment["FARO_CUDA_DRIVER"] = os.environ["FAKE_CUDA"]
 
     def compile_for_devices(self, spec, name="moe"):
-        path = self.folder / (name + ".so")
         # Text is what the driver runs, and no toolkit is needed.
-        path.write_bytes(self.faroc(spec, name, "--target=cpu,cuda:sm_80", "-o", str(path), FARO_PTXAS="none"))
-        return path
+        return self.compile_library(spec, name, "--target=cpu,cuda:sm_80", FARO_PTXAS="none")
 
     def check_verified(self, result, words="0 differences"):
         self.assertEqual(result.status, 0, result)
