@@ -90,6 +90,19 @@ public:
       status = parsed.status();
     return std::nullopt;
   }
+  /// More than `above`, at most `most`.
+  std::optional<double> real(const char *name, const char *what, double above, double most) {
+    const char *value = text(name);
+    if (!value)
+      return std::nullopt;
+    double parsed = 0;
+    const char *end = value + std::strlen(value);
+    const auto [stop, error] = std::from_chars(value, end, parsed);              // whatever the locale
+    if (error == std::errc() && stop == end && parsed > above && parsed <= most) // a NaN is neither
+      return parsed;
+    fail(fmt::format("{}='{}': expected {} more than {:g} and at most {:g}", name, value, what, above, most));
+    return std::nullopt;
+  }
   void fail(std::string message) {
     if (status)
       status = Status(FARO_INVALID_ARGUMENT, std::move(message));
@@ -239,16 +252,11 @@ Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup) {
     options.transport = transport;
   if (const char *secret = reader.text("FARO_JOB_SECRET"))
     options.jobSecret = secret;
-  if (const char *timeout = reader.text("FARO_TIMEOUT")) {
-    double seconds = 0;
-    const char *end = timeout + std::strlen(timeout);
-    const auto [stop, error] = std::from_chars(timeout, end, seconds); // whatever the locale
-    constexpr double Longest = std::chrono::duration<double>(LongestTimeout).count();
-    if (error != std::errc() || stop != end || !std::isfinite(seconds) || seconds <= 0 || seconds > Longest)
-      reader.fail(fmt::format("FARO_TIMEOUT='{}': expected seconds, more than 0 and at most {:g}", timeout, Longest));
-    else
-      options.timeout = Nanoseconds(int64_t(std::ceil(seconds * 1e9)));
-  }
+  constexpr double LongestSeconds = std::chrono::duration<double>(LongestTimeout).count();
+  if (const auto seconds = reader.real("FARO_TIMEOUT", "seconds,", 0, LongestSeconds))
+    options.timeout = Nanoseconds(int64_t(std::ceil(*seconds * 1e9)));
+  if (const auto nics = reader.real("FARO_NICS", "network cards of this rank,", FewestNics, MostNics))
+    options.nics = *nics;
   FARO_RETURN_IF_ERROR(reader.status);
   return options;
 }

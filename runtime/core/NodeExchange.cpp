@@ -34,20 +34,22 @@ Expected<Topology> topologyOf(const std::vector<NodeHint> &hints) {
   }
   std::unordered_map<std::string, uint32_t> numbers;
   std::vector<uint32_t> labels;
+  std::vector<double> nics;
   for (uint32_t rank = 0; rank < hints.size(); ++rank) {
     const NodeHint &hint = hints[rank];
     labels.push_back(hint.node  ? *hint.node
                      : machines ? numbers.try_emplace(hint.machine, uint32_t(numbers.size())).first->second
                      : hint.ranksPerNode != 0 ? rank / hint.ranksPerNode
                                               : 0);
+    nics.push_back(hint.nics);
   }
-  return Topology(labels);
+  return Topology(labels, std::move(nics));
 }
 
 Expected<Topology> findTopology(const CommunicatorOptions &options, Bootstrap &bootstrap) {
   FrameWriter fields{FrameKind(0)};
   fields.number(uint8_t(options.node.has_value())).number(options.node.value_or(0)).number(options.ranksPerNode);
-  fields.text(machineIdentity());
+  fields.number(options.nics).text(machineIdentity());
   const auto all =
       bootstrap.allgather(*fields.finish(), "communicator: nodes", options.timeout, [] { return Status::ok(); });
   if (!all)
@@ -61,6 +63,7 @@ Expected<Topology> findTopology(const CommunicatorOptions &options, Bootstrap &b
     if (told)
       hint.node = node;
     hint.ranksPerNode = reader.number<uint32_t>();
+    hint.nics = reader.number<double>();
     hint.machine = reader.text();
     if (!reader.ok)
       return Status(FARO_DATA_LOSS, fmt::format("rank {} described its node in torn bytes", rank));

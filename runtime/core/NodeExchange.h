@@ -10,6 +10,7 @@ struct NodeHint {
   std::optional<uint32_t> node; ///< what the launcher or the user says
   std::string machine;          ///< see machineIdentity; empty: unknown
   uint32_t ranksPerNode = 0;    ///< as far as the launcher says
+  double nics = 1;              ///< Topology::nicsOf
 };
 
 /// The same on processes that can share memory, and on these only: the host's name, what the kernel drew when it

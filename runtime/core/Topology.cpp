@@ -4,7 +4,9 @@
 
 namespace faro {
 
-Topology::Topology(const std::vector<uint32_t> &labelOfRank) : indices_(labelOfRank.size()), begins_(1) {
+Topology::Topology(const std::vector<uint32_t> &labelOfRank, std::vector<double> nics)
+    : indices_(labelOfRank.size()), begins_(1), nics_(std::move(nics)) {
+  nics_.resize(labelOfRank.size(), 1.0);
   std::unordered_map<uint32_t, uint32_t> numbers;
   std::vector<uint32_t> sizes;
   for (const uint32_t label : labelOfRank) {
@@ -27,6 +29,13 @@ Topology Topology::blocks(uint32_t ranks, uint32_t nodes) {
   for (uint32_t node = 0; node < nodes; ++node)
     labels.insert(labels.end(), ranks / nodes + (node < ranks % nodes), node);
   return Topology(labels);
+}
+
+double Topology::nicsOfNode(uint32_t node) const {
+  double sum = 0;
+  for (const uint32_t rank : ranksOf(node))
+    sum += nics_[rank];
+  return sum;
 }
 
 bool Topology::regular() const {

@@ -24,11 +24,11 @@ Expected<std::string_view> balancerFromEnvironment() {
   return std::string_view(name);
 }
 
-uint64_t Loads::most() const {
-  uint64_t most = 0;
+double Loads::most(const Topology &topology) const {
+  double most = 0;
   for (const auto *side : {&sent, &received})
-    for (uint64_t rows : *side)
-      most = std::max(most, rows);
+    for (uint32_t rank = 0; rank < side->size(); ++rank)
+      most = std::max(most, double((*side)[rank]) / topology.nicsOf(rank));
   return most;
 }
 
@@ -58,13 +58,13 @@ double lowerBound(const Topology &topology, const NodeRows &rows) {
   }
   double bound = 0;
   for (uint32_t n = 0; n < nodes; ++n)
-    bound = std::max(bound, double(std::max(sent[n], received[n]) - stays[n]) / double(topology.ranksOf(n).size()));
+    bound = std::max(bound, double(std::max(sent[n], received[n]) - stays[n]) / topology.nicsOfNode(n));
   return bound;
 }
 
 double overLowerBound(const Topology &topology, const NodeRows &rows, const Rails &rails) {
   const double bound = lowerBound(topology, rows);
-  return bound > 0 ? double(loadsOf(topology, rails).most()) / bound : 1.0;
+  return bound > 0 ? loadsOf(topology, rails).most(topology) / bound : 1.0;
 }
 
 } // namespace faro

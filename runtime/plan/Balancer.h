@@ -7,6 +7,9 @@
 // which forwarder; which rows these are follows from the counts by a fixed rule (NodePlan.h), so nobody needs to be
 // told.
 //
+// A rank's load is its rows for each of its network cards (Topology::nicsOf): rows over their number, which is 1 unless
+// somebody says otherwise.
+//
 // Balancers are pure functions of what all ranks know, one a file, and all ranks must use the same one. They count
 // rows, so that a flow back (combine's partial sums) is balanced as well: what a rank sends one way it receives the
 // other way.
@@ -56,8 +59,8 @@ using Balancer = Rails (*)(const Topology &, const NodeRows &, std::optional<uin
 Rails staticRails(const Topology &, const NodeRows &, std::optional<uint32_t> node = {});
 /// FUSCO's Algorithm 1 (arXiv 2512.22036): own rows, but heavy senders are matched with light ones. Nothing moves.
 Rails fuscoRails(const Topology &, const NodeRows &, std::optional<uint32_t> node = {});
-/// Moves rows to another rail at the source, just as many as bring every rank to at most 1.02 of the lower bound (and
-/// less than a row a node of rounding); static where that is as good.
+/// Moves rows to another rail at the source, just as many as bring every rank's load to at most 1.02 of the lower bound
+/// (and less than a row a node of rounding, on a rank with the least part of a card); static where that is as good.
 Rails cappedBlend(const Topology &, const NodeRows &, std::optional<uint32_t> node = {});
 
 /// "static", "fusco" or "blend"; null for any other name.
@@ -68,14 +71,15 @@ Expected<std::string_view> balancerFromEnvironment();
 /// Rows that each rank sends and receives over the wire.
 struct Loads {
   std::vector<uint64_t> sent, received; ///< by rank
-  uint64_t most() const;                ///< the largest of all
+  /// The largest of all, for each network card of its rank.
+  double most(const Topology &) const;
 };
 Loads loadsOf(const Topology &, const Rails &);
 /// Those of staticRails over the whole job, without listing its flows.
 Loads staticLoads(const Topology &, const NodeRows &);
 
-/// What no balancer can undercut: the most rows a rank that any node's rows make, spread evenly over its ranks, sent or
-/// received. A real number; 0 when nothing crosses nodes.
+/// What no balancer can undercut: the most rows a network card that any node's rows make, sent or received, spread
+/// evenly over the cards of its ranks. A real number; 0 when nothing crosses nodes.
 double lowerBound(const Topology &, const NodeRows &);
 /// Loads::most over the lower bound; 1 when nothing crosses nodes.
 double overLowerBound(const Topology &, const NodeRows &, const Rails &);

@@ -1,8 +1,10 @@
-// Capped blend: re-rails rows at the source until no rank sends or receives more than 1.02 x the lower bound.
+// Capped blend: re-rails rows at the source until no rank sends or receives more than 1.02 x the lower bound, for each
+// of its network cards.
 //
-// Between nodes of one size, rail i sends to forwarder i, so what a rail takes over counts on both sides. Choosing
-// other forwarders for a rank's rows can not relieve the rank's own sending; moving rows to another rail first can, and
-// an even split over the rails meets the bound exactly. It moves far more than is needed, though. So, in real numbers:
+// Between nodes of one kind (as many ranks, each with as many cards), rail i sends to forwarder i, so what a rail takes
+// over counts on both sides. Choosing other forwarders for a rank's rows can not relieve the rank's own sending; moving
+// rows to another rail first can, and an even split over the cards meets the bound exactly. It moves far more than is
+// needed, though. So, in real numbers:
 //
 //   1. a rank that sends too much hands the excess over, the same part of its rows for each node, to the ranks of its
 //      node that send less, in proportion to their room
@@ -13,7 +15,7 @@
 //      convex, so the mixture keeps them
 //
 // and then rounds each pair of nodes to whole rows: by less than a row a pair. Between nodes of
-// different sizes senders and forwarders are apart: 2. does not apply, forwarders get even parts, and a north-west
+// different kinds senders and forwarders are apart: 2. does not apply, forwarders get even parts, and a north-west
 // corner walk joins the two. (With equal quotas on both sides that walk is the diagonal.)
 //
 // O(ranks x nodes) time and memory. All ranks must get the same answer from the same counts: doubles are added in a
@@ -22,6 +24,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <span>
 
@@ -46,10 +49,8 @@ public:
 
 private:
   double *quotas(uint32_t rank) { return &quota[size_t(rank) * nodes]; }
-  bool paired(uint32_t n, uint32_t m) const { return topology.ranksOf(n).size() == topology.ranksOf(m).size(); }
-  double evenPart(uint32_t n, uint32_t m) const {
-    return volume[size_t(n) * nodes + m] / double(topology.ranksOf(n).size());
-  }
+  double nics(uint32_t rank) const { return topology.nicsOf(rank); }
+  bool paired(uint32_t n, uint32_t m) const { return kind[n] == kind[m]; }
   void countPaired(uint32_t n);
   double countSent();
   double countReceived();
@@ -66,13 +67,15 @@ private:
   const double aim;
   std::vector<double> quota;  ///< ranks x nodes: what leaves by each rail; 0 for its own node
   std::vector<double> volume; ///< nodes x nodes
-  std::vector<double> apart;  ///< by node: what each rank gets from nodes of other sizes
+  std::vector<uint32_t> kind; ///< by node: the first one with as many ranks, of as many cards each
+  std::vector<double> cards;  ///< by node: of all its ranks
+  std::vector<double> apart;  ///< by node: what each card gets from nodes of other kinds
   std::vector<double> sent;   ///< by rank
   std::vector<double> excess; ///< by node
   // By forwarder, [local index x nodes]: rows of one rail's quotas stand beside those of the forwarders they go to.
   const uint32_t widest;
-  std::vector<double> received, keep, part;
-  std::vector<double> counts; ///< by node: 1 for nodes of the size of the one at work, else 0
+  std::vector<double> received, keep, part, width; ///< width: cards; 0 where a node has no such rank
+  std::vector<double> counts;                      ///< by node: 1 for nodes of the kind of the one at work, else 0
   // Of the pair at work.
   std::vector<double> shares;
   std::vector<uint64_t> sends, takes;
@@ -87,19 +90,36 @@ static uint32_t widestOf(const Topology &topology) {
   return uint32_t(widest);
 }
 
+static std::vector<uint32_t> kindsOf(const Topology &topology) {
+  std::map<std::vector<double>, uint32_t> first;
+  std::vector<uint32_t> kinds;
+  std::vector<double> nics;
+  for (uint32_t n = 0; n < topology.nodes(); ++n) {
+    nics.clear();
+    for (uint32_t rank : topology.ranksOf(n))
+      nics.push_back(topology.nicsOf(rank));
+    kinds.push_back(first.try_emplace(nics, n).first->second);
+  }
+  return kinds;
+}
+
 Blend::Blend(const Topology &topology, const NodeRows &rows, double bound)
     : topology(topology), rows(rows), nodes(topology.nodes()), aim(std::max(Aim * bound, std::ceil(bound))),
-      quota(rows.rows.begin(), rows.rows.end()), volume(size_t(nodes) * nodes), apart(nodes), sent(topology.ranks()),
-      excess(nodes), widest(widestOf(topology)), received(size_t(widest) * nodes), counts(nodes) {
+      quota(rows.rows.begin(), rows.rows.end()), volume(size_t(nodes) * nodes), kind(kindsOf(topology)), apart(nodes),
+      sent(topology.ranks()), excess(nodes), widest(widestOf(topology)), received(size_t(widest) * nodes),
+      width(received.size()), counts(nodes) {
+  for (uint32_t n = 0; n < nodes; ++n)
+    cards.push_back(topology.nicsOfNode(n));
   for (uint32_t rank = 0; rank < topology.ranks(); ++rank) {
     const uint32_t n = topology.nodeOf(rank);
     quotas(rank)[n] = 0;
+    width[size_t(topology.localIndex(rank)) * nodes + n] = nics(rank);
     for (uint32_t m = 0; m < nodes; ++m)
       volume[size_t(n) * nodes + m] += quotas(rank)[m];
   }
   for (uint32_t n = 0; n < nodes; ++n)
     for (uint32_t m = 0; m < nodes; ++m)
-      apart[m] += paired(n, m) ? 0 : volume[size_t(n) * nodes + m] / double(topology.ranksOf(m).size());
+      apart[m] += paired(n, m) ? 0 : volume[size_t(n) * nodes + m] / cards[m];
 
   const double limit = std::max(Promise * bound, aim);
   for (int round = 0; round < Rounds; ++round) {
@@ -120,17 +140,20 @@ static double sum(const double *values, uint32_t count) {
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
-/// Both return the most of any rank.
+/// Both return the most of any card.
 double Blend::countSent() {
-  for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
+  double most = 0;
+  for (uint32_t rank = 0; rank < topology.ranks(); ++rank) {
     sent[rank] = sum(quotas(rank), nodes);
-  return *std::max_element(sent.begin(), sent.end());
+    most = std::max(most, sent[rank] / nics(rank));
+  }
+  return most;
 }
 
 double Blend::countReceived() {
   for (uint32_t index = 0; index < widest; ++index)
     for (uint32_t m = 0; m < nodes; ++m)
-      received[size_t(index) * nodes + m] = index < topology.ranksOf(m).size() ? apart[m] : 0.0;
+      received[size_t(index) * nodes + m] = apart[m] * width[size_t(index) * nodes + m];
   for (uint32_t n = 0; n < nodes; ++n) {
     countPaired(n);
     for (uint32_t rank : topology.ranksOf(n)) {
@@ -140,7 +163,10 @@ double Blend::countReceived() {
         to[m] += mine[m] * counts[m];
     }
   }
-  return *std::max_element(received.begin(), received.end());
+  double most = 0;
+  for (size_t at = 0; at < received.size(); ++at)
+    most = std::max(most, width[at] > 0 ? received[at] / width[at] : 0.0);
+  return most;
 }
 
 void Blend::countPaired(uint32_t n) {
@@ -153,16 +179,17 @@ void Blend::levelSenders() {
     double room = 0;
     bool over = false;
     for (uint32_t rank : topology.ranksOf(n)) {
-      room += std::max(0.0, aim - sent[rank]);
-      over |= sent[rank] > aim;
+      room += std::max(0.0, aim * nics(rank) - sent[rank]);
+      over |= sent[rank] > aim * nics(rank);
     }
     if (!over)
       continue;
     std::fill(excess.begin(), excess.end(), 0.0);
     for (uint32_t rank : topology.ranksOf(n)) {
-      if (sent[rank] <= aim)
+      const double most = aim * nics(rank);
+      if (sent[rank] <= most)
         continue;
-      const double kept = aim / sent[rank];
+      const double kept = most / sent[rank];
       double *mine = quotas(rank);
       for (uint32_t m = 0; m < nodes; ++m) {
         excess[m] += mine[m] * (1 - kept);
@@ -170,9 +197,10 @@ void Blend::levelSenders() {
       }
     }
     for (uint32_t rank : topology.ranksOf(n)) {
-      if (sent[rank] >= aim)
+      const double most = aim * nics(rank);
+      if (sent[rank] >= most)
         continue;
-      const double taken = (aim - sent[rank]) / room;
+      const double taken = (most - sent[rank]) / room;
       double *mine = quotas(rank);
       for (uint32_t m = 0; m < nodes; ++m)
         mine[m] += excess[m] * taken;
@@ -180,7 +208,7 @@ void Blend::levelSenders() {
   }
 }
 
-/// The same from the other end, for all receivers at once: a rank keeps `keep` of what it gets from nodes of its size,
+/// The same from the other end, for all receivers at once: a rank keeps `keep` of what it gets from nodes of its kind,
 /// and takes `part` of what the others of its node do not keep.
 void Blend::levelReceivers() {
   keep.assign(received.size(), 1.0);
@@ -191,14 +219,16 @@ void Blend::levelReceivers() {
     double room = 0;
     bool over = false;
     for (uint32_t i = 0; i < size; ++i) {
-      room += std::max(0.0, aim - received[at(i)]);
-      over |= received[at(i)] > aim;
+      room += std::max(0.0, aim * width[at(i)] - received[at(i)]);
+      over |= received[at(i)] > aim * width[at(i)];
     }
-    for (uint32_t i = 0; i < size && over; ++i)
-      if (const double load = received[at(i)]; load > aim)
-        keep[at(i)] = (aim - apart[m]) / (load - apart[m]);
+    for (uint32_t i = 0; i < size && over; ++i) {
+      const double load = received[at(i)], most = aim * width[at(i)], fixed = apart[m] * width[at(i)];
+      if (load > most)
+        keep[at(i)] = (most - fixed) / (load - fixed);
       else
-        part[at(i)] = (aim - load) / room;
+        part[at(i)] = (most - load) / room;
+    }
   }
   for (uint32_t n = 0; n < nodes; ++n) {
     countPaired(n);
@@ -230,17 +260,20 @@ void Blend::mixInEven(double limit) {
     const auto ranks = topology.ranksOf(n);
     double meanSent = 0, meanReceived = 0;
     for (uint32_t i = 0; i < ranks.size(); ++i) {
-      meanSent += sent[ranks[i]] / double(ranks.size());
-      meanReceived += received[size_t(i) * nodes + n] / double(ranks.size());
+      meanSent += sent[ranks[i]] / cards[n];
+      meanReceived += received[size_t(i) * nodes + n] / cards[n];
     }
     for (uint32_t i = 0; i < ranks.size(); ++i) {
-      need(sent[ranks[i]], meanSent);
-      need(received[size_t(i) * nodes + n], meanReceived);
+      need(sent[ranks[i]] / nics(ranks[i]), meanSent);
+      need(received[size_t(i) * nodes + n] / nics(ranks[i]), meanReceived);
     }
   }
-  for (uint32_t rank = 0; rank < topology.ranks() && even > 0; ++rank)
+  for (uint32_t rank = 0; rank < topology.ranks() && even > 0; ++rank) {
+    const uint32_t n = topology.nodeOf(rank);
+    const double share = nics(rank) / cards[n];
     for (uint32_t m = 0; m < nodes; ++m)
-      quotas(rank)[m] += even * (evenPart(topology.nodeOf(rank), m) - quotas(rank)[m]);
+      quotas(rank)[m] += even * (volume[size_t(n) * nodes + m] * share - quotas(rank)[m]);
+  }
 }
 
 /// Whole numbers that add up to `total`, each less than one from its share. What is left after rounding down goes to
@@ -284,7 +317,9 @@ void Blend::pair(uint32_t n, uint32_t m, Rails &out) {
   if (paired(n, m)) {
     takes = sends;
   } else {
-    shares.assign(to.size(), double(total) / double(to.size()));
+    shares.clear();
+    for (uint32_t rank : to)
+      shares.push_back(double(total) * nics(rank) / cards[m]);
     round(shares, total, n, m, takes);
   }
   // North-west corner: the first rail's rows to the first forwarder until one of them has no more.
@@ -307,19 +342,28 @@ void Blend::list(std::optional<uint32_t> node, Rails &out) {
         pair(n, m, out);
 }
 
+static double fewestNics(const Topology &topology) {
+  double fewest = topology.nicsOf(0);
+  for (uint32_t rank = 1; rank < topology.ranks(); ++rank)
+    fewest = std::min(fewest, topology.nicsOf(rank));
+  return fewest;
+}
+
 Rails cappedBlend(const Topology &topology, const NodeRows &rows, std::optional<uint32_t> node) {
   const double bound = lowerBound(topology, rows);
   // Rows are whole: no balancer is below the next whole number either.
   const double limit = std::max(Promise * bound, std::ceil(bound));
-  const double still = double(staticLoads(topology, rows).most());
-  const bool close = still < limit + topology.nodes() - 1;
+  const double still = staticLoads(topology, rows).most(topology);
+  // What rounding can do to the rank with the least part of a card.
+  const double rounding = double(topology.nodes() - 1) / fewestNics(topology);
+  const bool close = still < limit + rounding;
   if (still <= limit || (close && topology.nodes() > CompareUpToNodes))
     return staticRails(topology, rows, node);
   Blend blend(topology, rows, bound);
   if (close) {
     Rails all;
     blend.list({}, all);
-    if (double(loadsOf(topology, all).most()) >= still)
+    if (loadsOf(topology, all).most(topology) >= still)
       return staticRails(topology, rows, node);
     if (!node)
       return all;

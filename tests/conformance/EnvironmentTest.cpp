@@ -157,11 +157,13 @@ TEST(Environment, TorchrunsVariablesWinOverLaunchers) {
 }
 
 TEST(Environment, FarosOwnVariables) {
-  const auto options = read({{"FARO_TRANSPORT", "local"}, {"FARO_TIMEOUT", "2.5"}, {"FARO_JOB_SECRET", "s3cret"}});
+  const auto options =
+      read({{"FARO_TRANSPORT", "local"}, {"FARO_TIMEOUT", "2.5"}, {"FARO_JOB_SECRET", "s3cret"}, {"FARO_NICS", "0.5"}});
   ASSERT_TRUE(options);
   EXPECT_EQ(options->transport, "local");
   EXPECT_EQ(options->timeout, std::chrono::milliseconds(2500));
   EXPECT_EQ(options->jobSecret, "s3cret");
+  EXPECT_EQ(options->nics, 0.5);
 }
 
 TEST(Environment, MalformedValuesAreRefusedByName) {
@@ -189,6 +191,8 @@ TEST(Environment, MalformedValuesAreRefusedByName) {
   expectRefused(with("FARO_MASTER_PORT", "0"), {"FARO_MASTER_PORT", "'0'"});
   for (const char *timeout : {"0", "-1", "soon", "1s", "nan", "inf", "1e30"})
     expectRefused(with("FARO_TIMEOUT", timeout), {"FARO_TIMEOUT", timeout});
+  for (const char *nics : {"0", "-1", "two", "1x", "nan", "inf", "1e9", "1e-9"})
+    expectRefused(with("FARO_NICS", nics), {"FARO_NICS", nics, "network cards"});
 }
 
 TEST(Environment, NodesByAllLaunchersVariables) {

@@ -98,6 +98,16 @@ TEST(NodeHints, ToldOnSomeRanksOnlyIsAnError) {
   }
 }
 
+TEST(NodeHints, SharesOfNetworkCardsAreEveryRanksOwn) {
+  std::vector<NodeHint> hints = {on("a"), on("b"), on("a")};
+  EXPECT_EQ(topologyOf(hints)->nicsOf(2), 1.0);
+  hints[2].nics = 0.5;
+  const auto topology = topologyOf(hints);
+  EXPECT_EQ(topology->nicsOf(0), 1.0);
+  EXPECT_EQ(topology->nicsOf(2), 0.5);
+  EXPECT_FALSE(*topology == Topology(Ranks{0, 1, 0}));
+}
+
 TEST(NodeHints, ThisMachineHasAnIdentityThatStays) {
   EXPECT_NE(machineIdentity(), "");
   EXPECT_EQ(machineIdentity(), machineIdentity());

@@ -22,6 +22,9 @@ using Bytes = std::vector<std::byte>;
 /// A communicator waits no longer than this: 11 days.
 constexpr Nanoseconds LongestTimeout = std::chrono::seconds(1'000'000);
 
+/// A rank's share of its node's network cards is more than the one and at most the other: bounds for typing errors.
+constexpr double FewestNics = 0.001, MostNics = 1000;
+
 /// Who I am and where the others are. `fromEnvironment` reads what the launchers that people already have set.
 struct CommunicatorOptions {
   uint32_t rank = 0;
@@ -29,6 +32,7 @@ struct CommunicatorOptions {
   uint32_t localRank = 0;
   uint32_t ranksPerNode = 0;    ///< as far as the launcher says; 0: unknown
   std::optional<uint32_t> node; ///< which node this rank is on: set on all ranks or on none; see Communicator::create
+  double nics = 1; ///< network cards that carry this rank's rows: see Topology::nicsOf, FewestNics, MostNics
   std::string masterAddress = "127.0.0.1";
   uint16_t masterPort = 0;
   std::string jobSecret; ///< strangers without it cannot join
@@ -38,9 +42,9 @@ struct CommunicatorOptions {
   /// torchrun's RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT; Open MPI's
   /// OMPI_COMM_WORLD_*; Slurm's SLURM_*; PMI_*. Explicit torchrun variables win. `node` is torchrun's GROUP_RANK, then
   /// NODE_RANK, or SLURM_NODEID; FARO_NODE wins. (Open MPI's OMPI_COMM_WORLD_NODE_RANK is a rank's place on its node,
-  /// not the node's number.) FARO_TRANSPORT, FARO_TIMEOUT (seconds) and FARO_JOB_SECRET are read too, and
-  /// FARO_MASTER_PORT, for where MASTER_PORT is taken (torchrun's agent keeps it for itself; then the port beside it is
-  /// used). With none of them set: a world of one rank.
+  /// not the node's number.) FARO_NICS, FARO_TRANSPORT, FARO_TIMEOUT (seconds) and FARO_JOB_SECRET are read
+  /// too, and FARO_MASTER_PORT, for where MASTER_PORT is taken (torchrun's agent keeps it for itself; then the port
+  /// beside it is used). With none of them set: a world of one rank.
   static Expected<CommunicatorOptions> fromEnvironment();
 };
 

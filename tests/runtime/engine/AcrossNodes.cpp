@@ -86,6 +86,27 @@ TEST(AcrossNodes, rowsThatLeaveByAnotherRail) {
   EXPECT_GT(moved[3], 0u);
 }
 
+/// Every rank has as many rows, and one of each node three network cards of four.
+TEST(AcrossNodes, rowsLeaveByTheRanksThatHaveTheNetworkCards) {
+  const auto inputs = inputsOf(4, 100);
+  const auto module = moduleOf({});
+  std::vector<SessionStatistics> of(4);
+  onRanks(communicators({0, 0, 1, 1}, std::chrono::seconds(30), {1, 3, 1, 3}),
+          [&](uint32_t rank, const std::shared_ptr<Communicator> &communicator) {
+            auto session = Session::create(communicator, module);
+            ASSERT_TRUE(session) << session.status().message();
+            EXPECT_EQ(shuffle(**session, *module, rank, inputs, 1), "") << "rank " << rank;
+            of[rank] = (*session)->statistics();
+          });
+  for (const uint32_t poor : {0u, 2u}) {
+    const SessionStatistics &less = of[poor], &more = of[poor + 1];
+    EXPECT_GT(less.movedRows, 0u);
+    EXPECT_EQ(more.movedRows, 0u);
+    EXPECT_NEAR(double(less.wireRows) / double(less.wireRows + more.wireRows), 0.25, 0.02);
+    EXPECT_NEAR(double(less.wireRowsReceived) / double(less.wireRowsReceived + more.wireRowsReceived), 0.25, 0.02);
+  }
+}
+
 /// Of a combine's tokens those are settled whose sums come by their own rank, without waiting for the others.
 TEST(AcrossNodes, tokensAreSettledAsSlicesCome) {
   ModuleShape waits;

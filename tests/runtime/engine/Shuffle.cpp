@@ -26,15 +26,16 @@ Input makeInput(uint32_t rank, uint32_t tokens, uint32_t seed, const std::functi
   return input;
 }
 
-std::vector<std::shared_ptr<Communicator>> communicators(const std::vector<uint32_t> &nodeOfRank, Nanoseconds timeout) {
+std::vector<std::shared_ptr<Communicator>> communicators(const std::vector<uint32_t> &nodeOfRank, Nanoseconds timeout,
+                                                         const std::vector<double> &nics) {
   const uint32_t count = uint32_t(nodeOfRank.size());
   const uint32_t nodes = Topology(nodeOfRank).nodes();
-  if (Topology(nodeOfRank) == Topology::blocks(count, nodes)) {
+  if (Topology(nodeOfRank, nics) == Topology::blocks(count, nodes)) {
     auto ranks = Communicator::createLocal(count, timeout, nodes);
     EXPECT_TRUE(ranks) << ranks.status().message();
     return ranks ? *ranks : std::vector<std::shared_ptr<Communicator>>(count);
   }
-  // Nodes that are no blocks: as processes would meet.
+  // Anything else: as processes would meet.
   std::vector<std::shared_ptr<Communicator>> ranks(count);
   const uint16_t port = freePort();
   std::vector<std::thread> threads;
@@ -44,6 +45,8 @@ std::vector<std::shared_ptr<Communicator>> communicators(const std::vector<uint3
       options.rank = options.localRank = rank;
       options.worldSize = count;
       options.node = nodeOfRank[rank];
+      if (!nics.empty())
+        options.nics = nics[rank];
       options.transport = "local";
       options.jobSecret = "of the engine's tests";
       options.masterPort = port;

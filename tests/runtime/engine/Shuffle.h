@@ -22,8 +22,9 @@ struct Input {
 Input makeInput(uint32_t rank, uint32_t tokens, uint32_t seed,
                 const std::function<bool(uint32_t expert)> &allowed = {});
 
-/// Communicators with these nodes, by rank, over the transport `local`.
-std::vector<std::shared_ptr<Communicator>> communicators(const std::vector<uint32_t> &nodeOfRank, Nanoseconds timeout);
+/// Communicators with these nodes and shares of network cards, by rank, over the transport `local`.
+std::vector<std::shared_ptr<Communicator>> communicators(const std::vector<uint32_t> &nodeOfRank, Nanoseconds timeout,
+                                                         const std::vector<double> &nics = {});
 
 /// Runs `work` on a thread a rank.
 void onRanks(std::vector<std::shared_ptr<Communicator>> ranks,

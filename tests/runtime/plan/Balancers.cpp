@@ -39,10 +39,14 @@ uint64_t volume(const Topology &topology, const NodeRows &rows, uint32_t from, u
   return sum;
 }
 
-/// What cappedBlend promises: 1.02 of the bound, or the next whole row, and less than a row a node of rounding.
+/// What cappedBlend promises: for each card 1.02 of the bound, or the next whole row, and less than a row a node of
+/// rounding, on the rank with the least part of a card.
 double promised(const Topology &topology, const NodeRows &rows) {
   const double bound = lowerBound(topology, rows);
-  return std::max(1.02 * bound, std::ceil(bound)) + topology.nodes() - 1;
+  double fewest = topology.nicsOf(0);
+  for (uint32_t rank = 1; rank < topology.ranks(); ++rank)
+    fewest = std::min(fewest, topology.nicsOf(rank));
+  return std::max(1.02 * bound, std::ceil(bound)) + (topology.nodes() - 1) / fewest;
 }
 
 } // namespace
@@ -126,7 +130,7 @@ TEST(StaticRails, loadsAreThoseOfItsFlows) {
 
 TEST(CappedBlend, meetsTheBoundUpToSlackAndRounding) {
   forAll([](const Topology &topology, const NodeRows &rows) {
-    EXPECT_LE(double(loadsOf(topology, cappedBlend(topology, rows)).most()), promised(topology, rows));
+    EXPECT_LE(loadsOf(topology, cappedBlend(topology, rows)).most(topology), promised(topology, rows));
   });
 }
 
@@ -134,7 +138,8 @@ TEST(CappedBlend, isNeverWorseThanStatic) {
   // Rounding makes it worse in one of ten thousand cases, unless it falls back.
   forAll(
       [](const Topology &topology, const NodeRows &rows) {
-        EXPECT_LE(loadsOf(topology, cappedBlend(topology, rows)).most(), staticLoads(topology, rows).most());
+        EXPECT_LE(loadsOf(topology, cappedBlend(topology, rows)).most(topology),
+                  staticLoads(topology, rows).most(topology));
       },
       60'000 / test::stepOf(10));
 }
@@ -143,7 +148,7 @@ TEST(CappedBlend, movesNothingWhereStaticIsWithinTheLimit) {
   uint32_t seen = 0;
   forAll([&](const Topology &topology, const NodeRows &rows) {
     const double bound = lowerBound(topology, rows);
-    if (double(staticLoads(topology, rows).most()) > 1.02 * bound)
+    if (staticLoads(topology, rows).most(topology) > 1.02 * bound)
       return;
     ++seen;
     EXPECT_EQ(cappedBlend(topology, rows).flows, staticRails(topology, rows).flows);
@@ -157,7 +162,8 @@ TEST(CappedBlend, neverMovesMoreThanAnEvenSplit) {
     for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
       for (uint32_t m = 0; m < topology.nodes(); ++m) {
         const uint32_t n = topology.nodeOf(rank);
-        const uint64_t part = n == m ? 0 : volume(topology, rows, n, m) / topology.ranksOf(n).size();
+        const double share = topology.nicsOf(rank) / topology.nicsOfNode(n);
+        const uint64_t part = n == m ? 0 : uint64_t(double(volume(topology, rows, n, m)) * share);
         even += n != m && rows.of(rank, m) > part ? rows.of(rank, m) - part : 0;
       }
     EXPECT_LE(cappedBlend(topology, rows).moved, even);
@@ -185,9 +191,10 @@ TEST(CappedBlend, relievesTheOneHeavySender) {
   const Topology topology = Topology::blocks(4, 2);
   const NodeRows rows{2, {0, 1000, 0, 0, 500, 0, 500, 0}};
   const Rails rails = cappedBlend(topology, rows);
-  EXPECT_EQ(loadsOf(topology, staticRails(topology, rows)).most(), 1000u);
-  EXPECT_EQ(loadsOf(topology, fuscoRails(topology, rows)).most(), 1000u); // whom it is matched with changes nothing
-  EXPECT_EQ(loadsOf(topology, rails).most(), 505u);
+  EXPECT_EQ(loadsOf(topology, staticRails(topology, rows)).most(topology), 1000);
+  EXPECT_EQ(loadsOf(topology, fuscoRails(topology, rows)).most(topology),
+            1000); // whom it is matched with changes nothing
+  EXPECT_EQ(loadsOf(topology, rails).most(topology), 505);
   EXPECT_EQ(rails.moved, 495u); // 1.01 x 500 stay: no more is moved than it aims at
 }
 
@@ -200,8 +207,8 @@ TEST(CappedBlend, handsOverAThirdOfARowANode) {
     rows.rows.insert(rows.rows.end(), 48, 21 - rank % 2);
   const double bound = 20.5 * 47;
   EXPECT_EQ(lowerBound(topology, rows), bound);
-  EXPECT_GT(double(staticLoads(topology, rows).most()), 1.02 * bound);
-  EXPECT_LE(double(loadsOf(topology, cappedBlend(topology, rows)).most()), 1.02 * bound);
+  EXPECT_GT(staticLoads(topology, rows).most(topology), 1.02 * bound);
+  EXPECT_LE(loadsOf(topology, cappedBlend(topology, rows)).most(topology), 1.02 * bound);
 }
 
 TEST(CappedBlend, joinsNodesOfDifferentSizes) {
@@ -209,8 +216,41 @@ TEST(CappedBlend, joinsNodesOfDifferentSizes) {
   const Topology topology(std::vector<uint32_t>{0, 0, 0, 1, 1});
   const NodeRows rows{2, {0, 600, 0, 0, 0, 0, 0, 0, 0, 0}};
   const Rails rails = cappedBlend(topology, rows);
-  EXPECT_LE(loadsOf(topology, rails).most(), 306u);
+  EXPECT_LE(loadsOf(topology, rails).most(topology), 306);
   EXPECT_LE(rails.flows.size(), 4u);
+}
+
+TEST(CappedBlend, loadsRanksByTheirNetworkCards) {
+  // Node 0's ranks share a card, which takes in all 600 rows of node 1: so long rank 0 may take for its 300 with the
+  // half of a card, and nothing moves, though rank 1 sends nothing.
+  const Topology shared(std::vector<uint32_t>{0, 0, 1, 1}, {0.5, 0.5, 1, 1});
+  const NodeRows rows{2, {0, 300, 0, 0, 300, 0, 300, 0}};
+  EXPECT_EQ(lowerBound(shared, rows), 600.0);
+  EXPECT_EQ(staticLoads(shared, rows).most(shared), 600.0);
+  EXPECT_EQ(cappedBlend(shared, rows).moved, 0u);
+  // Where rank 1 has three cards and rank 0 one, as on a node of four, three quarters leave by rank 1.
+  const Topology uneven(std::vector<uint32_t>{0, 0, 1, 1}, {1, 3, 1, 3});
+  const NodeRows even{2, {0, 400, 0, 400, 0, 0, 0, 0}};
+  EXPECT_EQ(lowerBound(uneven, even), 200.0);
+  EXPECT_EQ(staticLoads(uneven, even).most(uneven), 400.0);
+  const Rails rails = cappedBlend(uneven, even);
+  EXPECT_EQ(loadsOf(uneven, rails).sent, (std::vector<uint64_t>{202, 598, 0, 0})); // 1.01 x 200 are what it aims at
+  EXPECT_EQ(rails.moved, 198u);
+}
+
+TEST(CappedBlend, fillsTheCardsOfNodesThatHaveFewer) {
+  // Eight ranks a node, on eight cards, four, or ten: what a card carries counts, and a forwarder may have another
+  // number of cards than the rail.
+  for (const auto [from, to] : {std::pair{8u, 8u}, {4u, 4u}, {10u, 10u}, {8u, 4u}, {10u, 4u}}) {
+    const Topology topology = sampled::onCards(4, 8, {from, to});
+    const sampled::Shape shape{4, 8, 256, 8, 512};
+    for (const sampled::Kind kind : {sampled::Kind::Uniform, sampled::Kind::Bimodal}) {
+      const NodeRows rows = sampled::nodeRows(shape, kind, 3);
+      const Rails rails = cappedBlend(topology, rows);
+      EXPECT_LE(overLowerBound(topology, rows, rails), 1.02 + 3 * 2 / lowerBound(topology, rows)) << from << " " << to;
+      EXPECT_LE(loadsOf(topology, rails).most(topology), staticLoads(topology, rows).most(topology));
+    }
+  }
 }
 
 TEST(FuscoRails, matchesTheHeaviestWithTheNextNodesLightest) {

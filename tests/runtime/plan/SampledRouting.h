@@ -108,6 +108,27 @@ private:
   std::vector<double> chances;
 };
 
+/// Nodes of `ranks` ranks with cards[0], cards[1], .. network cards, by turns: neighbours share a card where there are
+/// fewer, and some have two where there are more.
+inline Topology onCards(uint32_t nodes, uint32_t ranks, const std::vector<uint32_t> &cards) {
+  std::vector<uint32_t> labels;
+  std::vector<double> nics;
+  for (uint32_t node = 0; node < nodes; ++node) {
+    const uint32_t count = cards[node % cards.size()];
+    for (uint32_t i = 0; i < ranks; ++i) {
+      double mine = 0;
+      for (uint32_t card = 0; card < count; ++card)
+        mine += card * ranks / count == i;
+      uint32_t beside = 0;
+      for (uint32_t other = 0; other < ranks; ++other)
+        beside += other * count / ranks == i * count / ranks;
+      labels.push_back(node);
+      nics.push_back(count < ranks ? 1.0 / beside : mine);
+    }
+  }
+  return Topology(labels, nics);
+}
+
 /// Everybody's (token, node) copies.
 inline NodeRows nodeRows(const Shape &shape, Kind kind, uint64_t seed) {
   Drawer drawer(shape, kind, seed);

@@ -13,7 +13,8 @@ namespace faro::scenarios {
 
 using Random = std::mt19937;
 
-/// Up to `nodes` nodes of up to `size` ranks; half of the time all of one size, a third of the time interleaved.
+/// Up to `nodes` nodes of up to `size` ranks; half of the time all of one size, a third of the time interleaved. Half
+/// of the time ranks share network cards or have two, each as it likes or all of a node alike.
 inline Topology randomTopology(Random &random, uint32_t nodes, uint32_t size) {
   const uint32_t count = 1 + random() % nodes, regular = 1 + random() % size;
   const bool same = random() % 2;
@@ -22,7 +23,11 @@ inline Topology randomTopology(Random &random, uint32_t nodes, uint32_t size) {
     labels.insert(labels.end(), same ? regular : 1 + random() % size, 100 - n);
   if (random() % 3 == 0)
     std::shuffle(labels.begin(), labels.end(), random);
-  return Topology(labels);
+  std::vector<double> nics;
+  const uint32_t uneven = random() % 4;
+  for (uint32_t rank = 0; rank < labels.size() && uneven < 2; ++rank)
+    nics.push_back(std::vector{0.25, 0.5, 1.0, 2.0}[(uneven ? labels[rank] : random()) % 4]);
+  return Topology(labels, nics);
 }
 
 /// Counts between any extremes: empty nodes, hot nodes, heavy ranks, a handful of rows or many.
