@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
-#define FARO_ABI_VERSION 7u
+#define FARO_ABI_VERSION 8u
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* A library made by faroc ends with these eight letters and the SHA-256 of all before them: who loads it can tell
@@ -291,13 +291,14 @@ typedef struct faro_abi_kernel {
 
 /* What a processor must have to run a kernel set. Higher levels include lower ones. */
 typedef enum faro_abi_cpu_level {
-  FARO_ABI_CPU_NONE = 0,          /* names only: the kernels are in the images for devices */
-  FARO_ABI_CPU_X86_64 = 1,        /* any x86-64 */
-  FARO_ABI_CPU_X86_64_V3 = 3,     /* AVX2, FMA, F16C, BMI2 */
-  FARO_ABI_CPU_X86_64_V3_AMD = 4, /* the same, and AMD: kernels for its memory */
-  FARO_ABI_CPU_X86_64_V4 = 5,     /* AVX-512 F, BW, CD, DQ, VL */
-  FARO_ABI_CPU_X86_64_V4_AMD = 6, /* the same, and AMD */
-  FARO_ABI_CPU_HOST = 100         /* compiled in this process for this very machine */
+  FARO_ABI_CPU_NONE = 0,             /* names only: the kernels are in the images for devices */
+  FARO_ABI_CPU_X86_64 = 1,           /* any x86-64 */
+  FARO_ABI_CPU_X86_64_V3 = 3,        /* AVX2, FMA, F16C, BMI2 */
+  FARO_ABI_CPU_X86_64_V3_AMD = 4,    /* the same, and AMD: kernels for its memory */
+  FARO_ABI_CPU_X86_64_V3_AMD17H = 5, /* the same, and of its family 17h: the first Zens, Zen 2 the last of them */
+  FARO_ABI_CPU_X86_64_V4 = 6,        /* AVX-512 F, BW, CD, DQ, VL */
+  FARO_ABI_CPU_X86_64_V4_AMD = 7,    /* the same, and AMD */
+  FARO_ABI_CPU_HOST = 100            /* compiled in this process for this very machine */
 } faro_abi_cpu_level;
 
 typedef struct faro_abi_kernel_set {

@@ -165,6 +165,7 @@ static bool machineRuns(uint32_t level) {
     return true;
   case FARO_ABI_CPU_X86_64_V3:
   case FARO_ABI_CPU_X86_64_V3_AMD:
+  case FARO_ABI_CPU_X86_64_V3_AMD17H:
     return __builtin_cpu_supports("x86-64-v3");
   case FARO_ABI_CPU_X86_64_V4:
   case FARO_ABI_CPU_X86_64_V4_AMD:
@@ -178,6 +179,8 @@ static bool machineRuns(uint32_t level) {
 /// Whether a machine that runs these kernels gains by them; who asks for them gets them anyway.
 static bool machineGains(uint32_t level) {
 #if defined(__x86_64__)
+  if (level == FARO_ABI_CPU_X86_64_V3_AMD17H)
+    return __builtin_cpu_is("amdfam17h");
   const bool isForAmd = level == FARO_ABI_CPU_X86_64_V3_AMD || level == FARO_ABI_CPU_X86_64_V4_AMD;
   return !isForAmd || __builtin_cpu_is("amd");
 #else

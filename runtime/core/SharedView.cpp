@@ -42,15 +42,15 @@ static std::byte *mapAgain(std::byte *mapped, uint64_t size) {
   return reinterpret_cast<std::byte *>(made);
 }
 
-/// FARO_LARGE_PAGES, else by the processor: AMD's without AVX-512 store whole rows faster to small pages than to large
-/// ones (docs/performance.md).
+/// FARO_LARGE_PAGES, else by the processor: AMD's family 17h stores whole rows faster to small pages than to large ones
+/// (docs/performance.md).
 static bool wantsLargePages() {
   static const bool wanted = [] {
     if (const auto setting = readSwitch(SharedView::Setting); setting && *setting)
       return **setting;
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    return !__builtin_cpu_is("amd") || __builtin_cpu_supports("avx512f");
+    return !__builtin_cpu_is("amdfam17h");
 #else
     return true;
 #endif

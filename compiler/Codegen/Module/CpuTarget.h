@@ -32,7 +32,7 @@ struct CpuTarget {
   EmitKernelsOptions kernels = {};
 };
 
-/// x86-64, x86-64-v3 and x86-64-v4, the last two also as AMD's memory has it.
+/// x86-64, x86-64-v3 and x86-64-v4, the last two also as AMD's memory has it, and x86-64-v3 as that of its family 17h.
 std::vector<CpuTarget> aotTargets();
 
 /// This machine, by the features that it reports (its name may promise more than a hypervisor lets through). An error

@@ -35,6 +35,7 @@ static bool machineRuns(uint32_t level) {
   switch (level) {
   case FARO_ABI_CPU_X86_64_V3:
   case FARO_ABI_CPU_X86_64_V3_AMD:
+  case FARO_ABI_CPU_X86_64_V3_AMD17H:
     return __builtin_cpu_supports("x86-64-v3");
   case FARO_ABI_CPU_X86_64_V4:
   case FARO_ABI_CPU_X86_64_V4_AMD:

@@ -142,6 +142,7 @@ TEST(ModuleCheck, kernelsForAVendorsMemoryAreTakenThereOrWhenAskedFor) {
   Tables tables;
   faro_abi_kernel_set sets[] = {{"x86-64", FARO_ABI_CPU_X86_64, 1, tables.kernels},
                                 {"x86-64-v3-amd", FARO_ABI_CPU_X86_64_V3_AMD, 1, tables.kernels},
+                                {"x86-64-v3-amd17h", FARO_ABI_CPU_X86_64_V3_AMD17H, 1, tables.kernels},
                                 {"x86-64-v3", FARO_ABI_CPU_X86_64_V3, 1, tables.kernels},
                                 {"x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, 1, tables.kernels},
                                 {"x86-64-v4", FARO_ABI_CPU_X86_64_V4, 1, tables.kernels}};
@@ -151,10 +152,11 @@ TEST(ModuleCheck, kernelsForAVendorsMemoryAreTakenThereOrWhenAskedFor) {
     return set ? std::string((*set)->target) : set.status().message();
   };
   const std::string vendor = __builtin_cpu_is("amd") ? "-amd" : "";
-  const uint32_t run = __builtin_cpu_supports("x86-64-v4") ? 5 : 3;
-  for (const uint32_t count : {3u, run}) {
+  const std::string family = __builtin_cpu_is("amdfam17h") ? "-amd17h" : vendor;
+  const uint32_t run = __builtin_cpu_supports("x86-64-v4") ? 6 : 4;
+  for (const uint32_t count : {4u, run}) {
     tables.module.kernel_set_count = count;
-    EXPECT_EQ(chosen(), (count == 3 ? "x86-64-v3" : "x86-64-v4") + vendor);
+    EXPECT_EQ(chosen(), count == 4 ? "x86-64-v3" + family : "x86-64-v4" + vendor);
   }
   for (const faro_abi_kernel_set &set : std::span(sets).first(run)) {
     setenv("FARO_KERNELS", set.target, 1);
