@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
 # Nodes on one machine, to try programs across nodes without having any: starts a command once per rank, in network
 # namespaces on a bridge, with torchrun's variables in the environment.
-#   scripts/nodes.sh [-n NODES] [-p RANKS] [-r RATE] [-t SECONDS] [-g SECONDS] [--] COMMAND [ARGUMENTS]
+#   scripts/nodes.sh [-n NODES] [-p RANKS] [-l LINKS] [-r RATE] [-t SECONDS] [-g SECONDS] [--] COMMAND [ARGUMENTS]
 #     -n 2       nodes
 #     -p 2       ranks of each node; a list such as 3,1 for nodes of different sizes (then -n is its length)
-#     -r none    rate of each node's link, both ways: what tc takes, such as 1gbit or 500mbit
+#     -l 1       links of each node, each to a network of its own
+#     -r none    rate of each link, both ways: what tc takes, such as 1gbit or 500mbit
 #     -t 300     after that many seconds everything is ended (exit status 124)
 #     -g 20      when a rank fails, how long the others may go on
 #     -m         started by mpirun (Open MPI over tcp) in place of this script; MPI programs work across the nodes then
 # Each rank sees RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE GROUP_RANK NODE_RANK NNODES MASTER_ADDR MASTER_PORT
-# FARO_JOB_SECRET, UCX_NET_DEVICES (its node's device) and FARO_LINK_MBIT (the rate; 0: none). A node has its own network,
-# host name, System V IPC, /dev/shm and /sys, so neither shared memory nor a look at the devices crosses from one to another.
+# FARO_JOB_SECRET, UCX_NET_DEVICES (its node's devices) and FARO_LINK_MBIT (of its links together; 0: no limit). A node has
+# its own network, host name, System V IPC, /dev/shm and /sys, so neither shared memory nor a look at the devices crosses from
+# one to another.
 # Exit status: 0 only if every rank's was. Needs root, for it makes namespaces; touches no interface and no address of the host.
 #
 #   this script ── waits, passes signals on
@@ -22,9 +24,9 @@
 # interfaces, namespaces and shared memory go with the last process. There is nothing to clean up.
 set -uo pipefail
 
-subnet=10.77.0
+subnet=10.77 # .LINK.NODE
 usage() {
-  sed -n '2,15s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,17s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 fail() {
@@ -47,11 +49,12 @@ if [ "${1:-}" = --enter ]; then
   exit
 fi
 
-nodes=2 sizes=2 rate=none limit=300 grace=20 mpi=0
-while getopts n:p:r:t:g:mh flag; do
+nodes=2 sizes=2 links=1 rate=none limit=300 grace=20 mpi=0
+while getopts n:p:l:r:t:g:mh flag; do
   case $flag in
   n) nodes=$OPTARG ;;
   p) sizes=$OPTARG ;;
+  l) links=$OPTARG ;;
   r) rate=$OPTARG ;;
   t) limit=$OPTARG ;;
   g) grace=$OPTARG ;;
@@ -62,9 +65,10 @@ done
 arguments=("$@")
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
-for number in "$nodes" "$limit" "$grace"; do
-  [[ $number =~ ^(0|[1-9][0-9]{0,5})$ ]] || fail "-n, -t and -g: expected a number, found '$number'"
+for number in "$nodes" "$links" "$limit" "$grace"; do
+  [[ $number =~ ^(0|[1-9][0-9]{0,5})$ ]] || fail "-n, -l, -t and -g: expected a number, found '$number'"
 done
+[ "$links" -ge 1 ] && [ "$links" -le 16 ] || fail "-l $links: expected 1 to 16"
 [[ $sizes =~ ^[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*$ ]] || fail "-p '$sizes': expected a number of ranks, or a list such as 3,1"
 IFS=, read -ra size <<<"$sizes"
 if [ ${#size[@]} -eq 1 ]; then
@@ -92,7 +96,7 @@ if [ "${FARO_NODES_INIT:-}" != $$ ] && [ -z "${FARO_NODES_INSIDE:-}" ]; then
 fi
 unset FARO_NODES_INSIDE
 
-# ---- inside: a bridge, and for each node a pair of interfaces
+# ---- inside: a bridge for each link, and on it a pair of interfaces for each node
 mbit=$(awk -v r="$rate" 'BEGIN { v = r + 0; print r ~ /gbit$/ ? v * 1000 : r ~ /mbit$/ ? v : r ~ /kbit$/ ? v / 1000 : 0 }')
 [ "$rate" = none ] || [ "$mbit" != 0 ] || fail "-r $rate: expected none, or a rate such as 1gbit"
 # tbf counts whole packets before they are cut (up to 64 KiB), so its burst must be larger than one.
@@ -103,8 +107,10 @@ shape() { # device, command prefix
 }
 
 must ip link set lo up
-must ip link add br0 type bridge
-must ip link set br0 up
+for ((l = 0; l < links; l++)); do
+  must ip link add "br$l" type bridge
+  must ip link set "br$l" up
+done
 holders=()
 for ((n = 0; n < nodes; n++)); do
   # What is mounted for a node is seen by nobody else. sysfs shows the network devices of whoever mounts it.
@@ -122,33 +128,38 @@ ready() { # holder
 for ((n = 0; n < nodes; n++)); do
   must ready "${holders[n]}"
   rm -f "/proc/${holders[n]}/root/dev/shm/.ready"
-  must ip link add "port$n" type veth peer name link0 netns "${holders[n]}"
-  must ip link set "port$n" master br0 up
   must inside "${holders[n]}" ip link set lo up
-  must inside "${holders[n]}" ip addr add "$subnet.$((n + 1))/24" dev link0
-  must inside "${holders[n]}" ip link set link0 up
-  shape link0 inside "${holders[n]}" # what the node sends
-  shape "port$n"                     # what it receives
+  for ((l = 0; l < links; l++)); do
+    must ip link add "port$n.$l" type veth peer name "link$l" netns "${holders[n]}"
+    must ip link set "port$n.$l" master "br$l" up
+    must inside "${holders[n]}" ip addr add "$subnet.$l.$((n + 1))/24" dev "link$l"
+    must inside "${holders[n]}" ip link set "link$l" up
+    shape "link$l" inside "${holders[n]}" # what the node sends
+    shape "port$n.$l"                     # what it receives
+  done
 done
 # A bridge port forwards nothing in its first moments.
 for ((n = 1; n < nodes; n++)); do
   reached() {
     for ((i = 0; i < 100; i++)); do
       # Nobody listens there, so whoever is reached says no at once.
-      [[ $(inside "${holders[n]}" timeout 1 bash -c "exec 3<>/dev/tcp/$subnet.1/9" 2>&1) == *refused* ]] && return
+      [[ $(inside "${holders[n]}" timeout 1 bash -c "exec 3<>/dev/tcp/$subnet.$l.1/9" 2>&1) == *refused* ]] && return
       sleep 0.05
     done
     return 1
   }
-  must reached
+  for ((l = 0; l < links; l++)); do must reached; done
 done
 
 # ---- ranks
 world=0
 for s in "${size[@]}"; do world=$((world + s)); done
 FARO_JOB_SECRET=${FARO_JOB_SECRET:-$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')}
-export FARO_JOB_SECRET WORLD_SIZE=$world NNODES=$nodes MASTER_ADDR=$subnet.1 MASTER_PORT=29500
-export UCX_NET_DEVICES=link0 FARO_LINK_MBIT=$mbit
+export FARO_JOB_SECRET WORLD_SIZE=$world NNODES=$nodes MASTER_ADDR=$subnet.0.1 MASTER_PORT=29500
+devices=link0
+for ((l = 1; l < links; l++)); do devices+=,link$l; done
+export UCX_NET_DEVICES=$devices FARO_LINK_MBIT
+FARO_LINK_MBIT=$(awk -v m="$mbit" -v l="$links" 'BEGIN { print m * l }')
 started=0 node_of=()
 reports=$(mktemp -u) # "RANK STATUS", from whoever ends
 must mkfifo "$reports"
@@ -167,7 +178,7 @@ start() { # node, local rank, command
 if [ $mpi = 1 ]; then
   export FARO_NODE_HOLDERS="${holders[*]}" OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   hosts=''
-  for ((n = 0; n < nodes; n++)); do hosts+=,$subnet.$((n + 1)):${size[n]}; done
+  for ((n = 0; n < nodes; n++)); do hosts+=,$subnet.0.$((n + 1)):${size[n]}; done
   # All nodes share this machine's cores, which mpirun cannot see: who waits has to yield.
   # mpirun gives rank and size; the wrapper says the rest in torchrun's words.
   # shellcheck disable=SC2016
@@ -176,7 +187,7 @@ if [ $mpi = 1 ]; then
   variables=()
   for v in WORLD_SIZE NNODES MASTER_ADDR MASTER_PORT FARO_JOB_SECRET UCX_NET_DEVICES FARO_LINK_MBIT; do variables+=(-x "$v"); done
   start 0 0 mpirun --host "${hosts#,}" --bind-to none --map-by slot --mca plm_rsh_agent "$(realpath "$0") --enter" \
-    --mca mpi_yield_when_idle 1 --mca btl_tcp_if_include link0 --mca oob_tcp_if_include link0 --mca pml ob1 --mca btl vader,tcp,self --mca osc ^ucx \
+    --mca mpi_yield_when_idle 1 --mca btl_tcp_if_include "$devices" --mca oob_tcp_if_include link0 --mca pml ob1 --mca btl vader,tcp,self --mca osc ^ucx \
     "${variables[@]}" sh -c "$wrapper" sh "$@"
 else
   for ((n = 0; n < nodes; n++)); do

@@ -148,6 +148,14 @@ faro_status faro_session_create_with(faro_comm *comm, faro_module *module, const
   });
 }
 
+faro_status faro_session_after(faro_session *session, void *cuda_event) {
+  return guarded([&]() -> Status {
+    if (!session || !cuda_event)
+      return missing("faro_session_after", !session ? "session" : "cuda_event");
+    return session->session->after(cuda_event);
+  });
+}
+
 void faro_session_destroy(faro_session *session) { delete session; }
 
 faro_status faro_prepare(faro_session *session, const char *program, const int64_t *topk_idx, int64_t tokens,

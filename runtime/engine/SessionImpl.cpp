@@ -182,6 +182,19 @@ Expected<Received> SessionImpl::received(const std::shared_ptr<const Plan> &plan
                   plan->expertCounts};
 }
 
+Status SessionImpl::after(void *cudaEvent) {
+  if (!broken.isOk())
+    return broken;
+  if (!device || !cudaEvent)
+    return Status(
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: an event to run after {}", communicator->rank(),
+                    device ? "that is null" : "of a CUDA device, but this session's rows are in host memory"));
+  const cuda::InContext current(*device->device);
+  FARO_RETURN_IF_ERROR(current.status());
+  return device->stream->follow(cudaEvent);
+}
+
 Expected<Rows> SessionImpl::expertRows(const std::shared_ptr<const Plan> &plan) {
   return guarded(nullptr, [&]() -> Expected<Rows> {
     auto batch = enter(plan, "expertRows");

@@ -36,6 +36,7 @@ public:
   Expected<bool> test() override;
   Status wait() override;
   Expected<Received> received(const std::shared_ptr<const Plan> &plan) const override;
+  Status after(void *cudaEvent) override;
   Expected<Rows> expertRows(const std::shared_ptr<const Plan> &plan) override;
   Expected<std::vector<Source>> sources(const std::shared_ptr<const Plan> &plan) override;
   const SessionStatistics &statistics() const override;

@@ -66,19 +66,21 @@ CudaImageWork::~CudaImageWork() {
 }
 
 FailureOr<std::unique_ptr<CudaImageWork>> CudaImageWork::start(ModuleOp module, llvm::ArrayRef<int> architectures,
-                                                               Assembler *assembler, const MoreKernels &more) {
+                                                               Assembler *assembler, const MoreKernels &more,
+                                                               GpuObserver observer) {
   std::unique_ptr<CudaImageWork> work(new CudaImageWork(assembler));
   const size_t cores = std::max(std::thread::hardware_concurrency(), 1u);
   const size_t most = (cores + architectures.size() - 1) / architectures.size();
   for (int architecture : architectures)
-    if (failed(work->startTarget(module, architecture, more, most)))
+    if (failed(work->startTarget(module, architecture, more, most, observer)))
       return failure();
   return work;
 }
 
-LogicalResult CudaImageWork::startTarget(ModuleOp module, int architecture, const MoreKernels &more, size_t most) {
+LogicalResult CudaImageWork::startTarget(ModuleOp module, int architecture, const MoreKernels &more, size_t most,
+                                         GpuObserver observer) {
   FailureOr<OwningOpRef<ModuleOp>> kernels = makeGpuModule(module, architecture, more);
-  if (failed(kernels))
+  if (failed(kernels) || (observer && failed(observer(architecture, **kernels))))
     return failure();
   Target &target = targets.emplace_back();
   target.architecture = architecture;
@@ -151,6 +153,7 @@ llvm::Expected<CudaImages> CudaImageWork::finish() {
       for (KernelUsage &usage : assembled->usage)
         made.usage.emplace_back(name, std::move(usage));
     }
+    made.ptx.emplace_back(target.architecture, ptx);
     if (!assembler || &target == &targets.front())
       made.images.push_back({name, FARO_ABI_PTX, uint32_t(target.architecture), std::move(ptx)});
   }

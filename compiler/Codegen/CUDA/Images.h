@@ -33,9 +33,13 @@ struct CudaTimes {
 
 struct CudaImages {
   std::vector<ImageTable> images;
+  std::vector<std::pair<int, std::string>> ptx; ///< by architecture, as given; embedded or not
   CudaTimes times;
   std::vector<std::pair<std::string, KernelUsage>> usage; ///< by target; nothing without an assembler
 };
+
+/// Is shown the kernels of an architecture in the gpu dialect. A failure ends the work; whoever fails has said why.
+using GpuObserver = llvm::function_ref<llvm::LogicalResult(int architecture, mlir::ModuleOp kernels)>;
 
 /// Images being made.
 class CudaImageWork {
@@ -44,7 +48,8 @@ public:
   /// may still be at work. `architectures`: 90 for sm_90, ascending, at least one. Without an assembler, which must
   /// outlive this, images are PTX. Faults are diagnosed at the module.
   static llvm::FailureOr<std::unique_ptr<CudaImageWork>> start(mlir::ModuleOp module, llvm::ArrayRef<int> architectures,
-                                                               Assembler *assembler, const MoreKernels &more = {});
+                                                               Assembler *assembler, const MoreKernels &more = {},
+                                                               GpuObserver observer = nullptr);
   ~CudaImageWork(); // waits for its threads
 
   /// Waits for them; once.
@@ -54,7 +59,8 @@ private:
   struct Part;
   struct Target;
   CudaImageWork(Assembler *assembler);
-  llvm::LogicalResult startTarget(mlir::ModuleOp module, int architecture, const MoreKernels &more, size_t most);
+  llvm::LogicalResult startTarget(mlir::ModuleOp module, int architecture, const MoreKernels &more, size_t most,
+                                  GpuObserver observer);
   llvm::Expected<Assembled> assemble(Target &target, const std::string &ptx);
 
   Assembler *assembler;

@@ -62,8 +62,8 @@ EmitKernelsOptions kernelOptions(int64_t registers, Family family) {
 std::vector<CpuTarget> aotTargets() {
   const auto target = [](const char *name, faro_abi_cpu_level level, const char *cpu, int64_t registers,
                          const KeptPrefetches &prefetches, Family family = Family::Other) {
-    return CpuTarget{name,       level, cpu, "", "", prefetches, /*hasF16c=*/registers > 16,
-                     kernelOptions(registers, family)};
+    return CpuTarget{
+        name, level, cpu, "", "", prefetches, /*hasF16c=*/registers > 16, kernelOptions(registers, family)};
   };
   return {target("x86-64", FARO_ABI_CPU_X86_64, "x86-64", 16, OnIntel),
           target("x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", 32, OnIntel),
@@ -90,7 +90,9 @@ llvm::Expected<CpuTarget> hostTarget() {
   for (const auto &feature : has)
     features.push_back((llvm::Twine(feature.second ? "+" : "-") + feature.first()).str());
   target.hasF16c = has.lookup("f16c");
-  target.kernels = kernelOptions(has.lookup("avx512f") ? 64 : has.lookup("avx") ? 32 : 16,
+  target.kernels = kernelOptions(has.lookup("avx512f") ? 64
+                                 : has.lookup("avx")   ? 32
+                                                       : 16,
                                  __builtin_cpu_is("amdfam17h") ? Family::Amd17h : Family::Other);
   // A map has no order, and this text is part of the cache's key.
   std::sort(features.begin(), features.end());

@@ -113,17 +113,19 @@ private:
     llvm::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> gpu = makeGpuModule(compilation.module(), options.cuda.front());
     if (failed(gpu))
       return llvm::failure();
-    std::string printed;
-    llvm::raw_string_ostream(printed) << **gpu << '\n';
-    if (failed(dump(Phase::Kernels, printed)))
+    if (failed(dumpGpu(options.cuda.front(), **gpu)))
       return llvm::failure();
     if (options.compileTo == "kernels")
-      return write(printed);
+      return write(textOf(**gpu));
     llvm::FailureOr<DeviceCode> code = toDeviceCode(gpuModuleOf(**gpu));
     if (failed(code))
       return llvm::failure();
     llvm::Expected<std::string> ptx = writePtx(std::move(*code), options.cuda.front());
-    return ptx ? write(*ptx) : compilation.fail(ptx.takeError());
+    if (!ptx)
+      return compilation.fail(ptx.takeError());
+    if (failed(dumpPtx(options.cuda.front(), *ptx)))
+      return llvm::failure();
+    return write(*ptx);
   }
 
   llvm::LogicalResult makeImages() {
@@ -139,12 +141,17 @@ private:
                         : "no libnvJitLink and no ptxas in the system's paths, CUDA_HOME or /usr/local/cuda, "
                           "nor in FARO_PTXAS")
                 << "; the module carries PTX, which the driver assembles where it runs\n";
-    auto work = CudaImageWork::start(compilation.module(), options.cuda, assembler.get());
+    auto work =
+        CudaImageWork::start(compilation.module(), options.cuda, assembler.get(), {},
+                             [&](int architecture, mlir::ModuleOp kernels) { return dumpGpu(architecture, kernels); });
     if (failed(work))
       return llvm::failure();
     llvm::Expected<CudaImages> made = (*work)->finish();
     if (!made)
       return compilation.fail(made.takeError());
+    for (const auto &[architecture, ptx] : made->ptx)
+      if (failed(dumpPtx(architecture, ptx)))
+        return llvm::failure();
     images = std::move(made->images);
     if (options.usage)
       printUsage(*made);
@@ -184,12 +191,31 @@ private:
     return llvm::success();
   }
 
+  static std::string textOf(mlir::ModuleOp module) {
+    std::string printed;
+    llvm::raw_string_ostream(printed) << module << '\n';
+    return printed;
+  }
+
+  // Numbered, so that a listing shows them in their order.
+
   llvm::LogicalResult dump(Phase phase, llvm::StringRef text) {
+    return dumpTo(std::to_string(int(phase) + 1) + "-" + phaseName(phase) + (phase < Phase::LLVM ? ".mlir" : ".ll"),
+                  text);
+  }
+  llvm::LogicalResult dumpGpu(int architecture, mlir::ModuleOp kernels) {
+    if (options.dumpDirectory.empty()) // do not print for nobody
+      return llvm::success();
+    return dumpTo("3-kernels.sm_" + std::to_string(architecture) + ".mlir", textOf(kernels));
+  }
+  llvm::LogicalResult dumpPtx(int architecture, llvm::StringRef ptx) {
+    return dumpTo("4-ptx.sm_" + std::to_string(architecture) + ".ptx", ptx);
+  }
+
+  llvm::LogicalResult dumpTo(const std::string &name, llvm::StringRef text) {
     if (options.dumpDirectory.empty())
       return llvm::success();
-    // Numbered, so that a listing shows them in their order.
-    const std::string path = options.dumpDirectory + "/" + std::to_string(int(phase) + 1) + "-" + phaseName(phase) +
-                             (phase < Phase::LLVM ? ".mlir" : ".ll");
+    const std::string path = options.dumpDirectory + "/" + name;
     if (isSpec(options.input, path))
       return llvm::failure(
           complain("cannot write '" + path + "': it is the spec itself; give another folder with --dump-phases"));

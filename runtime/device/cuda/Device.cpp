@@ -188,8 +188,11 @@ static Expected<bool> isOver(const Device &device, api::Result result) {
   return true;
 }
 
-Status Stream::follow(const Event &event) {
-  return device_->driver().check(device_->driver().streamWaitEvent(stream, event.event, 0), "cuStreamWaitEvent");
+Status Stream::follow(const Event &event) { return follow(event.event); }
+
+Status Stream::follow(void *event) {
+  const Driver &cuda = device_->driver();
+  return cuda.check(cuda.streamWaitEvent(stream, static_cast<api::Event>(event), 0), "cuStreamWaitEvent");
 }
 
 Status Stream::wait() { return device_->check(device_->driver().streamSynchronize(stream)); }

@@ -16,10 +16,10 @@
  * FARO_PEER_FAILED, FARO_ABORTED and FARO_DEADLINE_EXCEEDED are of other ranks that died, gave up, or did not come
  * within FARO_TIMEOUT seconds (60), which bounds every wait. A session's call that fails ends its communicator on all
  * ranks: their calls fail, too, and so do later ones, of all its sessions. Ranks that want to go on destroy what they
- * have and make a new communicator. All goes on after faro_received_of alone, and after an argument that is null or a
- * program that is not there or of the other kind, which are found before anybody is told. When a posted call has
- * failed, x, y, weights and out may be touched again once the session is destroyed, which waits a second for what is on
- * the wire.
+ * have and make a new communicator. All goes on after faro_received_of and faro_session_after, and after an argument
+ * that is null or a program that is not there or of the other kind, which are found before anybody is told. When a
+ * posted call has failed, x, y, weights and out may be touched again once the session is destroyed, which waits a
+ * second for what is on the wire.
  */
 #ifndef FARO_FARO_H
 #define FARO_FARO_H
@@ -102,6 +102,11 @@ typedef struct faro_session_options {
 FARO_API faro_status faro_session_create_with(faro_comm *comm, faro_module *module, const faro_session_options *options,
                                               faro_session **out);
 FARO_API void faro_session_destroy(faro_session *session);
+
+/* For rows on a device: kernels of later calls run behind what the event (CUevent, cudaEvent_t) is behind, in whichever
+ * stream it was recorded. Waits for nothing; the event may be recorded again or destroyed at once. An error does not
+ * end the session. */
+FARO_API faro_status faro_session_after(faro_session *session, void *cuda_event);
 
 /* Collective. topk_idx: [tokens, topk] row-major, -1 drops a choice. `program` names a dispatch of the module; null:
  * the only one. */

@@ -155,6 +155,12 @@ public:
   virtual Status wait() = 0;
   virtual Expected<Received> received(const std::shared_ptr<const Plan> &plan) const = 0;
 
+  /// For rows on a device: kernels of later calls run behind what the event (CUevent, cudaEvent_t) is behind, in
+  /// whichever stream it was recorded: what makes x or y, say. Waits for nothing; the event may be recorded again or
+  /// destroyed at once. Errors, none of which ends the session: INVALID_ARGUMENT (null; rows in host memory), INTERNAL
+  /// (the driver's, with its words).
+  virtual Status after(void *cudaEvent) = 0;
+
   /// Collective, after prepare: memory for this rank's expert outputs of that plan, where combine reads them without a
   /// copy. Belongs to the session; valid until the next call of expertRows, and until a combine of another plan for
   /// which some rank's rows lie elsewhere.

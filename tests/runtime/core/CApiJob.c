@@ -1,0 +1,173 @@
+/*
+ * The C API from C, by several processes: CApiJob RANKS NODES starts itself as many times with torchrun's variables, and
+ * each rank holds what it receives and combines against the definition.
+ *
+ * Rank r has r + 2 tokens; choice k of its token t goes to expert (3 r + 5 t + k) mod EXPERTS, and is dropped where
+ * (r + t + k) mod 7 is 0. An element says where it comes from, and is a whole number, so sums are exact.
+ */
+#include "faro/faro.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TOPK 3
+#define EXPERTS 7
+#define HIDDEN 5
+#define MOST_TOKENS 66
+
+static const char *const spec =
+    "!tokens = !faro.tokens<5xf32>\n"
+    "!experts = !faro.tokens<5xf32, #faro.layout<order = [expert, source, token]>>\n"
+    "!routes = !faro.routes<topk = 3, experts = 7>\n"
+    "func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {\n"
+    "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
+    "  return %y : !experts\n"
+    "}\n"
+    "func.func @combine(%y: !experts, %r: !routes) -> !tokens {\n"
+    "  %x = faro.combine %y, %r : (!experts, !routes) -> !tokens\n"
+    "  return %x : !tokens\n"
+    "}\n";
+
+static int tokens_of(int rank) { return rank % 64 + 2; }
+static int64_t expert_of(int rank, int token, int choice) {
+  return (rank + token + choice) % 7 == 0 ? -1 : (3 * rank + 5 * token + choice) % EXPERTS;
+}
+static float element(int rank, int token, int column) { return (float)(1000 * rank + 10 * token + column); }
+static float weight(int token, int choice) { return (float)(1 + (token + choice) % 4) / 4; }
+
+static int rank_of_this = 0;
+static void must(faro_status status, const char *what) {
+  if (status == FARO_OK)
+    return;
+  fprintf(stderr, "rank %d: %s: %s: %s\n", rank_of_this, what, faro_status_name(status), faro_last_error());
+  exit(1);
+}
+static void expect(int holds, const char *what) {
+  if (holds)
+    return;
+  fprintf(stderr, "rank %d: %s are wrong\n", rank_of_this, what);
+  exit(1);
+}
+
+/* Received rows are by expert, then source, then token, then choice; experts come back twice as large. */
+static void check_received(const faro_received *got, int ranks, int rank, char *results, int64_t stride) {
+  int64_t row = 0;
+  const int first = rank * (EXPERTS / ranks) + (rank < EXPERTS % ranks ? rank : EXPERTS % ranks);
+  const int count = EXPERTS / ranks + (rank < EXPERTS % ranks);
+  expect(got->local_experts == count, "local experts");
+  for (int e = 0; e < count; ++e) {
+    expect(got->expert_offsets[e] == row, "expert offsets");
+    for (int source = 0; source < ranks; ++source)
+      for (int t = 0; t < tokens_of(source); ++t)
+        for (int k = 0; k < TOPK; ++k) {
+          if (expert_of(source, t, k) != first + e)
+            continue;
+          const float *from = (const float *)((const char *)got->data + row * got->stride);
+          float *to = (float *)(results + row * stride);
+          expect(row < got->rows, "numbers of rows");
+          for (int c = 0; c < HIDDEN; ++c) {
+            expect(from[c] == element(source, t, c), "received rows");
+            to[c] = 2 * from[c];
+          }
+          ++row;
+        }
+    expect(got->expert_counts[e] == row - got->expert_offsets[e], "expert counts");
+  }
+  expect(row == got->rows, "numbers of rows");
+}
+
+static void run_rank(int ranks, int nodes) {
+  faro_comm *comm = NULL;
+  faro_module *module = NULL;
+  faro_session *session = NULL;
+  must(faro_comm_create(&comm), "communicator");
+  const int rank = rank_of_this = (int)faro_comm_rank(comm), tokens = tokens_of(rank);
+  expect(faro_comm_size(comm) == (uint32_t)ranks && faro_comm_nodes(comm) == (uint32_t)nodes, "ranks and nodes");
+  must(faro_module_compile(spec, strlen(spec), "job.mlir", &module), "module");
+  must(faro_session_create(comm, module, &session), "session");
+
+  int64_t idx[MOST_TOKENS][TOPK];
+  float x[MOST_TOKENS][HIDDEN], weights[MOST_TOKENS][TOPK], out[MOST_TOKENS][HIDDEN];
+  for (int t = 0; t < tokens; ++t) {
+    for (int k = 0; k < TOPK; ++k) {
+      idx[t][k] = expert_of(rank, t, k);
+      weights[t][k] = weight(t, k);
+    }
+    for (int c = 0; c < HIDDEN; ++c)
+      x[t][c] = element(rank, t, c);
+  }
+  for (int call = 0; call < 3; ++call) {
+    faro_plan *plan = NULL;
+    faro_received got;
+    void *results = NULL;
+    int64_t stride = 0;
+    must(faro_prepare(session, NULL, &idx[0][0], tokens, &plan), "prepare");
+    must(faro_dispatch(session, plan, x, sizeof x[0], &got), "dispatch");
+    must(faro_expert_rows(session, plan, &results, &stride), "expert rows");
+    check_received(&got, ranks, rank, results, stride);
+    must(faro_combine(session, NULL, plan, results, stride, &weights[0][0], out, sizeof out[0]), "combine");
+    for (int t = 0; t < tokens; ++t)
+      for (int c = 0; c < HIDDEN; ++c) {
+        float sum = 0;
+        for (int k = 0; k < TOPK; ++k)
+          if (idx[t][k] >= 0)
+            sum += weights[t][k] * 2 * x[t][c];
+        expect(out[t][c] == sum, "combined tokens");
+      }
+    faro_plan_destroy(plan);
+  }
+  faro_session_destroy(session);
+  faro_module_destroy(module);
+  faro_comm_destroy(comm);
+}
+
+/* A port that nobody has now. */
+static int free_port(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  const int server = socket(AF_INET, SOCK_STREAM, 0);
+  const int found = server >= 0 && bind(server, (struct sockaddr *)&address, size) == 0 &&
+                    getsockname(server, (struct sockaddr *)&address, &size) == 0;
+  close(server);
+  return found ? ntohs(address.sin_port) : 0;
+}
+
+static void set(const char *name, int value) {
+  char text[16];
+  snprintf(text, sizeof text, "%d", value);
+  setenv(name, text, 1);
+}
+
+int main(int argc, char **argv) {
+  const int ranks = argc == 3 ? atoi(argv[1]) : 0, nodes = argc == 3 ? atoi(argv[2]) : 0;
+  if (ranks < 1 || nodes < 1 || ranks % nodes != 0) {
+    fprintf(stderr, "CApiJob RANKS NODES\n");
+    return 2;
+  }
+  if (getenv("RANK")) {
+    run_rank(ranks, nodes);
+    return 0;
+  }
+  set("WORLD_SIZE", ranks);
+  set("MASTER_PORT", free_port());
+  setenv("MASTER_ADDR", "127.0.0.1", 1);
+  for (int rank = 0; rank < ranks; ++rank) {
+    set("RANK", rank);
+    set("FARO_NODE", rank / (ranks / nodes));
+    if (fork() == 0) {
+      execv(argv[0], argv);
+      _exit(127);
+    }
+  }
+  int failed = 0, status = 0;
+  while (wait(&status) > 0)
+    failed += status != 0;
+  if (failed == 0)
+    printf("%d ranks on %d nodes: all rows and sums are right\n", ranks, nodes);
+  return failed != 0;
+}
