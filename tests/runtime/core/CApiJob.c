@@ -1,6 +1,6 @@
 /*
- * The C API from C, by several processes: CApiJob RANKS NODES starts itself as many times with torchrun's variables, and
- * each rank holds what it receives and combines against the definition.
+ * The C API from C, by several processes: CApiJob RANKS NODES starts itself as many times with torchrun's variables,
+ * and each rank holds what it receives and combines against the definition.
  *
  * Rank r has r + 2 tokens; choice k of its token t goes to expert (3 r + 5 t + k) mod EXPERTS, and is dropped where
  * (r + t + k) mod 7 is 0. An element says where it comes from, and is a whole number, so sums are exact.
@@ -20,18 +20,17 @@
 #define HIDDEN 5
 #define MOST_TOKENS 66
 
-static const char *const spec =
-    "!tokens = !faro.tokens<5xf32>\n"
-    "!experts = !faro.tokens<5xf32, #faro.layout<order = [expert, source, token]>>\n"
-    "!routes = !faro.routes<topk = 3, experts = 7>\n"
-    "func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {\n"
-    "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
-    "  return %y : !experts\n"
-    "}\n"
-    "func.func @combine(%y: !experts, %r: !routes) -> !tokens {\n"
-    "  %x = faro.combine %y, %r : (!experts, !routes) -> !tokens\n"
-    "  return %x : !tokens\n"
-    "}\n";
+static const char *const spec = "!tokens = !faro.tokens<5xf32>\n"
+                                "!experts = !faro.tokens<5xf32, #faro.layout<order = [expert, source, token]>>\n"
+                                "!routes = !faro.routes<topk = 3, experts = 7>\n"
+                                "func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {\n"
+                                "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
+                                "  return %y : !experts\n"
+                                "}\n"
+                                "func.func @combine(%y: !experts, %r: !routes) -> !tokens {\n"
+                                "  %x = faro.combine %y, %r : (!experts, !routes) -> !tokens\n"
+                                "  return %x : !tokens\n"
+                                "}\n";
 
 static int tokens_of(int rank) { return rank % 64 + 2; }
 static int64_t expert_of(int rank, int token, int choice) {

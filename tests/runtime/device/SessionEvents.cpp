@@ -50,8 +50,8 @@ TEST_F(SessionEvents, ADispatchReadsWhatTheEventIsBehind) {
   auto given = cuda::Memory::allocate(device, tokens.size()), x = cuda::Memory::allocate(device, tokens.size());
   auto uploads = cuda::Stream::create(device), other = cuda::Stream::create(device);
   ASSERT_TRUE(given && x && uploads && other);
-  ASSERT_TRUE((*uploads)->toDevice(given->address(), tokens.data(), tokens.size()) && (*uploads)->zero(x->address(), x->size()) &&
-              (*uploads)->wait());
+  ASSERT_TRUE((*uploads)->toDevice(given->address(), tokens.data(), tokens.size()) &&
+              (*uploads)->zero(x->address(), x->size()) && (*uploads)->wait());
 
   cuda::api::Event event = nullptr;
   const cuda::Driver &driver = device->driver();

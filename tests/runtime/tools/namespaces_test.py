@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,19 @@ class Namespaces(RunTest):
 
     def test_a_shaped_link(self):
         self.check([2, 2], "-r", "200mbit")
+
+    def test_each_rank_has_a_link_of_its_own(self):
+        """What a rank sends leaves by the device that it is told to take, so the node has the links' rates together."""
+        script = ('export UCX_NET_DEVICES=link$LOCAL_RANK; "$@"; status=$?; '
+                  'echo "link $RANK $(cat /sys/class/net/link$LOCAL_RANK/statistics/tx_bytes)" >&2; exit $status')
+        result = self.nodes("-p", "2,2", "-l", 2, "--", "bash", "-c", script, "sh", FARO_RUN, self.program, "--tokens", 3000,
+                            "--verify", "--json", self.folder / "figures.json")
+        self.assertEqual(result.status, 0, result)
+        sent = {int(rank): int(size) for rank, size in re.findall(r"^link (\d) (\d+)$", result.err, re.MULTILINE)}
+        for rank in json.loads((self.folder / "figures.json").read_text())["per_rank"]:
+            slices = rank["dispatch_wire"]["bytes"] + rank["combine_wire"]["bytes"]
+            self.assertGreater(slices, 100_000)
+            self.assertGreater(sent[rank["rank"]], slices, "rank %d's rows took another link" % rank["rank"])
 
     @unittest.skipUnless(shutil.which("mpirun"), "needs Open MPI's mpirun")
     def test_mpirun(self):
