@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <exception>
+#include <optional>
 
 #define FARO_COMPILER_EXPORT __attribute__((visibility("default")))
 
@@ -28,6 +29,7 @@ struct Targets {
   int cuda = 0;                   ///< architecture; 0: none
   MoreKernels kernels;
   std::unique_ptr<Assembler> assembler;
+  std::optional<WireClass> wire; ///< nothing: whatever the spec says, else tcp
 };
 
 struct Result {
@@ -41,7 +43,16 @@ struct Result {
 std::unique_ptr<llvm::MemoryBuffer> compileObjects(llvm::StringRef text, const std::string &name,
                                                    const Targets &targets, const Report &report, CudaTimes &times) {
   Compilation compilation(text.str(), name, report);
-  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Xfer)))
+  LoweringOptions lowering;
+  lowering.wire = targets.wire.value_or(lowering.wire);
+  if (failed(compilation.parse()))
+    return nullptr;
+  if (targets.wire && compilation.reachedLevel() != Phase::Faro) {
+    report(name + ": error: a wire chooses the slices of specs of the faro level; this one holds schedules, whose "
+                  "slices are given");
+    return nullptr;
+  }
+  if (failed(compilation.lowerTo(Phase::Xfer, lowering)))
     return nullptr;
   std::unique_ptr<CudaImageWork> work; // goes on while the CPU's kernels are lowered
   if (targets.cuda) {
@@ -50,7 +61,6 @@ std::unique_ptr<llvm::MemoryBuffer> compileObjects(llvm::StringRef text, const s
       return nullptr;
     work = std::move(*started);
   }
-  LoweringOptions lowering;
   lowering.plan = targets.cuda && targets.kernels.plan; // tables name the same kernels for all targets
   if (!targets.host.empty())                            // written once, then
     lowering.kernels = targets.host.front().kernels;
@@ -70,6 +80,12 @@ std::unique_ptr<llvm::MemoryBuffer> compileObjects(llvm::StringRef text, const s
   return failed(objects) ? nullptr : std::move(*objects);
 }
 
+std::optional<WireClass> wireOf(const faro_compile_options &asked) {
+  if (asked.wire == FARO_COMPILE_ANY_WIRE)
+    return std::nullopt;
+  return asked.wire == FARO_COMPILE_RDMA ? WireClass::Rdma : WireClass::Tcp;
+}
+
 Result jit(llvm::StringRef text, const std::string &name, const faro_compile_options &asked, const Report &report) {
   const int cuda = int(asked.cuda_architecture);
   const MoreKernels kernels{(asked.cuda_kernels & FARO_COMPILE_PLAN) != 0,
@@ -81,14 +97,15 @@ Result jit(llvm::StringRef text, const std::string &name, const faro_compile_opt
     return {};
   }
   const Targets targets{withHost ? llvm::ArrayRef<CpuTarget>(*host) : llvm::ArrayRef<CpuTarget>(), cuda, kernels,
-                        cuda ? findAssembler() : nullptr};
+                        cuda ? findAssembler() : nullptr, wireOf(asked)};
   Result result;
   result.assembler = targets.assembler ? targets.assembler->name() : "";
   const std::string &compiler = ObjectCache::compilerIdentity();
   const ObjectCache cache(compiler.empty() ? "" : asked.cache_dir);
-  const std::string key = ObjectCache::key({text, producer(), compiler, host->cpu, host->features, std::to_string(cuda),
-                                            kernels.plan ? "plan" : "", kernels.bulk ? "bulk" : "",
-                                            withHost ? "host" : "", result.assembler});
+  const std::string key =
+      ObjectCache::key({text, producer(), compiler, host->cpu, host->features, std::to_string(cuda),
+                        kernels.plan ? "plan" : "", kernels.bulk ? "bulk" : "", withHost ? "host" : "",
+                        result.assembler, targets.wire ? wireClassName(*targets.wire) : ""});
   if (std::unique_ptr<llvm::MemoryBuffer> code = cache.find(key)) {
     if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(code->getBuffer())) {
       result.module = std::move(*module);
@@ -145,6 +162,10 @@ FARO_COMPILER_EXPORT int faro_compiler_jit(const char *text, size_t size, const 
         report(file + ": error: " + llvm::toString(std::move(unknown)));
         return 1;
       }
+    if (asked.wire > FARO_COMPILE_RDMA) {
+      report(file + ": error: wire " + std::to_string(asked.wire) + " is none of faro_compile_wire");
+      return 1;
+    }
     Result result = jit(llvm::StringRef(text, size), file, asked, report);
     if (!result.module)
       return 1;

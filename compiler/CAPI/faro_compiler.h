@@ -24,6 +24,13 @@ typedef enum faro_compile_kernels {
   FARO_COMPILE_HOST = 4  /* for this machine's processor, too */
 } faro_compile_kernels;
 
+/* What is between nodes: slices are chosen for it. */
+typedef enum faro_compile_wire {
+  FARO_COMPILE_ANY_WIRE = 0, /* tcp, for specs that hold no schedules of their own */
+  FARO_COMPILE_TCP = 1,
+  FARO_COMPILE_RDMA = 2
+} faro_compile_wire;
+
 typedef struct faro_compile_options {
   uint32_t struct_size;
   /* Where compiled code is kept between processes; null: $FARO_CACHE_DIR, else $XDG_CACHE_HOME/faro, else
@@ -33,6 +40,7 @@ typedef struct faro_compile_options {
    * for this machine's processor. */
   uint32_t cuda_architecture;
   uint32_t cuda_kernels; /* for a device: faro_compile_kernels, or-ed */
+  uint32_t wire;         /* faro_compile_wire */
 } faro_compile_options;
 
 typedef struct faro_compile_stats {

@@ -115,8 +115,13 @@ faro_status faro_module_compile_with(const char *text, size_t size, const char *
                                offsetof(faro_compile_targets, cuda_device) + sizeof targets->cuda_device);
     if (!known)
       return known.status();
-    const CompileTargets wanted{known->cuda_device, known->cuda_architecture, known->planning != 0,
-                                known->bulk_copies != 0, known->host != 0};
+    CompileTargets wanted{known->cuda_device,      known->cuda_architecture, known->planning != 0,
+                          known->bulk_copies != 0, known->host != 0,         std::nullopt};
+    if (known->wire > FARO_WIRE_RDMA)
+      return {FARO_INVALID_ARGUMENT,
+              fmt::format("faro_module_compile_with: wire is {}; expected a faro_wire", known->wire)};
+    if (known->wire != FARO_WIRE_UNSAID)
+      wanted.wire = known->wire == FARO_WIRE_RDMA ? WireKind::Rdma : WireKind::Tcp;
     return adopt(Module::compile(std::string(text, size), name ? name : "spec", nullptr, wanted), out);
   });
 }

@@ -17,8 +17,8 @@ using Nonce = std::array<unsigned char, 32>;
 using Mac = Digest;
 
 /// The last character is the protocol's version.
-constexpr char GreetingMagic[9] = "FAROHUB1";
-constexpr char HelloMagic[9] = "FARORNK1";
+constexpr char GreetingMagic[9] = "FAROHUB2";
+constexpr char HelloMagic[9] = "FARORNK2";
 
 struct Greeting {
   char magic[8];

@@ -134,7 +134,7 @@ Expected<std::shared_ptr<const Module>> Module::compile(const std::string &text,
     auto &all = *static_cast<std::string *>(user);
     all += all.empty() ? line : std::string("\n") + line;
   };
-  faro_compile_options options{sizeof options, nullptr, targets.cudaArchitecture, 0};
+  faro_compile_options options{sizeof options, nullptr, targets.cudaArchitecture, 0, FARO_COMPILE_ANY_WIRE};
   if (targets.cudaDevice < -1)
     return Status(
         FARO_INVALID_ARGUMENT,
@@ -156,6 +156,8 @@ Expected<std::shared_ptr<const Module>> Module::compile(const std::string &text,
   options.cuda_kernels = (targets.planning ? uint32_t(FARO_COMPILE_PLAN) : 0) |
                          (targets.bulkCopies ? uint32_t(FARO_COMPILE_BULK) : 0) |
                          (targets.host ? uint32_t(FARO_COMPILE_HOST) : 0);
+  if (targets.wire)
+    options.wire = *targets.wire == WireKind::Rdma ? FARO_COMPILE_RDMA : FARO_COMPILE_TCP;
   faro_compile_stats stats{};
   stats.struct_size = sizeof stats;
   faro_compiled *compiled = nullptr;

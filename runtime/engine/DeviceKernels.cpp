@@ -101,6 +101,11 @@ public:
     return set;
   }
 
+  Expected<uint64_t> markHeld() override {
+    FARO_RETURN_IF_ERROR(device.device->makeCurrent());
+    return device.marks.set(*device.stream);
+  }
+
   Expected<bool> passed(uint64_t mark) override {
     if (mark <= reached)
       return true;

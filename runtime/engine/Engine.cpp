@@ -125,17 +125,38 @@ bool Run::ready(uint32_t stage) const {
   return true;
 }
 
-/// False when the stage cannot be done yet; only an await ever is so.
+/// Whether peers may touch this rank's rows, as far as a device is concerned: before that it must have come by what its
+/// stream held when the call was made, which may write results there, or read what was received.
+Expected<bool> Run::rowsAreFree(uint32_t s) {
+  if (onceBefore[s] != 0) // so they were free before
+    return true;
+  const uint64_t bit = uint64_t(1) << s;
+  if (!(launched & bit)) {
+    auto held = context->kernels->markHeld();
+    if (!held)
+      return held.status();
+    marks[s] = *held;
+    launched |= bit;
+  }
+  if (marks[s]) {
+    auto passed = context->kernels->passed(marks[s]);
+    if (!passed || !*passed)
+      return passed;
+    marks[s] = 0;
+  }
+  return true;
+}
+
+/// False when the stage cannot be done yet.
 Expected<bool> Run::fireFlag(uint32_t s) {
   const faro_abi_stage &stage = schedule.stages[s];
-  Expected<bool> fired = true;
   times.waits(s);
-  if (stage.op == FARO_ABI_STAGE_NOTIFY)
-    board.notify(stage.flag, context->mine);
-  else
-    fired = board.test(stage.flag, context->mine.activity);
+  const bool raises = stage.op == FARO_ABI_STAGE_NOTIFY;
+  const Expected<bool> fired = raises ? rowsAreFree(s) : board.test(stage.flag, context->mine.activity);
   if (!fired || !*fired)
     return fired;
+  if (raises)
+    board.notify(stage.flag, context->mine);
   done |= uint64_t(1) << s;
   times.ends(s);
   return true;

@@ -60,6 +60,7 @@ private:
   Expected<bool> fireShort();
   Expected<bool> fireGrain(bool urgentOnly);
   Expected<bool> fireFlag(uint32_t stage);
+  Expected<bool> rowsAreFree(uint32_t stage);
   Expected<bool> step(uint32_t stage);
 
   // Slices.
@@ -96,7 +97,8 @@ private:
   uint32_t nextFlow[2] = {};         ///< whose turn it is, by end
   uint64_t onceStages = 0, done = 0; ///< a bit a stage
   uint64_t launched = 0;             ///< once stages of which nothing is left but what a device works on
-  std::vector<uint64_t> marks;       ///< by once stage: of its last step, as long as a device works on it; else 0
+  std::vector<uint64_t> marks;       ///< by once stage: of its last step, as long as a device works on it; else 0. Of a
+                                     ///< first flag: of what the stream held before
   /// A slice in a stage that a device works on.
   struct Firing {
     FlowRun *flow;

@@ -52,9 +52,12 @@ public:
 
   /// 0 when nothing was launched since the last mark, or all of it is done. Else what `passed` is asked about.
   virtual Expected<uint64_t> mark() = 0;
+  /// The same of what was in the stream before the run: the caller's own work, and what that waits for.
+  virtual Expected<uint64_t> markHeld() = 0;
   /// Whether all is done that was launched before the mark. True of a mark says it of all marks before it.
   virtual Expected<bool> passed(uint64_t mark) = 0;
-  /// Until all is done that was launched, whatever became of it. Kernels wait for nothing, so this ends.
+  /// Until all is done that was launched, whatever became of it. Kernels wait for nothing but what the caller has put
+  /// into the stream before them, so this ends when that does.
   virtual void drain() = 0;
 };
 

@@ -71,10 +71,10 @@ Status SessionImpl::stageRows(const Batch &batch, ConstRows y) {
   stats.stagedBytes += uint64_t(batch.receivedRows) * row.bytes;
   if (device) {
     FARO_RETURN_IF_ERROR(device->device->makeCurrent());
-    FARO_RETURN_IF_ERROR(device->stream->copyRows(reinterpret_cast<uintptr_t>(windows.outputs.mine()), row.stride,
-                                                  reinterpret_cast<uintptr_t>(y.data), uint64_t(y.stride), row.bytes,
-                                                  uint64_t(batch.receivedRows)));
-    return device->stream->wait();
+    // Peers read the copy when this rank's first flag is up, and that waits for what the stream holds.
+    return device->stream->copyRows(reinterpret_cast<uintptr_t>(windows.outputs.mine()), row.stride,
+                                    reinterpret_cast<uintptr_t>(y.data), uint64_t(y.stride), row.bytes,
+                                    uint64_t(batch.receivedRows));
   }
   for (int64_t r = 0; r < batch.receivedRows; ++r)
     std::memcpy(windows.outputs.mine() + r * int64_t(row.stride), static_cast<const std::byte *>(y.data) + r * y.stride,

@@ -185,6 +185,7 @@ Expected<Received> SessionImpl::received(const std::shared_ptr<const Plan> &plan
 Status SessionImpl::after(void *cudaEvent) {
   if (!broken.isOk())
     return broken;
+  FARO_RETURN_IF_ERROR(checkIdle("after"));
   if (!device || !cudaEvent)
     return Status(
         FARO_INVALID_ARGUMENT,
@@ -192,7 +193,7 @@ Status SessionImpl::after(void *cudaEvent) {
                     device ? "that is null" : "of a CUDA device, but this session's rows are in host memory"));
   const cuda::InContext current(*device->device);
   FARO_RETURN_IF_ERROR(current.status());
-  return device->stream->follow(cudaEvent);
+  return device->stream->followEvent(cudaEvent);
 }
 
 Expected<Rows> SessionImpl::expertRows(const std::shared_ptr<const Plan> &plan) {

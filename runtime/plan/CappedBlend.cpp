@@ -37,7 +37,8 @@ constexpr double Promise = 1.02, Aim = 1.01;
 constexpr int Rounds = 4;
 
 /// Where static is within rounding of the limit, only counting everything twice says which is better. That costs more
-/// than the few rows are worth in a large job: 65,536 pairs of nodes take milliseconds, 255 rows less than one.
+/// than the few rows are worth in a large job whose ranks have as many cards each: 65,536 pairs of nodes take
+/// milliseconds, 255 rows less than one.
 constexpr uint32_t CompareUpToNodes = 64;
 
 class Blend {
@@ -90,6 +91,12 @@ static uint32_t widestOf(const Topology &topology) {
   return uint32_t(widest);
 }
 
+/// Rows are whole: no balancer is below a whole row of the rank with the most cards either.
+static double wholeRow(const Topology &topology, double bound) {
+  const double most = std::ranges::max(topology.nics());
+  return std::ceil(bound * most) / most;
+}
+
 static std::vector<uint32_t> kindsOf(const Topology &topology) {
   std::map<std::vector<double>, uint32_t> first;
   std::vector<uint32_t> kinds;
@@ -104,7 +111,7 @@ static std::vector<uint32_t> kindsOf(const Topology &topology) {
 }
 
 Blend::Blend(const Topology &topology, const NodeRows &rows, double bound)
-    : topology(topology), rows(rows), nodes(topology.nodes()), aim(std::max(Aim * bound, std::ceil(bound))),
+    : topology(topology), rows(rows), nodes(topology.nodes()), aim(std::max(Aim * bound, wholeRow(topology, bound))),
       quota(rows.rows.begin(), rows.rows.end()), volume(size_t(nodes) * nodes), kind(kindsOf(topology)), apart(nodes),
       sent(topology.ranks()), excess(nodes), widest(widestOf(topology)), received(size_t(widest) * nodes),
       width(received.size()), counts(nodes) {
@@ -342,22 +349,14 @@ void Blend::list(std::optional<uint32_t> node, Rails &out) {
         pair(n, m, out);
 }
 
-static double fewestNics(const Topology &topology) {
-  double fewest = topology.nicsOf(0);
-  for (uint32_t rank = 1; rank < topology.ranks(); ++rank)
-    fewest = std::min(fewest, topology.nicsOf(rank));
-  return fewest;
-}
-
 Rails cappedBlend(const Topology &topology, const NodeRows &rows, std::optional<uint32_t> node) {
   const double bound = lowerBound(topology, rows);
-  // Rows are whole: no balancer is below the next whole number either.
-  const double limit = std::max(Promise * bound, std::ceil(bound));
+  const double limit = std::max(Promise * bound, wholeRow(topology, bound));
   const double still = staticLoads(topology, rows).most(topology);
   // What rounding can do to the rank with the least part of a card.
-  const double rounding = double(topology.nodes() - 1) / fewestNics(topology);
-  const bool close = still < limit + rounding;
-  if (still <= limit || (close && topology.nodes() > CompareUpToNodes))
+  const auto [fewest, most] = std::ranges::minmax(topology.nics());
+  const bool close = still < limit + double(topology.nodes() - 1) / fewest;
+  if (still <= limit || (close && topology.nodes() > CompareUpToNodes && fewest == most))
     return staticRails(topology, rows, node);
   Blend blend(topology, rows, bound);
   if (close) {

@@ -155,7 +155,7 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   app.add_option("--torch-timeout", options.torchTimeout, "seconds until torch must have answered; it compiles, too")
       ->transform(run::decimalNumber())
       ->check(CLI::Range(0.1, 86400.0));
-  app.add_option("--link-mbit", options.linkMbit, "with --nodes: rate of each node's link; 0: not limited")
+  app.add_option("--link-mbit", options.linkMbit, "with --nodes: rate of a node's links together; 0: not limited")
       ->envname("FARO_LINK_MBIT")
       ->transform(run::decimalNumber())
       ->check(CLI::Range(0.0, 1e9));

@@ -129,7 +129,7 @@ llvm::Expected<Assembled> CudaImageWork::assemble(Target &target, const std::str
   return assembled;
 }
 
-llvm::Expected<CudaImages> CudaImageWork::finish() {
+llvm::Expected<CudaImages> CudaImageWork::finish(PtxObserver observer) {
   CudaImages made;
   for (Target &target : targets) {
     std::vector<std::string> texts;
@@ -142,6 +142,9 @@ llvm::Expected<CudaImages> CudaImageWork::finish() {
       made.times.code = std::max(made.times.code, part->times.code);
     }
     std::string ptx = joinPtx(texts, target.kernels);
+    if (observer)
+      if (llvm::Error fault = observer(target.architecture, ptx))
+        return fault;
     const std::string name = targetName(target.architecture);
     if (assembler) {
       auto start = std::chrono::steady_clock::now();
@@ -153,7 +156,6 @@ llvm::Expected<CudaImages> CudaImageWork::finish() {
       for (KernelUsage &usage : assembled->usage)
         made.usage.emplace_back(name, std::move(usage));
     }
-    made.ptx.emplace_back(target.architecture, ptx);
     if (!assembler || &target == &targets.front())
       made.images.push_back({name, FARO_ABI_PTX, uint32_t(target.architecture), std::move(ptx)});
   }

@@ -33,13 +33,14 @@ struct CudaTimes {
 
 struct CudaImages {
   std::vector<ImageTable> images;
-  std::vector<std::pair<int, std::string>> ptx; ///< by architecture, as given; embedded or not
   CudaTimes times;
   std::vector<std::pair<std::string, KernelUsage>> usage; ///< by target; nothing without an assembler
 };
 
 /// Is shown the kernels of an architecture in the gpu dialect. A failure ends the work; whoever fails has said why.
 using GpuObserver = llvm::function_ref<llvm::LogicalResult(int architecture, mlir::ModuleOp kernels)>;
+/// The same for the text that is assembled, or embedded.
+using PtxObserver = llvm::function_ref<llvm::Error(int architecture, llvm::StringRef ptx)>;
 
 /// Images being made.
 class CudaImageWork {
@@ -53,7 +54,7 @@ public:
   ~CudaImageWork(); // waits for its threads
 
   /// Waits for them; once.
-  llvm::Expected<CudaImages> finish();
+  llvm::Expected<CudaImages> finish(PtxObserver observer = nullptr);
 
 private:
   struct Part;

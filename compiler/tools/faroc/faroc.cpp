@@ -123,8 +123,8 @@ private:
     llvm::Expected<std::string> ptx = writePtx(std::move(*code), options.cuda.front());
     if (!ptx)
       return compilation.fail(ptx.takeError());
-    if (failed(dumpPtx(options.cuda.front(), *ptx)))
-      return llvm::failure();
+    if (llvm::Error unwritten = dumpPtx(options.cuda.front(), *ptx))
+      return compilation.fail(std::move(unwritten));
     return write(*ptx);
   }
 
@@ -146,12 +146,10 @@ private:
                              [&](int architecture, mlir::ModuleOp kernels) { return dumpGpu(architecture, kernels); });
     if (failed(work))
       return llvm::failure();
-    llvm::Expected<CudaImages> made = (*work)->finish();
+    llvm::Expected<CudaImages> made =
+        (*work)->finish([&](int architecture, llvm::StringRef ptx) { return dumpPtx(architecture, ptx); });
     if (!made)
       return compilation.fail(made.takeError());
-    for (const auto &[architecture, ptx] : made->ptx)
-      if (failed(dumpPtx(architecture, ptx)))
-        return llvm::failure();
     images = std::move(made->images);
     if (options.usage)
       printUsage(*made);
@@ -185,11 +183,7 @@ private:
   }
 
   /// Text goes to -o, or to standard output.
-  llvm::LogicalResult write(llvm::StringRef text) {
-    if (std::string wrong = writeText(options.output, text); !wrong.empty())
-      return llvm::failure(complain(wrong));
-    return llvm::success();
-  }
+  llvm::LogicalResult write(llvm::StringRef text) { return said(writeText(options.output, text)); }
 
   static std::string textOf(mlir::ModuleOp module) {
     std::string printed;
@@ -200,28 +194,30 @@ private:
   // Numbered, so that a listing shows them in their order.
 
   llvm::LogicalResult dump(Phase phase, llvm::StringRef text) {
-    return dumpTo(std::to_string(int(phase) + 1) + "-" + phaseName(phase) + (phase < Phase::LLVM ? ".mlir" : ".ll"),
-                  text);
+    const std::string name = std::to_string(int(phase) + 1) + "-" + phaseName(phase);
+    return said(dumpTo(name + (phase < Phase::LLVM ? ".mlir" : ".ll"), text));
   }
   llvm::LogicalResult dumpGpu(int architecture, mlir::ModuleOp kernels) {
     if (options.dumpDirectory.empty()) // do not print for nobody
       return llvm::success();
-    return dumpTo("3-kernels.sm_" + std::to_string(architecture) + ".mlir", textOf(kernels));
+    return said(dumpTo("3-kernels.sm_" + std::to_string(architecture) + ".mlir", textOf(kernels)));
   }
-  llvm::LogicalResult dumpPtx(int architecture, llvm::StringRef ptx) {
-    return dumpTo("4-ptx.sm_" + std::to_string(architecture) + ".ptx", ptx);
+  llvm::Error dumpPtx(int architecture, llvm::StringRef ptx) {
+    const std::string wrong = dumpTo("4-ptx.sm_" + std::to_string(architecture) + ".ptx", ptx);
+    return wrong.empty() ? llvm::Error::success() : llvm::createStringError(wrong);
   }
 
-  llvm::LogicalResult dumpTo(const std::string &name, llvm::StringRef text) {
+  /// What is wrong, or nothing.
+  std::string dumpTo(const std::string &name, llvm::StringRef text) {
     if (options.dumpDirectory.empty())
-      return llvm::success();
+      return {};
     const std::string path = options.dumpDirectory + "/" + name;
-    if (isSpec(options.input, path))
-      return llvm::failure(
-          complain("cannot write '" + path + "': it is the spec itself; give another folder with --dump-phases"));
-    if (std::string wrong = writeText(path, text); !wrong.empty())
-      return llvm::failure(complain(wrong));
-    return llvm::success();
+    return isSpec(options.input, path)
+               ? "cannot write '" + path + "': it is the spec itself; give another folder with --dump-phases"
+               : writeText(path, text);
+  }
+  static llvm::LogicalResult said(const std::string &wrong) {
+    return wrong.empty() ? llvm::success() : llvm::failure(complain(wrong));
   }
 
   const Options &options;

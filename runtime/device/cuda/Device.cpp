@@ -188,9 +188,9 @@ static Expected<bool> isOver(const Device &device, api::Result result) {
   return true;
 }
 
-Status Stream::follow(const Event &event) { return follow(event.event); }
+Status Stream::follow(const Event &event) { return followEvent(event.event); }
 
-Status Stream::follow(void *event) {
+Status Stream::followEvent(void *event) {
   const Driver &cuda = device_->driver();
   return cuda.check(cuda.streamWaitEvent(stream, static_cast<api::Event>(event), 0), "cuStreamWaitEvent");
 }

@@ -122,7 +122,7 @@ public:
   /// What is put into it from now on comes behind what another stream's event is behind.
   Status follow(const Event &);
   /// The same, of an event of somebody else (CUevent).
-  Status follow(void *event);
+  Status followEvent(void *event);
   /// Until all that was put into it is done; a kernel that failed is an error here. Not bounded: what a kernel waits
   /// for has to be.
   Status wait();

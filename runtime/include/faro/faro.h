@@ -70,8 +70,13 @@ FARO_API faro_status faro_module_compile(const char *text, size_t size, const ch
  * there. -1: as faro_module_compile. */
 FARO_API faro_status faro_module_compile_for(const char *text, size_t size, const char *name, int cuda_device,
                                              faro_module **out);
-/* For a device, by its number or its architecture: what a session needs whose rows are there, and whatever else is
- * asked for, which takes its time. */
+typedef enum faro_wire {
+  FARO_WIRE_UNSAID = 0, /* tcp; needed where a spec holds schedules, which have their slices */
+  FARO_WIRE_TCP = 1,
+  FARO_WIRE_RDMA = 2
+} faro_wire;
+/* For this processor, or for a device, by its number or its architecture: what a session needs whose rows are there,
+ * and whatever else is asked for, which takes its time. And for a wire. */
 typedef struct faro_compile_targets {
   uint32_t struct_size;       /* sizeof(faro_compile_targets): fields that a caller does not know of are 0 */
   int32_t cuda_device;        /* -1: none */
@@ -79,6 +84,7 @@ typedef struct faro_compile_targets {
   uint32_t planning;          /* 1: kernels that faro_shuffle_create needs */
   uint32_t bulk_copies;       /* 1: pushes that a session takes with cuda_multiprocessors, from sm_90 on */
   uint32_t host;              /* 1: kernels for this machine's processor, for sessions with rows in host memory */
+  uint32_t wire;              /* faro_wire: what is between nodes, the same on all ranks. Slices are chosen for it */
 } faro_compile_targets;
 FARO_API faro_status faro_module_compile_with(const char *text, size_t size, const char *name,
                                               const faro_compile_targets *targets, faro_module **out);
@@ -103,9 +109,10 @@ FARO_API faro_status faro_session_create_with(faro_comm *comm, faro_module *modu
                                               faro_session **out);
 FARO_API void faro_session_destroy(faro_session *session);
 
-/* For rows on a device: kernels of later calls run behind what the event (CUevent, cudaEvent_t) is behind, in whichever
- * stream it was recorded. Waits for nothing; the event may be recorded again or destroyed at once. An error does not
- * end the session. */
+/* For rows on a device: later calls, and peers in them, touch this rank's rows behind what the event (CUevent,
+ * cudaEvent_t) is behind, in whichever stream it was recorded: what makes x or y, or still reads received rows. Waits
+ * for nothing; the event may be recorded again or destroyed at once, but must come: the session's end waits for it. Not
+ * while a call is under way. An error does not end the session. */
 FARO_API faro_status faro_session_after(faro_session *session, void *cuda_event);
 
 /* Collective. topk_idx: [tokens, topk] row-major, -1 drops a choice. `program` names a dispatch of the module; null:

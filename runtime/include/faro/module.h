@@ -5,6 +5,7 @@
 #include "runtime/abi/faro_abi.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace faro {
@@ -19,6 +20,9 @@ struct CompileReport {
   std::string assembler; ///< that makes machine code for a device ("nvJitLink 13.0"); empty: it is left to the driver
 };
 
+/// What is between nodes.
+enum class WireKind : uint8_t { Tcp, Rdma };
+
 /// What a spec is compiled for: this machine's processor, or a CUDA device. For a device, what a Session needs whose
 /// rows are there; nobody waits for what is left out.
 struct CompileTargets {
@@ -29,6 +33,8 @@ struct CompileTargets {
   bool planning = false;   ///< with either: kernels that plan on the device, which a DeviceShuffle needs
   bool bulkCopies = false; ///< the same: pushes that a Session takes that may not fill its device, from sm_90 on
   bool host = false;       ///< the same: this machine's processor, too, for Sessions with rows in host memory
+  /// Slices are chosen for it, the same on all ranks. Nothing: for tcp. An error where the spec holds schedules.
+  std::optional<WireKind> wire;
 };
 
 /// A module whose version, sizes, hash, tables and targets have been checked, with the kernel set for this machine

@@ -93,8 +93,9 @@ struct SessionOptions {
   /// them. 0: all.
   uint32_t cudaMultiprocessors = 0;
   /// A stream (CUstream, cudaStream_t) of the device's primary context, which the caller keeps for as long as the
-  /// session. Kernels run behind what it holds when a call is made (whatever makes x or y, say), and nobody has to wait
-  /// for that on the host. Null: a stream of the session's own; x and y are then complete when a call is made.
+  /// session. Kernels of this rank and its peers touch rows behind what it holds when a call is made (whatever makes x
+  /// or y, or still reads received rows), and nobody has to wait for that on the host. Null: a stream of the session's
+  /// own; x and y are then complete when a call is made.
   void *cudaStream = nullptr;
   /// Is told what the stages of dispatches and combines do, and when. Null: nobody, and nothing is measured.
   StageObserver onStage = nullptr;
@@ -155,10 +156,12 @@ public:
   virtual Status wait() = 0;
   virtual Expected<Received> received(const std::shared_ptr<const Plan> &plan) const = 0;
 
-  /// For rows on a device: kernels of later calls run behind what the event (CUevent, cudaEvent_t) is behind, in
-  /// whichever stream it was recorded: what makes x or y, say. Waits for nothing; the event may be recorded again or
-  /// destroyed at once. Errors, none of which ends the session: INVALID_ARGUMENT (null; rows in host memory), INTERNAL
-  /// (the driver's, with its words).
+  /// For rows on a device: later calls, and peers in them, touch this rank's rows behind what the event (CUevent,
+  /// cudaEvent_t) is behind, in whichever stream it was recorded: what makes x or y, or still reads received rows.
+  /// Waits for nothing; the event may be recorded again or destroyed at once. One that never comes is a call's
+  /// time-out, and holds up the end of the session, for the device's memory cannot be freed before. Errors, none of
+  /// which ends the session: INVALID_ARGUMENT (null; rows in host memory; a call is under way), INTERNAL (the driver's,
+  /// with its words).
   virtual Status after(void *cudaEvent) = 0;
 
   /// Collective, after prepare: memory for this rank's expert outputs of that plan, where combine reads them without a

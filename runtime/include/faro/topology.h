@@ -15,7 +15,8 @@ namespace faro {
 ///   ranksOf(1)   {1, 2}
 class Topology {
 public:
-  /// By rank, any labels: ranks of the same label are on the same node. `nics`: by rank, see nicsOf; empty: one each.
+  /// By rank, any labels: ranks of the same label are on the same node. `nics`: by rank, more than 0, see nicsOf;
+  /// empty: one each.
   explicit Topology(const std::vector<uint32_t> &labelOfRank, std::vector<double> nics = {});
   static Topology oneNode(uint32_t ranks);
   /// Contiguous ranks; the first `ranks` mod `nodes` nodes hold one more. nodes >= 1; nodes beyond `ranks` stay empty
@@ -33,6 +34,7 @@ public:
   bool sameNode(uint32_t a, uint32_t b) const { return nodes_[a] == nodes_[b]; }
   /// Network cards that carry this rank's rows: 0.5 of a card that it shares with another rank, 2 where it has two.
   double nicsOf(uint32_t rank) const { return nics_[rank]; }
+  std::span<const double> nics() const { return nics_; }
   /// Of its ranks together, added in their order.
   double nicsOfNode(uint32_t node) const;
   /// All nodes are of one size.

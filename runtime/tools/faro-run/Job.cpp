@@ -150,6 +150,9 @@ Expected<Job> loadJob(const std::string &path, const Topology &topology, const C
   Expected<std::string> text = readProgram(path, isLibrary);
   if (!text)
     return text.status();
+  if (isLibrary && targets.wire)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("{}: --wire chooses the slices of a spec; a module has its own, by faroc --wire", path));
   const auto begin = std::chrono::steady_clock::now();
   CompileReport report;
   Expected<std::shared_ptr<const Module>> module =

@@ -89,7 +89,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 
   uint32_t ranks = 0;
-  std::string transport, seed = "0", routing = "uniform", expertsFn = "identity", device = "cpu", plan = "host";
+  std::string transport, seed = "0", routing = "uniform", expertsFn = "identity", device = "cpu", plan = "host", wire;
   app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")
       ->type_name("")
       ->required();
@@ -111,6 +111,9 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
                  "Where each batch is planned: host (default), or device: by kernels (with --device cuda)")
       ->type_name("KIND")
       ->check(CLI::IsMember({"host", "device"}));
+  app.add_option("--wire", wire, "What is between nodes, for the slices of a spec: tcp (default) or rdma")
+      ->type_name("KIND")
+      ->check(CLI::IsMember({"tcp", "rdma"}));
   auto *inputOption =
       app.add_option("--input", options.input, "Folder to read rank<r>.safetensors from; without it, input is made up")
           ->type_name("DIR");
@@ -180,6 +183,8 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   else
     return usage(fmt::format("--device: '{}' is none of cpu, cuda, cuda:N (N a number >= 0)", device));
   options.planOnDevice = plan == "device";
+  if (!wire.empty())
+    options.wire = wire == "rdma" ? WireKind::Rdma : WireKind::Tcp;
   if (options.planOnDevice && options.cudaDevice < 0)
     return usage("--plan device: kernels plan where the rows are; give --device cuda as well");
   if (options.planOnDevice && options.nodes > 1)

@@ -1,6 +1,8 @@
 // The command line of faro-run.
 #pragma once
 
+#include "faro/module.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -25,8 +27,9 @@ struct Options {
   std::optional<uint32_t> ranks; ///< nothing: one rank of a job that a launcher started
   uint32_t nodes = 1;            ///< at most `ranks`; only with them
   std::optional<std::string> transport;
-  int cudaDevice = -1;       ///< -1: the host
-  bool planOnDevice = false; ///< by kernels; only with a device, on one node
+  int cudaDevice = -1;          ///< -1: the host
+  bool planOnDevice = false;    ///< by kernels; only with a device, on one node
+  std::optional<WireKind> wire; ///< that a spec is compiled for
   std::string input, output;
   RoutingKind routing;
   int64_t tokens = 1024; ///< per rank

@@ -43,15 +43,16 @@ std::string acrossText(const RunFacts &facts, const Figures &figures) {
                        phase.wire.deviceBytes ? ", from the device's memory" : "");
   };
   const PhaseFigures &dispatch = figures.phases[1];
+  const bool byCard = std::ranges::any_of(job.topology.nics(), [](double cards) { return cards != 1; });
   std::string text = line(dispatch, "rows");
   if (job.combine)
     text += line(figures.phases[2],
                  fmt::format("partial rows of {}", elementName(uint32_t(job.combineReference->partial))));
-  return text +
-         fmt::format(
-             "balancer {}: the busiest rank sends or receives {} rows, {:.1f} at least; {} left by another rank of "
-             "the node than the token's\n",
-             facts.balancer, dispatch.mostWireRows, dispatch.leastWireRows, count(figures.movedRows, "row"));
+  return text + fmt::format("balancer {}: the busiest rank sends or receives {:.12g} rows{}, {:.1f} at least; {} left "
+                            "by another rank of "
+                            "the node than the token's\n",
+                            facts.balancer, dispatch.mostWireRows, byCard ? " a network card" : "",
+                            dispatch.leastWireRows, count(figures.movedRows, "row"));
 }
 
 PhaseFigures phase(const char *name, const std::vector<RankResult> &results, std::vector<uint64_t> RankResult::*times) {
@@ -82,13 +83,14 @@ void addWire(PhaseFigures &phase, const Topology &topology, const std::vector<Ra
     phase.wire.deviceBytes += wire.deviceBytes;
     phase.wire.rowsReceived += wire.rowsReceived;
     phase.wire.waitNs += wire.waitNs;
-    phase.mostWireRows = std::max({phase.mostWireRows, wire.rows, wire.rowsReceived});
+    phase.mostWireRows =
+        std::max(phase.mostWireRows, double(std::max(wire.rows, wire.rowsReceived)) / topology.nicsOf(result.rank));
     sent[topology.nodeOf(result.rank)] += wire.rows;
     received[topology.nodeOf(result.rank)] += wire.rowsReceived;
   }
   for (uint32_t node = 0; node < topology.nodes(); ++node)
-    phase.leastWireRows = std::max(phase.leastWireRows, double(std::max(sent[node], received[node])) /
-                                                            double(topology.ranksOf(node).size()));
+    phase.leastWireRows =
+        std::max(phase.leastWireRows, double(std::max(sent[node], received[node])) / topology.nicsOfNode(node));
 }
 
 std::string verdict(const Options &options, const Job &job, const Findings &findings) {

@@ -17,8 +17,8 @@ struct PhaseFigures {
   double fastestMs = 0, medianMs = 0;
   std::optional<uint64_t> bytes; ///< moved in one repeat by all ranks; nothing: no rows move
   Wire wire;                     ///< of all ranks, in one repeat
-  uint64_t mostWireRows = 0;     ///< that one rank sends or receives
-  double leastWireRows = 0;      ///< what that cannot be less than: a node's rows, spread evenly over its ranks
+  double mostWireRows = 0;       ///< that one rank sends or receives, for each of its network cards
+  double leastWireRows = 0;      ///< what that cannot be less than: a node's rows, spread evenly over its cards
   double gigabytesPerSecond() const { return bytes && medianMs > 0 ? double(*bytes) * 1e-6 / medianMs : 0; }
 };
 

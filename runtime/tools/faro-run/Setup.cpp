@@ -50,6 +50,7 @@ Status Setup::load(const Topology &topology) {
   CompileTargets targets;
   targets.cudaDevice = options.cudaDevice;
   targets.planning = options.planOnDevice;
+  targets.wire = options.wire;
   Expected<Job> loaded = loadJob(options.program, topology, targets);
   if (!loaded) {
     const std::string &message = loaded.status().message(), place = options.program + ":";

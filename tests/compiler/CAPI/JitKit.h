@@ -31,9 +31,10 @@ struct Compiled {
   faro_compile_stats stats{};
   std::vector<std::string> said;
 
-  Compiled(const std::string &text, const std::string &cache, uint32_t architecture = 0, uint32_t kernels = 0) {
+  Compiled(const std::string &text, const std::string &cache, uint32_t architecture = 0, uint32_t kernels = 0,
+           uint32_t wire = FARO_COMPILE_ANY_WIRE) {
     stats.struct_size = sizeof stats;
-    const faro_compile_options options{sizeof(faro_compile_options), cache.c_str(), architecture, kernels};
+    const faro_compile_options options{sizeof(faro_compile_options), cache.c_str(), architecture, kernels, wire};
     status = faro_compiler_jit(
         text.data(), text.size(), "moe.mlir", &options,
         [](void *self, const char *line) { static_cast<Compiled *>(self)->said.push_back(line); }, this, &result,

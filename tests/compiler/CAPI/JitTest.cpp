@@ -41,17 +41,18 @@ const faro_abi_stage &stageOf(const faro_abi_schedule &schedule, uint32_t op) {
   return none;
 }
 
+const std::string Across = "!tokens = !faro.tokens<7168xbf16>\n"
+                           "!experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert], align = 8>>\n"
+                           "!routes = !faro.routes<topk = 2, experts = 4>\n"
+                           "func.func @send(%x: !tokens, %r: !routes) -> !experts {\n"
+                           "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
+                           "  return %y : !experts\n}\n"
+                           "func.func @bring(%y: !experts, %r: !routes) -> !tokens {\n"
+                           "  %x = faro.combine %y, %r partial(f32) : (!experts, !routes) -> !tokens\n"
+                           "  return %x : !tokens\n}\n";
+
 TEST_F(JitTest, AMeshOfAnyNodesGetsAScheduleForEachPath) {
-  Compiled compiled("!tokens = !faro.tokens<7168xbf16>\n"
-                    "!experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert], align = 8>>\n"
-                    "!routes = !faro.routes<topk = 2, experts = 4>\n"
-                    "func.func @send(%x: !tokens, %r: !routes) -> !experts {\n"
-                    "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
-                    "  return %y : !experts\n}\n"
-                    "func.func @bring(%y: !experts, %r: !routes) -> !tokens {\n"
-                    "  %x = faro.combine %y, %r partial(f32) : (!experts, !routes) -> !tokens\n"
-                    "  return %x : !tokens\n}\n",
-                    "");
+  Compiled compiled(Across, "");
   ASSERT_EQ(compiled.status, 0) << (compiled.said.empty() ? "" : compiled.said[0]);
   const faro_abi_module &module = *faro_compiled_module(compiled.result);
   ASSERT_EQ(module.program_count, 2u);
@@ -95,6 +96,44 @@ TEST_F(JitTest, AMeshOfAnyNodesGetsAScheduleForEachPath) {
   EXPECT_NE(stageOf(across, FARO_ABI_STAGE_PULL).kernel, share);
   EXPECT_NE(stageOf(module.programs[1].schedules[0], FARO_ABI_STAGE_PULL).kernel, share);
   EXPECT_STREQ(module.kernel_sets[0].kernels[share].name, "bring_share");
+}
+
+TEST_F(JitTest, SlicesAreChosenForTheWireAndKeptApart) {
+  const auto slot = [&](uint32_t wire, bool cached) {
+    Compiled compiled(Across, folder, 0, 0, wire);
+    EXPECT_EQ(compiled.status, 0) << (compiled.said.empty() ? "" : compiled.said[0]);
+    EXPECT_EQ(compiled.stats.from_cache != 0, cached);
+    return compiled.status == 0 ? faro_compiled_module(compiled.result)->programs[0].schedules[1].rings[0].slot_bytes
+                                : 0;
+  };
+  const uint64_t unsaid = slot(FARO_COMPILE_ANY_WIRE, false), tcp = slot(FARO_COMPILE_TCP, false);
+  EXPECT_EQ(tcp, unsaid);
+  EXPECT_GT(slot(FARO_COMPILE_RDMA, false), tcp);
+  EXPECT_GT(slot(FARO_COMPILE_RDMA, true), tcp);
+}
+
+TEST_F(JitTest, WiresThatAreNoneOrComeTooLateAreErrors) {
+  const auto refused = [](const std::string &text, uint32_t wire) {
+    Compiled compiled(text, "", 0, 0, wire);
+    EXPECT_NE(compiled.status, 0);
+    return compiled.said.empty() ? "" : compiled.said[0];
+  };
+  EXPECT_EQ(refused(Across, 3), "moe.mlir: error: wire 3 is none of faro_compile_wire");
+  const std::string schedule = R"(
+!experts = !faro.tokens<8xf32, #faro.layout<order = [expert, source, token]>>
+!routes = !faro.routes<topk = 2, experts = 8>
+xfer.program @p dispatch(!experts, !routes) path(direct)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %open = xfer.notify "open" on(link)
+  %in   = xfer.await "open" after(%open) on(link)
+  %push = xfer.push %plan after(%in) on(core) kernel(@push)
+  %sent = xfer.notify "done" after(%push) on(link)
+  %all  = xfer.await "done" after(%sent) on(link)
+}
+)";
+  EXPECT_EQ(Compiled(schedule, "").status, 0);
+  EXPECT_NE(refused(schedule, FARO_COMPILE_TCP).find("holds schedules, whose slices are given"), std::string::npos);
 }
 
 TEST_F(JitTest, ADeviceGetsAnImageOfItsOwn) {

@@ -1,9 +1,9 @@
 /*
- * The C API from C, by several processes: CApiJob RANKS NODES starts itself as many times with torchrun's variables,
- * and each rank holds what it receives and combines against the definition.
+ * The C API from C, by several processes: CApiJob RANKS NODES starts itself as many times, as torchrun would, and each
+ * rank holds what it receives and combines against the definition.
  *
- * Rank r has r + 2 tokens; choice k of its token t goes to expert (3 r + 5 t + k) mod EXPERTS, and is dropped where
- * (r + t + k) mod 7 is 0. An element says where it comes from, and is a whole number, so sums are exact.
+ * Rank r has r mod 64 + 2 tokens; choice k of its token t goes to expert (3 r + 5 t + k) mod EXPERTS, and is dropped
+ * where (r + t + k) mod 7 is 0. An element says where it comes from, and is a whole number, so sums are exact.
  */
 #include "faro/faro.h"
 
@@ -148,22 +148,27 @@ int main(int argc, char **argv) {
     fprintf(stderr, "CApiJob RANKS NODES\n");
     return 2;
   }
-  if (getenv("RANK")) {
+  if (getenv("CAPI_JOB_RANK")) {
     run_rank(ranks, nodes);
     return 0;
   }
+  setenv("CAPI_JOB_RANK", "1", 1);
   set("WORLD_SIZE", ranks);
+  set("LOCAL_WORLD_SIZE", ranks / nodes);
   set("MASTER_PORT", free_port());
   setenv("MASTER_ADDR", "127.0.0.1", 1);
+  int failed = 0, status = 0;
   for (int rank = 0; rank < ranks; ++rank) {
     set("RANK", rank);
-    set("FARO_NODE", rank / (ranks / nodes));
-    if (fork() == 0) {
+    set("LOCAL_RANK", rank % (ranks / nodes));
+    set("GROUP_RANK", rank / (ranks / nodes));
+    const pid_t child = fork();
+    if (child == 0) {
       execv(argv[0], argv);
       _exit(127);
     }
+    failed += child < 0;
   }
-  int failed = 0, status = 0;
   while (wait(&status) > 0)
     failed += status != 0;
   if (failed == 0)

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
-#include <numeric>
+#include <thread>
 
 using namespace faro;
 
@@ -94,4 +94,77 @@ TEST_F(SessionEvents, NoEventAndNoDeviceAreErrorsThatEndNothing) {
   EXPECT_EQ(wrong.code(), FARO_INVALID_ARGUMENT);
   EXPECT_NE(wrong.message().find("host memory"), std::string::npos) << wrong.message();
   EXPECT_TRUE(onHost->prepare(**module->only(FARO_ABI_DISPATCH), {topkIdx.data(), int64_t(Tokens)}));
+}
+
+/// Rank 1 sums what rank 0's experts leave in a stream of their own. Rank 0 has no tokens, so nothing that it launches
+/// itself makes that stream go on.
+TEST_F(SessionEvents, PeersReadAndWriteRowsBehindTheEventToo) {
+  const auto ranks = Communicator::createLocal(2, std::chrono::seconds(20));
+  ASSERT_TRUE(ranks);
+  std::vector<std::string> wrong(2);
+  const auto run = [&](uint32_t rank) -> Status {
+    auto made = Session::create((*ranks)[rank], module, {.cudaDevice = 0});
+    FARO_RETURN_IF_ERROR(made.status());
+    Session &mine = **made;
+    const int64_t tokens = rank == 0 ? 0 : int64_t(Tokens);
+    const auto device = *cuda::Device::open(0);
+    FARO_RETURN_IF_ERROR(device->makeCurrent());
+    const auto x = cuda::Memory::allocate(device, Tokens * RowBytes), out = cuda::Memory::allocate(device, x->size());
+    const auto experts = cuda::Stream::create(device), copies = cuda::Stream::create(device);
+    const auto plan = mine.prepare(**module->only(FARO_ABI_DISPATCH), {topkIdx.data(), tokens});
+    FARO_RETURN_IF_ERROR(plan.status());
+    FARO_RETURN_IF_ERROR(
+        mine.dispatch(*plan, {reinterpret_cast<const void *>(uintptr_t(x->address())), tokens, RowBytes}).status());
+    const auto rows = mine.expertRows(*plan);
+    FARO_RETURN_IF_ERROR(rows.status());
+
+    // The experts: rows of ones, not before somebody waits for their stream.
+    const size_t bytes = size_t(rows->rows * rows->stride);
+    const auto ones = cuda::Memory::allocate(device, bytes);
+    const std::vector<uint16_t> one(bytes / 2, 0x3f80);
+    FARO_RETURN_IF_ERROR((*copies)->toDevice(ones->address(), one.data(), bytes));
+    FARO_RETURN_IF_ERROR((*copies)->wait());
+    FARO_RETURN_IF_ERROR((*experts)->copy(reinterpret_cast<uintptr_t>(rows->data), ones->address(), bytes));
+    cuda::api::Event event = nullptr;
+    const cuda::Driver &driver = device->driver();
+    FARO_RETURN_IF_ERROR(driver.check(driver.eventCreate(&event, 0), "cuEventCreate"));
+    FARO_RETURN_IF_ERROR(driver.check(driver.eventRecord(event, (*experts)->handle()), "cuEventRecord"));
+    FARO_RETURN_IF_ERROR(mine.after(event));
+
+    const std::vector<float> weights(Tokens * Topk, 0.5f);
+    FARO_RETURN_IF_ERROR(
+        mine.combine(**module->only(FARO_ABI_COMBINE), *plan, {rows->data, rows->rows, rows->stride}, weights.data(),
+                     {reinterpret_cast<void *>(uintptr_t(out->address())), tokens, int64_t(RowBytes)}));
+    FARO_RETURN_IF_ERROR((*experts)->wait());
+    std::vector<uint16_t> sums(Tokens * RowBytes / 2);
+    FARO_RETURN_IF_ERROR((*copies)->toHost(sums.data(), out->address(), Tokens * RowBytes));
+    FARO_RETURN_IF_ERROR((*copies)->wait());
+    for (size_t i = 0; i < size_t(tokens) * RowBytes / 2; ++i)
+      if (sums[i] != 0x4000) // 4 x 0.5
+        return Status(FARO_INTERNAL, "element " + std::to_string(i) + " is " + std::to_string(sums[i]));
+    return driver.check(driver.eventDestroy(event), "cuEventDestroy");
+  };
+  std::vector<std::thread> threads;
+  for (uint32_t rank = 0; rank < 2; ++rank)
+    threads.emplace_back([&, rank] { wrong[rank] = run(rank).message(); });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(wrong, std::vector<std::string>(2));
+}
+
+TEST_F(SessionEvents, NotWhileACallIsUnderWay) {
+  const auto mine = session(0);
+  ASSERT_TRUE(mine);
+  const auto device = *cuda::Device::open(0);
+  ASSERT_TRUE(device->makeCurrent());
+  const auto x = cuda::Memory::allocate(device, Tokens * RowBytes);
+  const auto plan = mine->prepare(**module->only(FARO_ABI_DISPATCH), {topkIdx.data(), int64_t(Tokens)});
+  ASSERT_TRUE(x && plan);
+  ASSERT_TRUE(
+      mine->postDispatch(*plan, {reinterpret_cast<const void *>(uintptr_t(x->address())), int64_t(Tokens), RowBytes}));
+  int nothing = 0;
+  const Status early = mine->after(&nothing);
+  EXPECT_EQ(early.code(), FARO_INVALID_ARGUMENT);
+  EXPECT_NE(early.message().find("under way"), std::string::npos) << early.message();
+  EXPECT_TRUE(mine->wait());
 }

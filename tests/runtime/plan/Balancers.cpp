@@ -39,14 +39,12 @@ uint64_t volume(const Topology &topology, const NodeRows &rows, uint32_t from, u
   return sum;
 }
 
-/// What cappedBlend promises: for each card 1.02 of the bound, or the next whole row, and less than a row a node of
-/// rounding, on the rank with the least part of a card.
+/// What cappedBlend promises: for each card 1.02 of the bound, or the next whole row of the rank with the most cards,
+/// and less than a row a node of rounding, on the rank with the least part of a card.
 double promised(const Topology &topology, const NodeRows &rows) {
   const double bound = lowerBound(topology, rows);
-  double fewest = topology.nicsOf(0);
-  for (uint32_t rank = 1; rank < topology.ranks(); ++rank)
-    fewest = std::min(fewest, topology.nicsOf(rank));
-  return std::max(1.02 * bound, std::ceil(bound)) + (topology.nodes() - 1) / fewest;
+  const auto [fewest, most] = std::ranges::minmax(topology.nics());
+  return std::max(1.02 * bound, std::ceil(bound * most) / most) + (topology.nodes() - 1) / fewest;
 }
 
 } // namespace
@@ -251,6 +249,35 @@ TEST(CappedBlend, fillsTheCardsOfNodesThatHaveFewer) {
       EXPECT_LE(loadsOf(topology, rails).most(topology), staticLoads(topology, rows).most(topology));
     }
   }
+}
+
+TEST(CappedBlend, countsWholeRowsOfRanksAndNotOfCards) {
+  // Two cards a rank, or 400: one row each is half of what two rows of one rank are.
+  for (const double cards : {1.0, 2.0, 400.0}) {
+    const Topology topology(std::vector<uint32_t>{0, 0, 1, 1}, std::vector<double>(4, cards));
+    const NodeRows rows{2, {0, 2, 0, 0, 0, 0, 0, 0}};
+    EXPECT_EQ(loadsOf(topology, cappedBlend(topology, rows)).sent, (std::vector<uint64_t>{1, 1, 0, 0})) << cards;
+  }
+}
+
+TEST(CappedBlend, aRankWithHardlyAnyCardHidesNobodysLoad) {
+  // 96 nodes of two ranks, one of which sends all, but for the last node: nothing comes or goes there, and its second
+  // rank has a hundredth of a card.
+  std::vector<uint32_t> labels;
+  for (uint32_t rank = 0; rank < 192; ++rank)
+    labels.push_back(rank / 2);
+  std::vector<double> nics(192, 1.0);
+  nics.back() = 0.01;
+  const Topology topology(labels, nics);
+  NodeRows rows{96, {}};
+  for (uint32_t rank = 0; rank < 192; ++rank)
+    for (uint32_t node = 0; node < 96; ++node)
+      rows.rows.push_back(rank % 2 == 0 && rank < 190 && node < 95 ? 20 : 0);
+  const double bound = lowerBound(topology, rows);
+  const Rails rails = cappedBlend(topology, rows);
+  EXPECT_GT(rails.moved, 0u);
+  EXPECT_LE(loadsOf(topology, rails).most(topology), staticLoads(topology, rows).most(topology));
+  EXPECT_LE(std::ranges::max(loadsOf(topology, rails).sent), uint64_t(1.02 * bound) + 95);
 }
 
 TEST(FuscoRails, matchesTheHeaviestWithTheNextNodesLightest) {

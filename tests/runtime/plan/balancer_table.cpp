@@ -78,10 +78,8 @@ using Table = std::vector<std::array<std::array<Cell, std::size(NodeCounts)>, st
 /// One draw's rows through all balancers. How far blend is above the bound, rounding apart.
 double add(Table &table, size_t row, size_t column, const Topology &topology, const NodeRows &rows, uint32_t draw,
            uint32_t draws) {
-  double fewest = 1, worst = 0;
-  for (uint32_t rank = 0; rank < topology.ranks(); ++rank)
-    fewest = std::min(fewest, topology.nicsOf(rank));
-  const double rounding = double(topology.nodes() - 1) / fewest / lowerBound(topology, rows);
+  double worst = 0;
+  const double rounding = double(topology.nodes() - 1) / std::ranges::min(topology.nics()) / lowerBound(topology, rows);
   for (size_t b = 0; b < std::size(Balancers); ++b) {
     const Rails rails = Balancers[b].balancer(topology, rows, {});
     const double over = overLowerBound(topology, rows, rails);

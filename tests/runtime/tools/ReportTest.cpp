@@ -52,7 +52,7 @@ TEST(Report, WhatCrossesNodesIsSummed) {
   EXPECT_EQ(figures.phases[1].wire.rows, 14u);
   EXPECT_EQ(figures.phases[1].wire.bytes, 1400u);
   EXPECT_EQ(figures.phases[1].wire.slices, 3u);
-  EXPECT_EQ(figures.phases[1].mostWireRows, 14u);
+  EXPECT_EQ(figures.phases[1].mostWireRows, 14.0);
   EXPECT_EQ(figures.phases[1].leastWireRows, 14.0) << "node 1 is one rank";
   EXPECT_EQ(figures.phases[2].wire.rows, 7u);
   EXPECT_EQ(figures.movedRows, 4u);

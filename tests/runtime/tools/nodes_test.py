@@ -124,6 +124,18 @@ class AcrossNodes(RunTest):
                 self.assertEqual(result.status, 0, result)
                 self.assertIn("0 differences", result.out)
 
+    def test_slices_for_a_wire(self):
+        spec = self.folder / "wired.mlir"
+        spec.write_text(Spec("bf16", 512, 4, 8).text())
+        slices = {}
+        for wire in ("tcp", "rdma"):
+            figures = self.folder / "figures.json"
+            result = self.run_faro(spec, "--ranks", 2, "--nodes", 2, "--wire", wire, "--tokens", 2000, "--verify", "--json", figures)
+            self.assertEqual(result.status, 0, result)
+            slices[wire] = sum(rank["dispatch_wire"]["slices"] for rank in json.loads(figures.read_text())["per_rank"])
+        self.assertLess(slices["rdma"], slices["tcp"])
+        self.check_refused(self.run_faro(self.compile_library(Spec()), "--ranks", 2, "--wire", "rdma"), "--wire chooses", "faroc --wire")
+
     def test_an_unknown_balancer_is_refused(self):
         result = self.run_faro(self.compile_library(Spec()), "--ranks", 2, "--nodes", 2, environment={"FARO_BALANCER": "fair"})
         self.check_refused(result, "FARO_BALANCER", "fair", "static")
