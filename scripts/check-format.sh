@@ -9,7 +9,7 @@ case ${1:-} in
   exit 2
   ;;
 esac
-mapfile -t files < <(git ls-files '*.cpp' '*.h' '*.c')
+mapfile -t files < <(git ls-files --cached --others --exclude-standard '*.cpp' '*.h' '*.c') # new files, too
 if [ "${1:-}" = --fix ]; then
   clang-format-22 -i "${files[@]}"
 else

@@ -1,7 +1,8 @@
 // Feeds a target with files, and with what becomes of them: for compilers without libFuzzer, and the same inputs on
 // every machine.
 //   TARGET [--runs N] [--seed S] [--only I] FILE|FOLDER...
-// Mutant I is a function of the files, S and I. What crashes, fails a sanitizer or takes 30 seconds is named by its S and I.
+// Mutant I is a function of the files, S and I. What crashes, fails a sanitizer or takes 30 seconds is named by its S
+// and I.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
@@ -68,9 +69,24 @@ std::string mutantOf(const std::vector<std::string> &files, uint64_t number) {
     const size_t place = below(text.size()), there = below(other.size());
     const auto [begin, end] = wordAt(text, place);
     const auto [from, to] = wordAt(other, there);
-    static const char *const Numbers[] = {
-        "0", "1", "2", "63", "64", "65", "255", "65536", "65537", "2147483647", "2147483648", "4294967296",
-        "9223372036854775807", "9223372036854775808", "18446744073709551616", "-1", "1e400", "0x7fffffffffffffff"};
+    static const char *const Numbers[] = {"0",
+                                          "1",
+                                          "2",
+                                          "63",
+                                          "64",
+                                          "65",
+                                          "255",
+                                          "65536",
+                                          "65537",
+                                          "2147483647",
+                                          "2147483648",
+                                          "4294967296",
+                                          "9223372036854775807",
+                                          "9223372036854775808",
+                                          "18446744073709551616",
+                                          "-1",
+                                          "1e400",
+                                          "0x7fffffffffffffff"};
     switch (random() % 8) {
     case 0:
       text[place] = char(random());

@@ -56,6 +56,12 @@ TEST(Report, WhatCrossesNodesIsSummed) {
   EXPECT_EQ(figures.phases[1].leastWireRows, 14.0) << "node 1 is one rank";
   EXPECT_EQ(figures.phases[2].wire.rows, 7u);
   EXPECT_EQ(figures.movedRows, 4u);
+
+  // The same where rank 0 has two network cards, and rank 2 four: 10 of 2, 4 of 1, 14 of 4.
+  job.topology = Topology(std::vector<uint32_t>{0, 0, 1}, {2, 1, 4});
+  const Figures byCard = figuresOf(job, {a, b, c});
+  EXPECT_EQ(byCard.phases[1].mostWireRows, 5.0);
+  EXPECT_DOUBLE_EQ(byCard.phases[1].leastWireRows, 14.0 / 3);
 }
 
 TEST(Report, ResultsSurviveTheWire) {
