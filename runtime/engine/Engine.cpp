@@ -128,7 +128,7 @@ bool Run::ready(uint32_t stage) const {
 /// Whether peers may touch this rank's rows, as far as a device is concerned: before that it must have come by what its
 /// stream held when the call was made, which may write results there, or read what was received.
 Expected<bool> Run::rowsAreFree(uint32_t s) {
-  if (onceBefore[s] != 0) // so they were free before
+  if (rowsFree)
     return true;
   const uint64_t bit = uint64_t(1) << s;
   if (!(launched & bit)) {
@@ -144,7 +144,7 @@ Expected<bool> Run::rowsAreFree(uint32_t s) {
       return passed;
     marks[s] = 0;
   }
-  return true;
+  return rowsFree = true;
 }
 
 /// False when the stage cannot be done yet.

@@ -97,6 +97,7 @@ private:
   uint32_t nextFlow[2] = {};         ///< whose turn it is, by end
   uint64_t onceStages = 0, done = 0; ///< a bit a stage
   uint64_t launched = 0;             ///< once stages of which nothing is left but what a device works on
+  bool rowsFree = false;             ///< see rowsAreFree
   std::vector<uint64_t> marks;       ///< by once stage: of its last step, as long as a device works on it; else 0. Of a
                                      ///< first flag: of what the stream held before
   /// A slice in a stage that a device works on.
