@@ -314,10 +314,6 @@ Expected<std::shared_ptr<Communicator>> Communicator::create(const CommunicatorO
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("rank {} is outside of a world of {}", options.rank, options.worldSize));
   FARO_RETURN_IF_ERROR(checkTimeout(options.timeout));
-  if (!(options.nics > FewestNics && options.nics <= MostNics))
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has {:g} network cards: expected more than {:g} and at "
-                                                     "most {:g}",
-                                                     options.rank, options.nics, FewestNics, MostNics));
   std::unique_ptr<Bootstrap> bootstrap;
   bool loopback = true;
   if (options.worldSize == 1) {

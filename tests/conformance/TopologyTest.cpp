@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <gtest/gtest.h>
+#include <limits>
 
 namespace faro {
 namespace {
@@ -106,6 +107,17 @@ TEST(NodeHints, SharesOfNetworkCardsAreEveryRanksOwn) {
   EXPECT_EQ(topology->nicsOf(0), 1.0);
   EXPECT_EQ(topology->nicsOf(2), 0.5);
   EXPECT_FALSE(*topology == Topology(Ranks{0, 1, 0}));
+}
+
+TEST(NodeHints, SharesThatCannotBeAreErrorsThatNameTheRank) {
+  std::vector<NodeHint> hints = {on("a"), on("a")};
+  for (const double nics : {0.0, -1.0, 1e9, std::numeric_limits<double>::quiet_NaN()}) {
+    hints[1].nics = nics;
+    const auto topology = topologyOf(hints);
+    ASSERT_FALSE(topology) << nics;
+    EXPECT_EQ(topology.status().code(), FARO_INVALID_ARGUMENT);
+    EXPECT_NE(topology.status().message().find("rank 1 has "), std::string::npos) << topology.status().message();
+  }
 }
 
 TEST(NodeHints, ThisMachineHasAnIdentityThatStays) {

@@ -9,11 +9,9 @@ using namespace faro;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   constexpr uint32_t Ranks = 5;
   const auto now = Clock::time_point();
-  uint64_t answers = 0;
-  HubProtocol hub(Ranks, "job", "127.0.0.1:1", [&](uint32_t rank, const std::shared_ptr<const Bytes> &frame) {
+  HubProtocol hub(Ranks, "job", "127.0.0.1:1", [](uint32_t rank, const std::shared_ptr<const Bytes> &frame) {
     if (rank >= Ranks || !frame)
       std::abort();
-    answers += frame->size();
   });
   for (uint32_t rank = 0; rank < Ranks; ++rank)
     if (hub.admit(rank, Ranks))
@@ -33,6 +31,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
       hub.handle(rank, frame, now);
     at += 3 + length;
   }
-  (void)hub.owesAnswers();
   return 0;
 }

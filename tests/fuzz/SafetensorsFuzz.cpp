@@ -8,8 +8,11 @@ using namespace faro::run;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const std::span file(reinterpret_cast<const std::byte *>(data), size);
   const auto tensors = safetensors::parse("fuzzed.safetensors", file);
-  if (!tensors)
-    return tensors.status().message().empty() ? (std::abort(), 0) : 0;
+  if (!tensors) {
+    if (tensors.status().message().empty())
+      std::abort();
+    return 0;
+  }
   const std::byte *next = nullptr;
   for (const safetensors::Tensor &tensor : *tensors) {
     const auto bytes = safetensors::tensorBytes(tensor);

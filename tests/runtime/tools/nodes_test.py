@@ -125,8 +125,7 @@ class AcrossNodes(RunTest):
                 self.assertIn("0 differences", result.out)
 
     def test_slices_for_a_wire(self):
-        spec = self.folder / "wired.mlir"
-        spec.write_text(Spec("bf16", 512, 4, 8).text())
+        spec = self.write_spec(Spec("bf16", 512, 4, 8))
         slices = {}
         for wire in ("tcp", "rdma"):
             figures = self.folder / "figures.json"
