@@ -22,8 +22,9 @@
 // Rows go to random places of large windows, often in pages of 4 KiB, so that k pages have to be found for every 4 KiB
 // of a token, and stores past the cache fill the store queue long before the next page's turn comes. A load to a page
 // begins the walk a row ahead; the line it brings is one of 64. Where loads and stores past the cache share places,
-// that costs more than it brings, and the target leaves it out (CpuTarget.cpp). The source is read in order, but its
-// lines have to come from memory between all those stores, so they are asked for ahead, too.
+// that costs more than it brings. The source is read in order, but its lines have to come from memory between all those
+// stores, so they are asked for ahead, too, unless the processor does that better by itself. A target leaves out what
+// it does not gain by (CpuTarget.cpp).
 #include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/KernelBuilder.h"
 #include "compiler/Schedule/Constants.h"
@@ -120,7 +121,7 @@ private:
   /// The source's lines.
   void askAhead(Value at) {
     for (int64_t line = 0; line < options.tile; line += LineBytes)
-      xfer::PrefetchOp::create(kernel.builder, kernel.loc, xfer::Reach::Near, source,
+      xfer::PrefetchOp::create(kernel.builder, kernel.loc, xfer::Reach::InOrder, source,
                                kernel.add(at, SourceAhead + line));
   }
 

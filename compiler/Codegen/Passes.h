@@ -49,6 +49,7 @@ struct KeptPrefetches {
   bool near = true;
   bool far = false;
   bool page = false;
+  bool inOrder = true;
 };
 
 /// The widest access of a thread of a CUDA device, in bytes: 32 from sm_100 on, 16 before.

@@ -42,7 +42,8 @@ def Xfer_GatherModeAttr : EnumAttr<Xfer_Dialect, Xfer_GatherMode, "gather"> {
 def Xfer_Reach : Xfer_Enum<"Reach", "how far ahead of its use a line is asked for", [
     I32EnumAttrCase<"Near", 0, "near">,
     I32EnumAttrCase<"Far", 1, "far">,
-    I32EnumAttrCase<"Page", 2, "page">
+    I32EnumAttrCase<"Page", 2, "page">,
+    I32EnumAttrCase<"InOrder", 3, "in_order">
   ]>;
 def Xfer_ReachAttr : EnumAttr<Xfer_Dialect, Xfer_Reach, "reach"> {
   let assemblyFormat = "$value";

@@ -100,6 +100,8 @@ def Xfer_PrefetchOp : Xfer_Leaf<"prefetch", [MemoryEffects<[MemWrite<Xfer_CacheR
     - `far`: it is read a token from now. A token's rows do not fit the nearest cache, so a larger one is the place.
     - `page`: something in its page is read or stored to a token from now, and the page has to be found until then. The
       line itself is of no use.
+    - `in_order`: it is of memory that is read in order, and is read soon. Many processors find that out by themselves,
+      and ask for it earlier.
 
     A kernel says all of them; a target keeps those that its memory gains by. The address must be mapped on targets that
     have no prefetch instruction which ignores faults.

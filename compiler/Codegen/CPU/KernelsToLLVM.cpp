@@ -29,6 +29,7 @@ public:
     near = kept.near;
     far = kept.far;
     page = kept.page;
+    inOrder = kept.inOrder;
   }
 
   StringRef getArgument() const final { return "xfer-kernels-to-llvm"; }
@@ -46,7 +47,7 @@ public:
     LLVMTypeConverter converter(context, options);
     RewritePatternSet patterns(context);
     LeafTarget leaves;
-    leaves.prefetches = {near, far, page};
+    leaves.prefetches = {near, far, page, inOrder};
     populateLeafToLLVM(converter, patterns, leaves);
     populateSignalToLLVM(converter, patterns, /*cuda=*/false);
     populateBulkToLLVM(converter, patterns);
@@ -67,6 +68,8 @@ private:
   Option<bool> far{*this, "far", llvm::cl::desc("keep prefetches of what is far"),
                    llvm::cl::init(KeptPrefetches().far)};
   Option<bool> page{*this, "page", llvm::cl::desc("keep prefetches of pages"), llvm::cl::init(KeptPrefetches().page)};
+  Option<bool> inOrder{*this, "in-order", llvm::cl::desc("keep prefetches of what is read in order"),
+                       llvm::cl::init(KeptPrefetches().inOrder)};
 };
 
 } // namespace

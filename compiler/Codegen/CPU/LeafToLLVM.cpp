@@ -77,6 +77,8 @@ struct PrefetchLowering : ConvertOpToLLVMPattern<xfer::PrefetchOp> {
       return kept.far;
     case xfer::Reach::Page:
       return kept.page;
+    case xfer::Reach::InOrder:
+      return kept.inOrder;
     }
     return false;
   }

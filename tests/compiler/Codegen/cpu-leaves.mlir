@@ -1,5 +1,5 @@
 // RUN: faro-opt %s -scf-forall-to-for -convert-scf-to-cf -xfer-kernels-to-llvm="far=true page=true" | FileCheck %s
-// RUN: faro-opt %s -scf-forall-to-for -convert-scf-to-cf -xfer-kernels-to-llvm="near=false" | FileCheck %s --check-prefix=NONE
+// RUN: faro-opt %s -scf-forall-to-for -convert-scf-to-cf -xfer-kernels-to-llvm="near=false in-order=false" | FileCheck %s --check-prefix=NONE
 
 // CHECK-LABEL: llvm.func @leaves
 // CHECK-SAME: (%[[A:.*]]: !llvm.ptr, %[[N:.*]]: i64)
@@ -22,6 +22,8 @@ func.func @leaves(%a: !xfer.addr, %n: i64) attributes {xfer.kernel} {
   xfer.prefetch far %b[%n]
   // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
   xfer.prefetch page %b[%n]
+  // CHECK: "llvm.intr.prefetch"(%{{.*}}) <{cache = 1 : i32, hint = 3 : i32, rw = 0 : i32}>
+  xfer.prefetch in_order %b[%n]
   // CHECK: llvm.call_intrinsic "llvm.x86.sse.sfence"()
   xfer.fence
   return

@@ -36,7 +36,7 @@
 // BLOCK: scf.forall (%{{.*}}) = (0) to (512) step (256)
 // BLOCK: scf.for
 // BLOCK: xfer.prefetch page
-// BLOCK-COUNT-2: xfer.prefetch near
+// BLOCK-COUNT-2: xfer.prefetch in_order
 // BLOCK: scf.for
 // BLOCK: xfer.load %{{.*}} {alignment = 8 : i64} : i64
 // BLOCK: scf.for
@@ -53,7 +53,7 @@
 // CHECK: arith.cmpi ult, %[[IN_PAGE]]
 // CHECK: scf.if
 // CHECK: xfer.prefetch page
-// CHECK-COUNT-8: xfer.prefetch near
+// CHECK-COUNT-8: xfer.prefetch in_order
 // CHECK-NOT: xfer.prefetch
 // CHECK-COUNT-10: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
 // CHECK: xfer.fence
