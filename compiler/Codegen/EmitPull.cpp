@@ -23,11 +23,16 @@
 // are summed they hide each other's pages, and asking costs more than it brings. It is written out for each row: in a
 // loop, its mispredicted end alone would cost more.
 //
+// Rows of `out` that are no whole lines begin anywhere in one. Then tiles begin with the first whole line, wherever a
+// row has it, so that nearly all are stored past the cache; the first and the last overlap their neighbours, where the
+// same sums are stored twice. Rows are read at any place.
+//
 // Partial sums of a combine across nodes may be of another element than the rows: then `out` is, or the rows are. The
 // loops go over the bytes of the rows that are read.
 #include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/KernelBuilder.h"
 #include "compiler/Codegen/Numeric.h"
+#include "compiler/Schedule/Constants.h"
 
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -72,6 +77,13 @@ public:
   }
 
 private:
+  /// Whether rows of `out` begin anywhere in a line, and the streaming form is to take them so. A device's do not: a
+  /// thread reads what lies at a multiple of its access.
+  bool hasRowsAnywhere() const {
+    return shape.streaming && shape.stored == shape.element && options.rowAlignment == 1 &&
+           shape.bytes % LineBytes != 0 && shape.bytes >= FARO_ABI_ANYWHERE_BYTES;
+  }
+
   /// Weights and addresses of so many rows stay in registers beside the sums.
   static constexpr uint32_t MaxUnrolled = 16;
   /// The most rows of a token whose successors' pages are looked for ahead, and how often.
@@ -99,29 +111,15 @@ private:
   }
 
   void emitRow() {
+    if (hasRowsAnywhere())
+      return emitRowAnywhere();
     // The bytes between rows of `out` are the caller's: no form stores to them, and the streaming one stores a last,
     // partial line plainly.
     const int64_t end = shape.bytes;
     const int64_t tile = tileBytes(), body = end / tile * tile;
-    // What is on its way has to last as long as memory takes to answer, however few rows share it; and a kilobyte of
-    // each is what a loop over many of them needs.
-    const int64_t distance = std::max<int64_t>(options.prefetch / shape.topk, 1024) / tile * tile;
-    const int64_t ahead = options.prefetch > 0 && body > distance ? distance : 0;
     const Tile whole{piecesOf(0, tile, pieceBytes()), tile};
     if (body > 0)
-      kernel.overThreads(body, tile, [&](Value at) {
-        if (ahead == 0)
-          return emitTile(at, whole, [&](const Term &each) { prefetch(xfer::Reach::Near, each.next, at, whole); });
-        if (!terms.empty() && terms.size() <= MaxFound)
-          findNext(at, tile);
-        // One loop with a choice in it: a second loop for the end of the row would double the kernel, and with it the
-        // time to compile it.
-        const Wrapped near = wrap(kernel.add(at, ahead), body);
-        emitTile(at, whole, [&](const Term &each) {
-          prefetch(xfer::Reach::Far, each.next, at, whole);
-          prefetch(xfer::Reach::Near, either(near.isBehind, each.next, each.row), near.at, whole);
-        });
-      });
+      kernel.overThreads(body, tile, [&](Value at) { storeTile(at, whole, sumAhead(at, whole, body)); });
     if (body == end)
       return;
     // Rows may be read up to their stride, so the last partial vector is summed whole where the padding allows it.
@@ -129,7 +127,60 @@ private:
     const Tile rest{piecesOf(body, readable <= shape.stride ? readable : end, pieceBytes()), end - body};
     kernel.overThreads(1, 1, [&](Value) {
       Value zero = kernel.constant(0);
-      emitTile(zero, rest, [&](const Term &each) { prefetch(xfer::Reach::Near, each.next, zero, rest); });
+      storeTile(zero, rest,
+                sumTile(zero, rest, [&](const Term &each) { prefetch(xfer::Reach::Near, each.next, zero, rest); }));
+    });
+  }
+
+  /// Tile n of the row is at
+  ///   0                        n = 0
+  ///   head + (n - 1) x tile    from the first whole line on
+  ///   bytes - tile             the last n
+  /// Past the cache, but for the first two and the last two: a line is stored to in one way only, for to do it in both
+  /// takes as long as several lines.
+  void emitRowAnywhere() {
+    using Predicate = arith::CmpIPredicate;
+    OpBuilder &b = kernel.builder;
+    const Location loc = kernel.loc;
+    const int64_t tile = tileBytes(), line = std::min(tile, LineBytes);
+    const Tile whole{piecesOf(0, tile, pieceBytes()), tile};
+    Value zero = kernel.constant(0), start = xfer::CastOp::create(b, loc, kernel.i(64), out);
+    Value head = arith::AndIOp::create(b, loc, arith::SubIOp::create(b, loc, zero, start), kernel.constant(line - 1));
+    Value left = arith::SubIOp::create(b, loc, kernel.constant(int64_t(shape.bytes)), head);
+    Value last = kernel.add(arith::DivUIOp::create(b, loc, left, kernel.constant(tile)), 1);
+    kernel.overThreads(kernel.add(last, 1), [&](Value n) {
+      Value isFirst = arith::CmpIOp::create(b, loc, Predicate::eq, n, zero);
+      Value isLast = arith::CmpIOp::create(b, loc, Predicate::eq, n, last);
+      Value between = kernel.add(head, kernel.mul(kernel.add(n, -1), tile));
+      Value at = either(isFirst, zero, either(isLast, kernel.constant(int64_t(shape.bytes) - tile), between));
+      ValueRange sums = sumAhead(at, whole, shape.bytes);
+      Value isEdge = arith::OrIOp::create(b, loc, arith::CmpIOp::create(b, loc, Predicate::ule, n, kernel.constant(1)),
+                                          arith::CmpIOp::create(b, loc, Predicate::uge, n, kernel.add(last, -1)));
+      auto op = scf::IfOp::create(b, loc, isEdge, /*withElseRegion=*/true);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(op.thenBlock());
+      storeTile(at, whole, sums, /*inLines=*/false);
+      b.setInsertionPointToStart(op.elseBlock());
+      storeTile(at, whole, sums, /*inLines=*/true);
+    });
+  }
+
+  /// The sums of a tile of a row that ends at `end`, and lines of what is summed next asked for.
+  ValueRange sumAhead(Value at, const Tile &tile, int64_t end) {
+    const int64_t bytes = tile.stored;
+    // What is on its way has to last as long as memory takes to answer, however few rows share it; and a kilobyte of
+    // each is what a loop over many of them needs.
+    const int64_t distance = std::max<int64_t>(options.prefetch / shape.topk, 1024) / bytes * bytes;
+    if (options.prefetch == 0 || end <= distance)
+      return sumTile(at, tile, [&](const Term &each) { prefetch(xfer::Reach::Near, each.next, at, tile); });
+    if (!terms.empty() && terms.size() <= MaxFound)
+      findNext(at, bytes);
+    // One loop with a choice in it: a second loop for the end of the row would double the kernel, and with it the time
+    // to compile it.
+    const Wrapped near = wrap(kernel.add(at, distance), end);
+    return sumTile(at, tile, [&](const Term &each) {
+      prefetch(xfer::Reach::Far, each.next, at, tile);
+      prefetch(xfer::Reach::Near, either(near.isBehind, each.next, each.row), near.at, tile);
     });
   }
 
@@ -147,7 +198,7 @@ private:
     return arith::ShRUIOp::create(kernel.builder, kernel.loc, bytes, kernel.constant(1));
   }
 
-  void emitTile(Value at, const Tile &tile, llvm::function_ref<void(const Term &)> prefetches) {
+  ValueRange sumTile(Value at, const Tile &tile, llvm::function_ref<void(const Term &)> prefetches) {
     OpBuilder &b = kernel.builder;
     const Location loc = kernel.loc;
     SmallVector<Value> zeros;
@@ -155,7 +206,7 @@ private:
       VectorType type = numeric.partType(piece.bytes);
       zeros.append(numeric.parts(piece.bytes), kernel.constant(b.getZeroAttr(type)));
     }
-    ValueRange sums = overTerms(zeros, [&](const Term &each, ValueRange values) {
+    return overTerms(zeros, [&](const Term &each, ValueRange values) {
       prefetches(each);
       SmallVector<Value> next;
       for (const Piece &piece : tile.pieces) {
@@ -170,7 +221,6 @@ private:
       }
       return next;
     });
-    storeTile(at, tile, sums);
   }
 
   /// Once in each kilobyte of a row: `at` of the next token's rows.
@@ -208,6 +258,12 @@ private:
   }
 
   void storeTile(Value at, const Tile &tile, ValueRange sums) {
+    // The streaming form asks for 64 bytes.
+    storeTile(at, tile, sums, shape.streaming && shape.stride % LineBytes == 0);
+  }
+
+  /// `inLines`: `at` of `out` is a multiple of 64, or of the tile; whole vectors go past the cache.
+  void storeTile(Value at, const Tile &tile, ValueRange sums, bool inLines) {
     Value base = inOut(at);
     int64_t part = 0;
     for (const Piece &piece : tile.pieces) {
@@ -216,9 +272,9 @@ private:
       ValueRange summed = sums.slice(part, parts);
       part += parts;
       if (shape.stored == shape.element)
-        storePiece(base, piece, stored.narrow(summed, piece.bytes), left);
+        storePiece(base, piece, stored.narrow(summed, piece.bytes), left, inLines);
       else
-        storeConverted(base, piece, summed, left);
+        storeConverted(base, piece, summed, left, inLines);
     }
   }
 
@@ -226,18 +282,16 @@ private:
   int64_t outAlignment() const { return alignmentOf({options.rowAlignment, inOut(shape.bytes), inOut(shape.stride)}); }
 
   /// Bits of the stored element at `piece` of the row that is stored, of which `left` bytes are the row's.
-  void storePiece(Value at, const Piece &piece, Value bits, int64_t left) {
-    // The streaming form asks for 64 bytes.
-    const bool aligned = shape.streaming && shape.stride % 64 == 0;
-    const int64_t alignment = alignmentOf({aligned ? 64 : outAlignment(), piece.offset, inOut(tileBytes())});
+  void storePiece(Value at, const Piece &piece, Value bits, int64_t left, bool inLines) {
+    const int64_t alignment = alignmentOf({inLines ? LineBytes : outAlignment(), piece.offset, inOut(tileBytes())});
     if (left >= piece.bytes)
-      kernel.store(bits, out, kernel.add(at, piece.offset), alignment, aligned && piece.bytes == vector);
+      kernel.store(bits, out, kernel.add(at, piece.offset), alignment, inLines && piece.bytes == vector);
     else if (left > 0)
       storePart(at, piece, bits, left);
   }
 
   /// Sums of a piece that was read, stored as another element: in the order of columns first, then by whole vectors.
-  void storeConverted(Value at, const Piece &piece, ValueRange sums, int64_t left) {
+  void storeConverted(Value at, const Piece &piece, ValueRange sums, int64_t left, bool inLines) {
     const int64_t columns = piece.bytes / numeric.elementBytes();
     Value ordered = sums[0];
     if (sums.size() == 2) { // even and odd columns
@@ -257,7 +311,7 @@ private:
         parts.push_back(step == columns && count == 1 ? ordered : shuffle(ordered, ordered, mask));
       }
       storePiece(at, {inOut(piece.offset) + first * unit, step * unit}, stored.narrow(parts, step * unit),
-                 left - first * unit);
+                 left - first * unit, inLines);
     }
   }
 

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
-#define FARO_ABI_VERSION 8u
+#define FARO_ABI_VERSION 9u
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* A library made by faroc ends with these eight letters and the SHA-256 of all before them: who loads it can tell
@@ -206,14 +206,17 @@ typedef struct faro_abi_program {
 typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint32_t *offsets, const uint64_t *dst,
                                  int64_t begin, int64_t end);
 
+#define FARO_ABI_ANYWHERE_BYTES 1024u
+
 /*
  * Pull: for each token t of [begin, end), out[t] = round(sum over i in [offsets[t], offsets[t + 1]) of
  * weights[i] x row(rows[i])), in f32: each product is rounded, then added, in the order of i, starting from +0. A NaN
  * result is the one quiet NaN with sign 0 and payload 0 (0x7fc0 in bf16). Rows are read up to row.stride bytes. `rows`
  * holds at least FARO_ABI_MAX_TOPK valid addresses behind offsets[end]: the kernel prefetches through them. The
  * streaming form needs `out` and out_stride to be multiples of 64, stores whole lines past the cache and a last,
- * partial one plainly, and ends with a store fence. Both store row.bytes bytes a row, whatever lies between rows; the
- * plain form at any alignment.
+ * partial one plainly, and ends with a store fence. A CPU's takes multiples of the element where rows are no whole
+ * lines, of FARO_ABI_ANYWHERE_BYTES at least, and sums are stored as the element that is read. Both store row.bytes
+ * bytes a row, whatever lies between rows; the plain form at any alignment.
  */
 typedef void (*faro_abi_pull_fn)(void *out, int64_t out_stride, const uint32_t *offsets, const uint64_t *rows,
                                  const float *weights, int64_t begin, int64_t end);

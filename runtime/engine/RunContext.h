@@ -67,6 +67,8 @@ struct RunContext {
   uint32_t kernelIndex(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
     return kernelOf(*program, stage, bytes, aligned);
   }
+  /// A pull's for all of `out`: past the cache if its streaming form takes such rows (faro_abi_pull_fn).
+  uint32_t pullKernel(const faro_abi_stage &stage, const Rows &out) const;
 };
 
 } // namespace faro

@@ -10,9 +10,6 @@
 
 namespace faro {
 
-RunContext::RunContext() = default;
-RunContext::~RunContext() = default;
-
 namespace {
 
 /// What the caller gave.

@@ -89,10 +89,9 @@ Status PartialSums::sum(const faro_abi_stage &stage, int64_t begin, int64_t end)
   addAddressesToFetch(scratch.addresses);
   std::fill(summed.begin() + begin, summed.begin() + end, true);
   const Rows &out = combined.out;
-  const bool aligned = reinterpret_cast<uint64_t>(out.data) % 64 == 0 && out.stride % 64 == 0;
-  return run.kernels->pull(run.kernelIndex(stage, uint64_t(out.rows) * run.program->row.stride, aligned),
-                           static_cast<std::byte *>(out.data) + begin * out.stride, out.stride,
-                           offsets.subspan(size_t(begin), size_t(end - begin) + 1), scratch.addresses, scratch.weights);
+  return run.kernels->pull(run.pullKernel(stage, out), static_cast<std::byte *>(out.data) + begin * out.stride,
+                           out.stride, offsets.subspan(size_t(begin), size_t(end - begin) + 1), scratch.addresses,
+                           scratch.weights);
 }
 
 /// Rows of a flow are in the order of tokens, so the tokens of a slice mostly follow each other. Those between them

@@ -11,10 +11,7 @@ namespace {
 class PullBinding final : public OnceBinding {
 public:
   PullBinding(const RunContext &run, const faro_abi_stage &stage, const Combined &combined)
-      : run(run), stage(stage), weights(combined.weights), out(combined.out) {
-    const bool aligned = reinterpret_cast<uint64_t>(out.data) % 64 == 0 && out.stride % 64 == 0;
-    kernel = run.kernelIndex(stage, uint64_t(out.rows) * run.program->row.stride, aligned);
-  }
+      : run(run), stage(stage), weights(combined.weights), out(combined.out), kernel(run.pullKernel(stage, out)) {}
 
   Expected<bool> step() override {
     const Plan &plan = *run.batch;

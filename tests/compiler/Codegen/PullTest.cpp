@@ -142,6 +142,12 @@ TEST_P(PullTest, SumsEqualTheInterpretersToTheBit) {
     ASSERT_NE(set.pull[1], nullptr);
     check(set.pull[1], batch, int64_t(kernels.stride), 0, 0, Batch::Tokens);
     check(set.pull[1], batch, int64_t(kernels.stride) + 64, 64, 1, Batch::Tokens - 3);
+    if (bytes % 64 == 0 || bytes < FARO_ABI_ANYWHERE_BYTES)
+      continue;
+    const uint64_t unit = reference::bytesOf(row.element);
+    check(set.pull[1], batch, int64_t(bytes), 0, 0, Batch::Tokens);
+    for (const uint64_t start : {unit, 32 - unit, uint64_t(32), 64 - unit})
+      check(set.pull[1], batch, int64_t(bytes + 3 * unit), start, 2, Batch::Tokens - 1);
   }
 }
 
@@ -171,11 +177,11 @@ TEST_P(ShareTest, SharesAndTheirSumsEqualTheDefinitionToTheBit) {
 
 std::vector<Row> rows() {
   std::vector<Row> rows;
-  for (uint64_t columns : {1, 2, 3, 7, 31, 32, 33, 255, 256, 257, 287, 2880, 3584, 7167, 7168})
+  for (uint64_t columns : {1, 2, 3, 7, 31, 32, 33, 255, 256, 257, 287, 513, 2880, 3584, 7167, 7168})
     rows.push_back({Element::BF16, columns});
-  for (uint64_t columns : {1, 2, 7, 33, 256, 257, 2880, 7167})
+  for (uint64_t columns : {1, 2, 7, 33, 256, 257, 543, 2880, 7167})
     rows.push_back({Element::F16, columns});
-  for (uint64_t columns : {1, 3, 32, 33, 129, 256, 3584, 7167})
+  for (uint64_t columns : {1, 3, 32, 33, 129, 256, 257, 3584, 7167})
     rows.push_back({Element::F32, columns});
   return rows;
 }

@@ -69,6 +69,37 @@ xfer.program @program combine(!experts, !routes) path(direct)
 
 // -----
 
+!experts = !faro.tokens<7167xbf16, #faro.layout<order = [expert, source]>>
+!routes = !faro.routes<topk = 17, experts = 17>
+
+// Rows that begin anywhere in a line: tiles from the first whole line on. The first and the last of a row overlap their
+// neighbours; with these they are stored plainly.
+// CHECK-LABEL: func.func @anywhere(
+// CHECK-LABEL: func.func @anywhere_streaming(
+// CHECK: %[[OUT:.*]] = xfer.offset %arg0,
+// CHECK: %[[START:.*]] = xfer.cast %[[OUT]] : !xfer.addr -> i64
+// CHECK: %[[TO:.*]] = arith.subi %c0_i64, %[[START]]
+// CHECK: %[[HEAD:.*]] = arith.andi %[[TO]], %c63_i64
+// CHECK: %[[LEFT:.*]] = arith.subi %c14334_i64, %[[HEAD]]
+// CHECK: %[[TILES:.*]] = arith.divui %[[LEFT]], %c128_i64
+// CHECK: %[[LAST:.*]] = arith.addi %[[TILES]], %c1_i64
+// CHECK: scf.forall
+// CHECK: %[[FIRST:.*]] = arith.cmpi eq, %[[N:.*]], %c0_i64
+// CHECK: %[[END:.*]] = arith.cmpi eq, %[[N]], %[[LAST]]
+// CHECK: %[[INNER:.*]] = arith.addi %[[HEAD]],
+// CHECK: arith.select %[[END]], %c14206_i64, %[[INNER]]
+// CHECK: scf.if
+// CHECK-COUNT-2: xfer.store %{{.*}} : vector<16xi32>
+// CHECK: } else {
+// CHECK-COUNT-2: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
+xfer.program @program combine(!experts, !routes) path(direct)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %pull = xfer.pull %plan on(core) kernel(@anywhere) streaming(@anywhere_streaming)
+}
+
+// -----
+
 !experts = !faro.tokens<7168xbf16, #faro.layout<order = [expert, source]>>
 !routes = !faro.routes<topk = 17, experts = 17>
 
