@@ -3,6 +3,9 @@
 
 #include "tests/bench/kernels.h"
 
+#include <algorithm>
+#include <xmmintrin.h>
+
 namespace faro::bench {
 
 struct KernelTable {
@@ -11,8 +14,8 @@ struct KernelTable {
   void (*copy)(char *dst, const char *src, size_t bytes);
   /// dst rows on line boundaries, `bytes` a multiple of 64.
   void (*replicate)(char *const *dst, size_t places, const char *src, size_t bytes);
-  SumFn sum[3]; ///< by Element
-  void (*orRows)(char *dst, const RowList &now, const RowList &next, size_t bytes);
+  SumFn sum[2][3]; ///< by Ahead and Element
+  void (*orRows[2])(char *dst, const RowList &now, const RowList &next, size_t bytes);
   uint64_t (*read)(const char *src, size_t bytes);
 };
 
@@ -26,6 +29,25 @@ void orPlainRange(char *dst, const RowList &now, size_t begin, size_t end);
 /// How far ahead of its loads `replicate` asks for its source, as Faro's pushes do: stores past the cache keep the
 /// processor from seeing by itself that the source is read in order.
 constexpr size_t SourceAhead = 2048;
+
+/// What a sum of `bytes` of rows asks for ahead.
+template <Ahead Way> struct Asking {
+  Asking(const RowList &now, const RowList &next, size_t bytes)
+      : now(now), next(next), bytes(bytes), distance(std::max<size_t>(8192 / size_t(std::max(now.count, 1)), 1024)) {}
+
+  /// While the line of row i at offset `at` is read.
+  void ask(int i, size_t at) const {
+    if constexpr (Way == Ahead::NextToken) {
+      _mm_prefetch(next.rows[i] + at, _MM_HINT_T1);
+    } else {
+      const size_t to = at + distance;
+      _mm_prefetch(to < bytes ? now.rows[i] + to : next.rows[i] + std::min(to - bytes, at), _MM_HINT_T0);
+    }
+  }
+
+  const RowList &now, &next;
+  const size_t bytes, distance; ///< as far ahead as Faro asks
+};
 
 /// Bytes from p to the next line boundary, at most `bytes`.
 inline size_t bytesToLine(const char *p, size_t bytes) {

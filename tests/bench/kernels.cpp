@@ -74,11 +74,19 @@ void zero(char *dst, size_t bytes, size_t inAll) {
     std::memset(dst, 0, bytes);
 }
 
-void weightedSum(Element element, char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming) {
-  table().sum[size_t(element)](dst, now, next, bytes, streaming);
+Ahead bestAhead() {
+  static const Ahead best = __builtin_cpu_is("amd") ? Ahead::Near : Ahead::NextToken;
+  return best;
 }
 
-void orRows(char *dst, const RowList &now, const RowList &next, size_t bytes) { table().orRows(dst, now, next, bytes); }
+void weightedSum(Element element, char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming,
+                 Ahead ahead) {
+  table().sum[size_t(ahead)][size_t(element)](dst, now, next, bytes, streaming);
+}
+
+void orRows(char *dst, const RowList &now, const RowList &next, size_t bytes) {
+  table().orRows[size_t(bestAhead())](dst, now, next, bytes);
+}
 
 void readAll(const char *src, size_t bytes) {
   const uint64_t all = table().read(src, bytes);

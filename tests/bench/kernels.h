@@ -46,11 +46,19 @@ inline void fillUp(RowList &next, const RowList &now) {
     next.rows[i] = now.rows[i];
 }
 
+/// Which lines a sum asks for while it works: k short streams are too short for the prefetchers of the hardware. Which
+/// is the faster differs between vendors.
+enum class Ahead {
+  NextToken, ///< the first now.count rows of `next` at the same offsets, into the L2 cache
+  Near       ///< the same rows a kilobyte or more ahead, near their end the beginning of those of `next`, into the L1
+};
+/// The better one for this processor: every peer's, so that Faro is not ahead for this.
+Ahead bestAhead();
+
 /// dst[c] = round(sum over i of weights[i] x rows[i][c]): f32, each product rounded, then added, in the order of the
-/// list, from +0. Finite values only. Meanwhile the first now.count rows of `next` are fetched into the L2 cache at the
-/// same offsets: k short streams are too short for the prefetchers of the hardware. `streaming`: whole lines past the
-/// cache.
-void weightedSum(Element element, char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming);
+/// list, from +0. Finite values only. `streaming`: whole lines past the cache.
+void weightedSum(Element element, char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming,
+                 Ahead ahead = bestAhead());
 
 /// The traffic of weightedSum without its arithmetic: dst = bitwise or of the rows.
 void orRows(char *dst, const RowList &now, const RowList &next, size_t bytes);

@@ -96,14 +96,15 @@ struct F32Sum {
 
 } // namespace
 
-template <typename Sum>
+template <Ahead Way, typename Sum>
 FARO_AVX2 static void sum(char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming) {
+  const Asking<Way> asking(now, next, bytes);
   size_t at = bytesToLine(dst, bytes);
   sumPlainRange(Sum::Type, dst, now, 0, at);
   for (; at + 64 <= bytes; at += 64) {
     Sum a = Sum::zero(), b = Sum::zero();
     for (int i = 0; i < now.count; ++i) {
-      _mm_prefetch(next.rows[i] + at, _MM_HINT_T1);
+      asking.ask(i, at);
       a = Sum::plus(a, load(now.rows[i] + at), now.weights[i]);
       b = Sum::plus(b, load(now.rows[i] + at + 32), now.weights[i]);
     }
@@ -119,13 +120,14 @@ FARO_AVX2 static void sum(char *dst, const RowList &now, const RowList &next, si
   sumPlainRange(Sum::Type, dst, now, at, bytes);
 }
 
-FARO_AVX2 static void orAll(char *dst, const RowList &now, const RowList &next, size_t bytes) {
+template <Ahead Way> FARO_AVX2 static void orAll(char *dst, const RowList &now, const RowList &next, size_t bytes) {
+  const Asking<Way> asking(now, next, bytes);
   size_t at = bytesToLine(dst, bytes);
   orPlainRange(dst, now, 0, at);
   for (; at + 64 <= bytes; at += 64) {
     __m256i a = _mm256_setzero_si256(), b = a;
     for (int i = 0; i < now.count; ++i) {
-      _mm_prefetch(next.rows[i] + at, _MM_HINT_T1);
+      asking.ask(i, at);
       a = _mm256_or_si256(a, load(now.rows[i] + at));
       b = _mm256_or_si256(b, load(now.rows[i] + at + 32));
     }
@@ -144,6 +146,13 @@ FARO_AVX2 static uint64_t read(const char *src, size_t bytes) {
   return uint64_t(_mm256_extract_epi64(_mm256_or_si256(a, b), 0));
 }
 
-const KernelTable Avx2Kernels{"avx2", copy, replicate, {sum<Bf16Sum>, sum<F16Sum>, sum<F32Sum>}, orAll, read};
+const KernelTable Avx2Kernels{
+    "avx2",
+    copy,
+    replicate,
+    {{sum<Ahead::NextToken, Bf16Sum>, sum<Ahead::NextToken, F16Sum>, sum<Ahead::NextToken, F32Sum>},
+     {sum<Ahead::Near, Bf16Sum>, sum<Ahead::Near, F16Sum>, sum<Ahead::Near, F32Sum>}},
+    {orAll<Ahead::NextToken>, orAll<Ahead::Near>},
+    read};
 
 } // namespace faro::bench

@@ -109,25 +109,27 @@ struct OrSum {
 } // namespace
 
 /// The n < 64 bytes at offset `at` of all rows.
-template <typename Sum>
-FARO_AVX512 static void sumPart(char *dst, const RowList &now, const RowList &next, size_t at, size_t n) {
+template <typename Sum, Ahead Way>
+FARO_AVX512 static void sumPart(char *dst, const Asking<Way> &asking, size_t at, size_t n) {
+  const RowList &now = asking.now;
   Sum sum = Sum::zero();
   for (int i = 0; i < now.count; ++i) {
-    _mm_prefetch(next.rows[i] + at, _MM_HINT_T1);
+    asking.ask(i, at);
     sum = Sum::plus(sum, _mm512_maskz_loadu_epi8(firstBytes(n), now.rows[i] + at), now.weights[i]);
   }
   _mm512_mask_storeu_epi8(dst + at, firstBytes(n), Sum::result(sum));
 }
 
 /// `Lines` whole lines at offset `at`, on a line boundary of dst when streaming.
-template <typename Sum, size_t Lines, bool Streaming>
-FARO_AVX512_INLINE void sumLines(char *dst, const RowList &now, const RowList &next, size_t at) {
+template <typename Sum, size_t Lines, bool Streaming, Ahead Way>
+FARO_AVX512_INLINE void sumLines(char *dst, const Asking<Way> &asking, size_t at) {
+  const RowList &now = asking.now;
   Sum sum[Lines];
   for (size_t u = 0; u < Lines; ++u)
     sum[u] = Sum::zero();
   for (int i = 0; i < now.count; ++i)
     for (size_t u = 0; u < Lines; ++u) {
-      _mm_prefetch(next.rows[i] + at + 64 * u, _MM_HINT_T1);
+      asking.ask(i, at + 64 * u);
       sum[u] = Sum::plus(sum[u], _mm512_loadu_si512(now.rows[i] + at + 64 * u), now.weights[i]);
     }
   for (size_t u = 0; u < Lines; ++u) {
@@ -139,28 +141,28 @@ FARO_AVX512_INLINE void sumLines(char *dst, const RowList &now, const RowList &n
 }
 
 /// All whole lines from offset `at` on; returns where they end.
-template <typename Sum, bool Streaming>
-FARO_AVX512_INLINE size_t sumAllLines(char *dst, const RowList &now, const RowList &next, size_t at, size_t bytes) {
+template <typename Sum, bool Streaming, Ahead Way>
+FARO_AVX512_INLINE size_t sumAllLines(char *dst, const Asking<Way> &asking, size_t at, size_t bytes) {
   for (; at + 128 <= bytes; at += 128) // two lines of a row at a time: more loads under way
-    sumLines<Sum, 2, Streaming>(dst, now, next, at);
+    sumLines<Sum, 2, Streaming>(dst, asking, at);
   for (; at + 64 <= bytes; at += 64)
-    sumLines<Sum, 1, Streaming>(dst, now, next, at);
+    sumLines<Sum, 1, Streaming>(dst, asking, at);
   return at;
 }
 
-template <typename Sum>
+template <Ahead Way, typename Sum>
 FARO_AVX512 static void sum(char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming) {
+  const Asking<Way> asking(now, next, bytes);
   size_t at = bytesToLine(dst, bytes);
   if (at)
-    sumPart<Sum>(dst, now, next, 0, at);
-  at = streaming ? sumAllLines<Sum, true>(dst, now, next, at, bytes)
-                 : sumAllLines<Sum, false>(dst, now, next, at, bytes);
+    sumPart<Sum>(dst, asking, 0, at);
+  at = streaming ? sumAllLines<Sum, true>(dst, asking, at, bytes) : sumAllLines<Sum, false>(dst, asking, at, bytes);
   if (at < bytes)
-    sumPart<Sum>(dst, now, next, at, bytes - at);
+    sumPart<Sum>(dst, asking, at, bytes - at);
 }
 
-FARO_AVX512 static void orAll(char *dst, const RowList &now, const RowList &next, size_t bytes) {
-  sum<OrSum>(dst, now, next, bytes, true);
+template <Ahead Way> FARO_AVX512 static void orAll(char *dst, const RowList &now, const RowList &next, size_t bytes) {
+  sum<Way, OrSum>(dst, now, next, bytes, true);
 }
 
 FARO_AVX512 static uint64_t read(const char *src, size_t bytes) {
@@ -172,6 +174,13 @@ FARO_AVX512 static uint64_t read(const char *src, size_t bytes) {
   return uint64_t(_mm512_reduce_or_epi64(_mm512_or_si512(a, b)));
 }
 
-const KernelTable Avx512Kernels{"avx512", copy, replicate, {sum<Bf16Sum>, sum<F16Sum>, sum<F32Sum>}, orAll, read};
+const KernelTable Avx512Kernels{
+    "avx512",
+    copy,
+    replicate,
+    {{sum<Ahead::NextToken, Bf16Sum>, sum<Ahead::NextToken, F16Sum>, sum<Ahead::NextToken, F32Sum>},
+     {sum<Ahead::Near, Bf16Sum>, sum<Ahead::Near, F16Sum>, sum<Ahead::Near, F32Sum>}},
+    {orAll<Ahead::NextToken>, orAll<Ahead::Near>},
+    read};
 
 } // namespace faro::bench

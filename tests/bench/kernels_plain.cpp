@@ -72,7 +72,13 @@ static uint64_t read(const char *src, size_t bytes) {
   return all;
 }
 
-const KernelTable PlainKernels{"plain", copy, replicate, {sum<Element::Bf16>, sum<Element::F16>, sum<Element::F32>},
-                               orAll,   read};
+// Nothing is asked for ahead.
+const KernelTable PlainKernels{"plain",
+                               copy,
+                               replicate,
+                               {{sum<Element::Bf16>, sum<Element::F16>, sum<Element::F32>},
+                                {sum<Element::Bf16>, sum<Element::F16>, sum<Element::F32>}},
+                               {orAll, orAll},
+                               read};
 
 } // namespace faro::bench

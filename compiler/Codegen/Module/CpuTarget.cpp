@@ -45,7 +45,7 @@ constexpr KeptPrefetches OnZen3{.near = true, .far = false, .page = false, .inOr
 enum class Family { Amd17h, Amd19h, Other };
 
 Family familyHere() {
-  return __builtin_cpu_is("amdfam17h") ? Family::Amd17h
+  return __builtin_cpu_is("amdfam17h")   ? Family::Amd17h
          : __builtin_cpu_is("amdfam19h") ? Family::Amd19h
                                          : Family::Other;
 }
@@ -101,9 +101,7 @@ llvm::Expected<CpuTarget> hostTarget() {
   const Family family = familyHere();
   const bool hasAvx512 = has.lookup("avx512f");
   target.kernels = kernelOptions(hasAvx512 ? 64 : has.lookup("avx") ? 32 : 16, family);
-  target.prefetches = !__builtin_cpu_is("amd")                   ? OnIntel
-                      : family == Family::Amd19h && !hasAvx512 ? OnZen3
-                                                               : OnAmd;
+  target.prefetches = !__builtin_cpu_is("amd") ? OnIntel : family == Family::Amd19h && !hasAvx512 ? OnZen3 : OnAmd;
   // A map has no order, and this text is part of the cache's key.
   std::sort(features.begin(), features.end());
   target.features = llvm::join(features, ",");

@@ -11,14 +11,15 @@ CombineBench::CombineBench(const Problem &p, MPI_Comm c)
     fillExpertRows(rows.data(), bytes);
 }
 
-void CombineBench::sumItems(const char *items, bool streaming) {
+void CombineBench::sumItems(const char *items, bool streaming, Ahead ahead) {
   const size_t k = problem.topkSize();
-  sumRows(problem.tokens(), result.data(), streaming, [&](size_t t, RowList &list) {
+  const auto find = [&](size_t t, RowList &list) {
     for (size_t j = 0; j < k; ++j)
       list.rows[j] = items + (t * k + j) * bytes;
     list.weights = &problem.weights[t * k];
     list.count = int(k);
-  });
+  };
+  sumRows(problem.tokens(), result.data(), streaming, find, ahead);
 }
 
 void CombineBench::wipe() {

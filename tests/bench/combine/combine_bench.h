@@ -27,7 +27,7 @@ public:
 
   char *expertRow(size_t row) { return rows.data() + row * bytes; }
   /// result = weighted sums of the rows [T, K, H] at `items`.
-  void sumItems(const char *items, bool streaming);
+  void sumItems(const char *items, bool streaming, Ahead ahead = bestAhead());
 
   void wipe() override;
   void flush() override;

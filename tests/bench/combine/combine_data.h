@@ -19,7 +19,8 @@ public:
   void fillExpertRows(char *data, size_t stride) const;
 
   /// find(t, list) fills in the rows and weights of result row t.
-  template <typename Find> void sumRows(size_t count, char *dst, bool streaming, const Find &find) const;
+  template <typename Find>
+  void sumRows(size_t count, char *dst, bool streaming, const Find &find, Ahead ahead = bestAhead()) const;
 
   /// Compares `result` with the exact sum in the order of k, bit for bit.
   Check checkExact();
@@ -42,7 +43,8 @@ private:
   Buffer exact, byNode;
 };
 
-template <typename Find> void CombineData::sumRows(size_t count, char *dst, bool streaming, const Find &find) const {
+template <typename Find>
+void CombineData::sumRows(size_t count, char *dst, bool streaming, const Find &find, Ahead ahead) const {
   RowList lists[2];
   if (count)
     find(0, lists[0]);
@@ -53,7 +55,7 @@ template <typename Find> void CombineData::sumRows(size_t count, char *dst, bool
     if (i + 1 < count)
       find(i + 1, next);
     fillUp(next, now);
-    weightedSum(problem.options.element, dst + i * bytes, now, next, bytes, streaming);
+    weightedSum(problem.options.element, dst + i * bytes, now, next, bytes, streaming, ahead);
   }
   storeFence();
 }

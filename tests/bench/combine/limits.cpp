@@ -6,7 +6,8 @@
 namespace faro::bench {
 namespace {
 
-void sumInOrder(CombineBench &b) { b.sumItems(b.arrived.data(), true); }
+void sumNextAhead(CombineBench &b) { b.sumItems(b.arrived.data(), true, Ahead::NextToken); }
+void sumNearAhead(CombineBench &b) { b.sumItems(b.arrived.data(), true, Ahead::Near); }
 void sumInOrderPlain(CombineBench &b) { b.sumItems(b.arrived.data(), false); }
 
 void readInOrder(CombineBench &b) {
@@ -32,7 +33,8 @@ void readOnly(CombineBench &b) { readAll(b.arrived.data(), b.problem.options.ite
 
 void addCombineLimits(CombineBench &bench, Methods &methods) {
   addLimit(methods, bench, "read k rows, write one: no arithmetic", Kind::Bound, readInOrder);
-  addLimit(methods, bench, "read k rows, write one: weighted sum", Kind::Bound, sumInOrder);
+  addLimit(methods, bench, "read k rows, write one: weighted sum, next token's lines ahead", Kind::Bound, sumNextAhead);
+  addLimit(methods, bench, "read k rows, write one: weighted sum, near lines ahead", Kind::Bound, sumNearAhead);
   addLimit(methods, bench, "read k rows, write one: weighted sum, plain stores",
            bench.problem.options.streams() ? Kind::Limit : Kind::Bound, sumInOrderPlain);
   addLimit(methods, bench, "read the same bytes, nothing written", Kind::Limit, readOnly);
