@@ -44,15 +44,8 @@ std::unique_ptr<llvm::MemoryBuffer> compileObjects(llvm::StringRef text, const s
                                                    const Targets &targets, const Report &report, CudaTimes &times) {
   Compilation compilation(text.str(), name, report);
   LoweringOptions lowering;
-  lowering.wire = targets.wire.value_or(lowering.wire);
-  if (failed(compilation.parse()))
-    return nullptr;
-  if (targets.wire && compilation.reachedLevel() != Phase::Faro) {
-    report(name + ": error: a wire chooses the slices of specs of the faro level; this one holds schedules, whose "
-                  "slices are given");
-    return nullptr;
-  }
-  if (failed(compilation.lowerTo(Phase::Xfer, lowering)))
+  lowering.wire = targets.wire;
+  if (failed(compilation.parse()) || failed(compilation.lowerTo(Phase::Xfer, lowering)))
     return nullptr;
   std::unique_ptr<CudaImageWork> work; // goes on while the CPU's kernels are lowered
   if (targets.cuda) {

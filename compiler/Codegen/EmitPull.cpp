@@ -10,7 +10,7 @@
 //         sum = sum + weights[i] x rows[i][tile]           f32; the product is rounded first
 //       store round(sum) to out[t][tile]
 //
-// near, far and page are prefetches (xfer.prefetch); a target keeps near, and one of the others.
+// near, far and page are prefetches (xfer.prefetch); a target keeps near, and at most one of the others.
 //
 // Asking for each row's lines ahead keeps enough of them on their way. A token's rows are larger than the first cache,
 // so that what is asked for a whole token ahead goes to the second (far), and near brings it on from there. Without

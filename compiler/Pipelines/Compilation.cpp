@@ -124,6 +124,9 @@ LogicalResult Compilation::lowerTo(Phase end, const LoweringOptions &options,
   if (end < level)
     return fail("the input is of the level '" + std::string(phaseName(level)) + "' already, beyond '" + phaseName(end) +
                 "'");
+  if (options.wire && level != Phase::Faro && !atLevel)
+    return fail(
+        "a wire chooses slices for specs of the level 'faro'; this text holds schedules, whose slices are given");
   for (Phase phase : {Phase::Faro, Phase::Xfer, Phase::Kernels}) {
     if (phase < level || (phase == level && atLevel) || phase > end)
       continue;

@@ -30,11 +30,10 @@ public:
 
   /// Reads and verifies the text, of whatever level it is.
   llvm::LogicalResult parse();
-  /// The level of the text, or the last that was reached.
-  Phase reachedLevel() const { return level; }
 
   /// Runs the passes up to `phase`, of the MLIR levels; those before the level that the text is of, and those that have
-  /// run, are left out. `reached` is told of each level. A text that is beyond `phase` already is a fault.
+  /// run, are left out. `reached` is told of each level. A text that is beyond `phase` already is a fault, and so is a
+  /// wire for one of schedules.
   llvm::LogicalResult lowerTo(Phase phase, const LoweringOptions &options = {},
                               const std::function<llvm::LogicalResult(Phase)> &reached = {});
   mlir::ModuleOp module() { return *mlirModule; }

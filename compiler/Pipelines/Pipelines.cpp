@@ -42,7 +42,7 @@ void buildPhase(mlir::OpPassManager &passes, Phase phase, const LoweringOptions 
     break;
   case Phase::Xfer:
     // Paths are chosen: each shuffle becomes the stages that carry it out.
-    passes.addPass(createFaroLowerToXfer({wireClassName(options.wire)}));
+    passes.addPass(createFaroLowerToXfer({wireClassName(options.wire.value_or(WireClass::Tcp))}));
     // Closes the level, for our own schedules as for those written by hand: alive, safe and complete before any kernel
     // is written for them.
     passes.addPass(createXferVerifySchedule());

@@ -24,7 +24,8 @@ std::optional<Phase> phaseFromName(std::string_view name);
 
 /// What a spec leaves open.
 struct LoweringOptions {
-  WireClass wire = WireClass::Tcp; ///< between nodes, for the choice of slices
+  /// Between nodes, for the choice of slices; nothing: tcp. Schedules have their slices, and none may be given.
+  std::optional<WireClass> wire;
   EmitKernelsOptions kernels;
   bool plan = false; ///< kernels that plan batches, too: of use where a device is
 };

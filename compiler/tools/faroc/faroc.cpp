@@ -86,15 +86,10 @@ public:
     const bool isCuda = !options.cuda.empty() && (options.compileTo == "kernels" || options.compileTo == "ptx");
     const std::optional<Phase> wanted = phaseFromName(options.compileTo);
     const Phase end = wanted && *wanted < Phase::Kernels ? *wanted : Phase::Kernels;
-    const LoweringOptions lowering{wireClassFromName(options.wire).value_or(WireClass::Tcp), EmitKernelsOptions(),
+    const LoweringOptions lowering{wireClassFromName(options.wire), EmitKernelsOptions(),
                                    /*plan=*/!options.cuda.empty()};
     const auto reached = [&](Phase phase) { return dump(phase, compilation.print()); };
-    if (failed(compilation.parse()))
-      return llvm::failure();
-    if (!options.wire.empty() && compilation.reachedLevel() != Phase::Faro)
-      return llvm::failure(complain("--wire chooses slices for specs of the faro level; " + options.input +
-                                    " holds schedules, whose slices are given"));
-    if (failed(compilation.lowerTo(std::min(end, Phase::Xfer), lowering, reached)))
+    if (failed(compilation.parse()) || failed(compilation.lowerTo(std::min(end, Phase::Xfer), lowering, reached)))
       return llvm::failure();
     // Kernels for devices are written from the same schedule, with tiles of their own.
     if (!options.cuda.empty() && options.compileTo.empty() && failed(makeImages()))
