@@ -206,6 +206,7 @@ typedef struct faro_abi_program {
 typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint32_t *offsets, const uint64_t *dst,
                                  int64_t begin, int64_t end);
 
+/* The least rows that a CPU's streaming pull stores at any place: see faro_abi_pull_fn. */
 #define FARO_ABI_ANYWHERE_BYTES 1024u
 
 /*

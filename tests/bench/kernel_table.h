@@ -14,8 +14,10 @@ struct KernelTable {
   void (*copy)(char *dst, const char *src, size_t bytes);
   /// dst rows on line boundaries, `bytes` a multiple of 64.
   void (*replicate)(char *const *dst, size_t places, const char *src, size_t bytes);
-  SumFn sum[2][3]; ///< by Ahead and Element
-  void (*orRows[2])(char *dst, const RowList &now, const RowList &next, size_t bytes);
+  struct Sums {
+    SumFn of[3]; ///< by Element
+    void (*orRows)(char *dst, const RowList &now, const RowList &next, size_t bytes);
+  } sums[2]; ///< by Ahead
   uint64_t (*read)(const char *src, size_t bytes);
 };
 

@@ -81,11 +81,11 @@ Ahead bestAhead() {
 
 void weightedSum(Element element, char *dst, const RowList &now, const RowList &next, size_t bytes, bool streaming,
                  Ahead ahead) {
-  table().sum[size_t(ahead)][size_t(element)](dst, now, next, bytes, streaming);
+  table().sums[size_t(ahead)].of[size_t(element)](dst, now, next, bytes, streaming);
 }
 
 void orRows(char *dst, const RowList &now, const RowList &next, size_t bytes) {
-  table().orRows[size_t(bestAhead())](dst, now, next, bytes);
+  table().sums[size_t(bestAhead())].orRows(dst, now, next, bytes);
 }
 
 void readAll(const char *src, size_t bytes) {

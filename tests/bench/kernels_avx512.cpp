@@ -174,13 +174,9 @@ FARO_AVX512 static uint64_t read(const char *src, size_t bytes) {
   return uint64_t(_mm512_reduce_or_epi64(_mm512_or_si512(a, b)));
 }
 
-const KernelTable Avx512Kernels{
-    "avx512",
-    copy,
-    replicate,
-    {{sum<Ahead::NextToken, Bf16Sum>, sum<Ahead::NextToken, F16Sum>, sum<Ahead::NextToken, F32Sum>},
-     {sum<Ahead::Near, Bf16Sum>, sum<Ahead::Near, F16Sum>, sum<Ahead::Near, F32Sum>}},
-    {orAll<Ahead::NextToken>, orAll<Ahead::Near>},
-    read};
+template <Ahead Way>
+static constexpr KernelTable::Sums sums{{sum<Way, Bf16Sum>, sum<Way, F16Sum>, sum<Way, F32Sum>}, orAll<Way>};
+
+const KernelTable Avx512Kernels{"avx512", copy, replicate, {sums<Ahead::NextToken>, sums<Ahead::Near>}, read};
 
 } // namespace faro::bench

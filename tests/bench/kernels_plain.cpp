@@ -73,12 +73,8 @@ static uint64_t read(const char *src, size_t bytes) {
 }
 
 // Nothing is asked for ahead.
-const KernelTable PlainKernels{"plain",
-                               copy,
-                               replicate,
-                               {{sum<Element::Bf16>, sum<Element::F16>, sum<Element::F32>},
-                                {sum<Element::Bf16>, sum<Element::F16>, sum<Element::F32>}},
-                               {orAll, orAll},
-                               read};
+static constexpr KernelTable::Sums Sums{{sum<Element::Bf16>, sum<Element::F16>, sum<Element::F32>}, orAll};
+
+const KernelTable PlainKernels{"plain", copy, replicate, {Sums, Sums}, read};
 
 } // namespace faro::bench

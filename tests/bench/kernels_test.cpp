@@ -139,14 +139,14 @@ TEST(BenchKernels, WeightedSumIsTheDefinitionBitForBit) {
               fillFinite(element, rows[j].data(), bytes, random);
               list.rows[j] = rows[j].data();
             }
-            for (int way = 0; way < 4; ++way) {
-              const bool streaming = way % 2 != 0;
-              Lines lines(bytes + offset + 64);
-              table->sum[way / 2][size_t(element)](lines.at(offset), list, list, bytes, streaming);
-              EXPECT_EQ(0, std::memcmp(lines.at(offset), definition(element, list, bytes).data(), bytes))
-                  << table->name << " " << elementName(element) << " " << bytes << " " << offset << " " << count;
-              EXPECT_TRUE(lines.guarded(offset, bytes)) << table->name << " " << bytes << " " << offset;
-            }
+            for (const KernelTable::Sums &sums : table->sums)
+              for (bool streaming : {false, true}) {
+                Lines lines(bytes + offset + 64);
+                sums.of[size_t(element)](lines.at(offset), list, list, bytes, streaming);
+                EXPECT_EQ(0, std::memcmp(lines.at(offset), definition(element, list, bytes).data(), bytes))
+                    << table->name << " " << elementName(element) << " " << bytes << " " << offset << " " << count;
+                EXPECT_TRUE(lines.guarded(offset, bytes)) << table->name << " " << bytes << " " << offset;
+              }
           }
 }
 
@@ -161,9 +161,9 @@ TEST(BenchKernels, OrCombinesAllRows) {
         const float weights[] = {1, 1};
         RowList list;
         list.count = 2, list.weights = weights, list.rows[0] = a.data(), list.rows[1] = b.data();
-        for (const auto orRows : table->orRows) {
+        for (const KernelTable::Sums &sums : table->sums) {
           Lines lines(bytes + offset + 64);
-          orRows(lines.at(offset), list, list, bytes);
+          sums.orRows(lines.at(offset), list, list, bytes);
           for (size_t i = 0; i < bytes; ++i)
             ASSERT_EQ(char(a[i] | b[i]), lines.at(offset)[i]) << table->name << " " << bytes << " " << i;
           EXPECT_TRUE(lines.guarded(offset, bytes)) << table->name << " " << bytes;

@@ -28,30 +28,41 @@ void initialiseX86() {
   });
 }
 
-// What each vendor's memory gains by, as measured on Emerald Rapids, on Zen 2, 3 and 5.
-//
-// Intel's first cache has few lines under way at once, and stores past the cache take the same places. So a pull brings
-// rows to the second cache a token ahead, and asks for its nearest kilobyte from there; and a push must not wait for
-// pages of its destinations.
-constexpr KeptPrefetches OnIntel{.near = true, .far = true, .page = false, .inOrder = true};
-// On Zen 5 finding a page is what a store past the cache waits for, and lines for the second cache are in the way. On
-// Zen 2 the one is as fast as the other.
-constexpr KeptPrefetches OnAmd{.near = true, .far = false, .page = true, .inOrder = true};
-// Zen 3 finds pages soon enough, and asks for what is read in order early enough. To ask for the first cost a pull 3 to
-// 8 %, to ask for the second a push 15 to 20 % at top-1, 3 % at top-2; lines for the second cache 14 % of a pull.
-constexpr KeptPrefetches OnZen3{.near = true, .far = false, .page = false, .inOrder = false};
+/// Whose memory kernels are written for, as measured on Emerald Rapids, Zen 5, Zen 3 and Zen 2 (family 17h).
+enum class Memory { Intel, Zen5, Zen3, Zen2 };
 
-/// AMD's families 17h, whose last is Zen 2, and 19h, Zen 3 and 4.
-enum class Family { Amd17h, Amd19h, Other };
+/// Of this machine. Zen 4, and what comes after Zen 5, are taken for Zen 5: nobody has measured them.
+Memory memoryHere(bool hasAvx512) {
+  if (!__builtin_cpu_is("amd"))
+    return Memory::Intel;
+  if (__builtin_cpu_is("amdfam17h"))
+    return Memory::Zen2;
+  return __builtin_cpu_is("amdfam19h") && !hasAvx512 ? Memory::Zen3 : Memory::Zen5;
+}
 
-Family familyHere() {
-  return __builtin_cpu_is("amdfam17h")   ? Family::Amd17h
-         : __builtin_cpu_is("amdfam19h") ? Family::Amd19h
-                                         : Family::Other;
+KeptPrefetches prefetchesFor(Memory memory) {
+  switch (memory) {
+  // The first cache has few lines under way at once, and stores past the cache take the same places. So a pull brings
+  // rows to the second cache a token ahead, and asks for its nearest kilobyte from there; and a push must not wait for
+  // pages of its destinations.
+  case Memory::Intel:
+    return {.near = true, .far = true, .page = false, .inOrder = true};
+  // Finding a page is what a store past the cache waits for, and lines for the second cache are in the way; on Zen 2
+  // the one is as fast as the other.
+  case Memory::Zen5:
+  case Memory::Zen2:
+    return {.near = true, .far = false, .page = true, .inOrder = true};
+  // Pages are found soon enough, and what is read in order is asked for early enough. To ask for the first cost a pull
+  // 3 to 8 %, to ask for the second a push 15 to 20 % at top-1, 3 % at top-2; lines for the second cache 14 % of a
+  // pull.
+  case Memory::Zen3:
+    return {.near = true, .far = false, .page = false, .inOrder = false};
+  }
+  return {};
 }
 
 /// `registers`: bytes of the widest.
-EmitKernelsOptions kernelOptions(int64_t registers, Family family) {
+EmitKernelsOptions kernelOptions(int64_t registers, Memory memory) {
   EmitKernelsOptions options;
   // LLVM splits vectors that are too wide, which takes as long as to compile them, and a pull's sums of two lines do
   // not stay in 16 registers: f16 rows are summed 4 % faster by lines.
@@ -61,7 +72,7 @@ EmitKernelsOptions kernelOptions(int64_t registers, Family family) {
     options.fewRowsVector = 64;
   // Whole rows, as far as the source stays in the first cache: a dispatch at top-8 is 8 to 12 % faster on Zen 2 than
   // with every destination's tiles in turn; 13 to 17 % slower on Zen 3, and slower on Emerald Rapids.
-  if (family == Family::Amd17h)
+  if (memory == Memory::Zen2)
     options.block = 16 << 10;
   return options;
 }
@@ -70,16 +81,16 @@ EmitKernelsOptions kernelOptions(int64_t registers, Family family) {
 
 std::vector<CpuTarget> aotTargets() {
   const auto target = [](const char *name, faro_abi_cpu_level level, const char *cpu, int64_t registers,
-                         const KeptPrefetches &prefetches, Family family = Family::Other) {
+                         Memory memory) {
     return CpuTarget{
-        name, level, cpu, "", "", prefetches, /*hasF16c=*/registers > 16, kernelOptions(registers, family)};
+        name, level, cpu, "", "", prefetchesFor(memory), /*hasF16c=*/registers > 16, kernelOptions(registers, memory)};
   };
-  return {target("x86-64", FARO_ABI_CPU_X86_64, "x86-64", 16, OnIntel),
-          target("x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", 32, OnIntel),
-          target("x86-64-v3-amd", FARO_ABI_CPU_X86_64_V3_AMD, "x86-64-v3", 32, OnZen3, Family::Amd19h),
-          target("x86-64-v3-amd17h", FARO_ABI_CPU_X86_64_V3_AMD17H, "x86-64-v3", 32, OnAmd, Family::Amd17h),
-          target("x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", 64, OnIntel),
-          target("x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, "x86-64-v4", 64, OnAmd)};
+  return {target("x86-64", FARO_ABI_CPU_X86_64, "x86-64", 16, Memory::Intel),
+          target("x86-64-v3", FARO_ABI_CPU_X86_64_V3, "x86-64-v3", 32, Memory::Intel),
+          target("x86-64-v3-amd", FARO_ABI_CPU_X86_64_V3_AMD, "x86-64-v3", 32, Memory::Zen3),
+          target("x86-64-v3-amd17h", FARO_ABI_CPU_X86_64_V3_AMD17H, "x86-64-v3", 32, Memory::Zen2),
+          target("x86-64-v4", FARO_ABI_CPU_X86_64_V4, "x86-64-v4", 64, Memory::Intel),
+          target("x86-64-v4-amd", FARO_ABI_CPU_X86_64_V4_AMD, "x86-64-v4", 64, Memory::Zen5)};
 }
 
 llvm::Expected<CpuTarget> hostTarget() {
@@ -98,10 +109,10 @@ llvm::Expected<CpuTarget> hostTarget() {
   for (const auto &feature : has)
     features.push_back((llvm::Twine(feature.second ? "+" : "-") + feature.first()).str());
   target.hasF16c = has.lookup("f16c");
-  const Family family = familyHere();
   const bool hasAvx512 = has.lookup("avx512f");
-  target.kernels = kernelOptions(hasAvx512 ? 64 : has.lookup("avx") ? 32 : 16, family);
-  target.prefetches = !__builtin_cpu_is("amd") ? OnIntel : family == Family::Amd19h && !hasAvx512 ? OnZen3 : OnAmd;
+  const Memory memory = memoryHere(hasAvx512);
+  target.kernels = kernelOptions(hasAvx512 ? 64 : has.lookup("avx") ? 32 : 16, memory);
+  target.prefetches = prefetchesFor(memory);
   // A map has no order, and this text is part of the cache's key.
   std::sort(features.begin(), features.end());
   target.features = llvm::join(features, ",");

@@ -88,7 +88,11 @@ xfer.program @program combine(!experts, !routes) path(direct)
 // CHECK: %[[END:.*]] = arith.cmpi eq, %[[N]], %[[LAST]]
 // CHECK: %[[INNER:.*]] = arith.addi %[[HEAD]],
 // CHECK: arith.select %[[END]], %c14206_i64, %[[INNER]]
-// CHECK: scf.if
+// CHECK: %[[HEADS:.*]] = arith.cmpi ule, %[[N]], %c1_i64
+// CHECK: %[[BEFORE:.*]] = arith.addi %[[LAST]], %c-1_i64
+// CHECK: %[[TAILS:.*]] = arith.cmpi uge, %[[N]], %[[BEFORE]]
+// CHECK: %[[EDGE:.*]] = arith.ori %[[HEADS]], %[[TAILS]]
+// CHECK: scf.if %[[EDGE]]
 // CHECK-COUNT-2: xfer.store %{{.*}} : vector<16xi32>
 // CHECK: } else {
 // CHECK-COUNT-2: xfer.store %{{.*}} {alignment = 64 : i64, streaming} : vector<16xi32>
