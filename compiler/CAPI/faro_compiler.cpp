@@ -82,7 +82,8 @@ std::optional<WireClass> wireOf(const faro_compile_options &asked) {
 Result jit(llvm::StringRef text, const std::string &name, const faro_compile_options &asked, const Report &report) {
   const int cuda = int(asked.cuda_architecture);
   const MoreKernels kernels{(asked.cuda_kernels & FARO_COMPILE_PLAN) != 0,
-                            (asked.cuda_kernels & FARO_COMPILE_BULK) != 0};
+                            (asked.cuda_kernels & FARO_COMPILE_BULK) != 0,
+                            (asked.cuda_kernels & FARO_COMPILE_RESIDENT) != 0};
   const bool withHost = cuda == 0 || (asked.cuda_kernels & FARO_COMPILE_HOST);
   llvm::Expected<CpuTarget> host = hostTarget();
   if (!host) {
@@ -97,8 +98,8 @@ Result jit(llvm::StringRef text, const std::string &name, const faro_compile_opt
   const ObjectCache cache(compiler.empty() ? "" : asked.cache_dir);
   const std::string key =
       ObjectCache::key({text, producer(), compiler, host->cpu, host->features, std::to_string(cuda),
-                        kernels.plan ? "plan" : "", kernels.bulk ? "bulk" : "", withHost ? "host" : "",
-                        result.assembler, targets.wire ? wireClassName(*targets.wire) : ""});
+                        kernels.plan ? "plan" : "", kernels.bulk ? "bulk" : "", kernels.resident ? "resident" : "",
+                        withHost ? "host" : "", result.assembler, targets.wire ? wireClassName(*targets.wire) : ""});
   if (std::unique_ptr<llvm::MemoryBuffer> code = cache.find(key)) {
     if (llvm::Expected<std::unique_ptr<JitModule>> module = JitModule::load(code->getBuffer())) {
       result.module = std::move(*module);

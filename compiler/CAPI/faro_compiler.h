@@ -19,9 +19,10 @@ typedef struct faro_compiled faro_compiled;
 
 /* Kernels beside those that a session needs whose rows are on a device: who wants none does not wait for them. */
 typedef enum faro_compile_kernels {
-  FARO_COMPILE_PLAN = 1, /* that plan batches on the device */
-  FARO_COMPILE_BULK = 2, /* pushes by bulk copies, from compute capability 9.0 on */
-  FARO_COMPILE_HOST = 4  /* for this machine's processor, too */
+  FARO_COMPILE_PLAN = 1,    /* that plan batches on the device */
+  FARO_COMPILE_BULK = 2,    /* pushes by bulk copies, from compute capability 9.0 on */
+  FARO_COMPILE_HOST = 4,    /* for this machine's processor, too */
+  FARO_COMPILE_RESIDENT = 8 /* pushes that wait for what they are to do */
 } faro_compile_kernels;
 
 /* What is between nodes: slices are chosen for it. */

@@ -29,7 +29,19 @@ mlir::func::FuncOp emitPush(mlir::OpBuilder &builder, mlir::Location loc, llvm::
 mlir::func::FuncOp emitPull(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
                             const KernelShape &shape, const EmitKernelsOptions &options);
 
+/// The same that waits for pushes while it runs: a faro_abi_resident_push_fn.
+mlir::func::FuncOp emitResidentPush(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
+                                    const KernelShape &shape, const EmitKernelsOptions &options);
+
 class KernelBuilder;
+
+/// faro_abi_push_fn's.
+struct PushArguments {
+  mlir::Value source, stride, offsets, destinations, begin, end;
+};
+/// A row to all its places.
+void emitPushToken(KernelBuilder &kernel, const KernelShape &shape, const EmitKernelsOptions &options,
+                   const PushArguments &push, mlir::Value token);
 
 /// In how many equal parts a push by bulk copies moves a row; nothing where such copies cannot.
 std::optional<int64_t> bulkPartsOf(const KernelShape &shape);

@@ -73,6 +73,7 @@ public:
     rowAlignment = options.rowAlignment;
     prefetch = options.prefetch;
     bulk = options.bulk;
+    resident = options.resident;
   }
 
   StringRef getArgument() const final { return "xfer-emit-kernels"; }
@@ -83,7 +84,7 @@ public:
   }
 
   void runOnOperation() final {
-    const EmitKernelsOptions options{tile, block, vector, fewRowsVector, rowAlignment, prefetch, bulk};
+    const EmitKernelsOptions options{tile, block, vector, fewRowsVector, rowAlignment, prefetch, bulk, resident};
     if (failed(checkOptions(options)))
       return signalPassFailure();
     emitted.clear();
@@ -153,6 +154,9 @@ private:
       finish(emitPush(builder, stage->getLoc(), (name + FARO_ABI_BULK_SUFFIX).str(), kernel.shape, byCopies),
              /*isPush=*/true);
     }
+    if (options.resident && kernel.isPush)
+      emitResidentPush(builder, stage->getLoc(), (name + FARO_ABI_RESIDENT_SUFFIX).str(), kernel.shape, options)
+          ->setAttr(xfer::XferDialect::KernelAttrName, UnitAttr::get(&getContext()));
     emitted.try_emplace(name, kernel);
     return success();
   }
@@ -208,6 +212,9 @@ private:
       llvm::cl::values(clEnumValN(BulkCopies::None, "none", "none"),
                        clEnumValN(BulkCopies::Beside, "beside", "as kernels of their own, beside the others"),
                        clEnumValN(BulkCopies::Instead, "instead", "instead of the others"))};
+  Option<bool> resident{*this, "resident",
+                        llvm::cl::desc("pushes that wait for what they are to do, beside the others"),
+                        llvm::cl::init(false)};
   llvm::StringMap<Emitted> emitted;
 };
 

@@ -204,6 +204,25 @@ private:
 
 } // namespace
 
+void emitPushToken(KernelBuilder &kernel, const KernelShape &shape, const EmitKernelsOptions &options,
+                   const PushArguments &push, Value token) {
+  OpBuilder &builder = kernel.builder;
+  const Location loc = kernel.loc;
+  Value lo = kernel.elementU32(push.offsets, token), hi = kernel.elementU32(push.offsets, kernel.add(token, 1));
+  // A token that goes nowhere is not read.
+  Value used = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, lo, hi);
+  scf::IfOp::create(builder, loc, used, [&](OpBuilder &, Location) {
+    Value row = kernel.offset(push.source, kernel.mul(token, push.stride));
+    std::optional<PushEmitter::Entries> next;
+    if (shape.streaming && options.prefetch > 0) {
+      Value last = arith::MinUIOp::create(builder, loc, kernel.add(token, 2), push.end);
+      next = {hi, kernel.elementU32(push.offsets, last)};
+    }
+    PushEmitter(kernel, shape, options).emitToken(row, push.destinations, {lo, hi}, next);
+    scf::YieldOp::create(builder, loc);
+  });
+}
+
 func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, const KernelShape &shape,
                       const EmitKernelsOptions &options) {
   OpBuilder::InsertionGuard guard(builder);
@@ -219,23 +238,9 @@ func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, co
     func::ReturnOp::create(builder, loc);
     return function;
   }
-  Value source = function.getArgument(0), stride = function.getArgument(1), offsets = function.getArgument(2),
-        destinations = function.getArgument(3), begin = function.getArgument(4), end = function.getArgument(5);
-  kernel.overBlocks(begin, end, [&](Value token) {
-    Value lo = kernel.elementU32(offsets, token), hi = kernel.elementU32(offsets, kernel.add(token, 1));
-    // A token that goes nowhere is not read.
-    Value used = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult, lo, hi);
-    scf::IfOp::create(builder, loc, used, [&](OpBuilder &, Location) {
-      Value row = kernel.offset(source, kernel.mul(token, stride));
-      std::optional<PushEmitter::Entries> next;
-      if (shape.streaming && options.prefetch > 0) {
-        Value last = arith::MinUIOp::create(builder, loc, kernel.add(token, 2), end);
-        next = {hi, kernel.elementU32(offsets, last)};
-      }
-      PushEmitter(kernel, shape, options).emitToken(row, destinations, {lo, hi}, next);
-      scf::YieldOp::create(builder, loc);
-    });
-  });
+  const PushArguments push{function.getArgument(0), function.getArgument(1), function.getArgument(2),
+                           function.getArgument(3), function.getArgument(4), function.getArgument(5)};
+  kernel.overBlocks(push.begin, push.end, [&](Value token) { emitPushToken(kernel, shape, options, push, token); });
   if (shape.streaming)
     xfer::FenceOp::create(builder, loc);
   func::ReturnOp::create(builder, loc);

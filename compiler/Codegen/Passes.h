@@ -40,6 +40,8 @@ struct EmitKernelsOptions {
   int64_t prefetch = 8192;
   /// Pushes past the cache by bulk copies, where rows allow that.
   BulkCopies bulk = BulkCopies::None;
+  /// For each push a second kernel, NAME FARO_ABI_RESIDENT_SUFFIX, that waits for pushes while it runs.
+  bool resident = false;
 
   bool operator==(const EmitKernelsOptions &) const = default;
 };

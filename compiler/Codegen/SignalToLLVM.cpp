@@ -60,11 +60,67 @@ struct ClockLowering : ConvertOpToLLVMPattern<xfer::ClockOp> {
   bool cuda;
 };
 
+struct RestLowering : ConvertOpToLLVMPattern<xfer::RestOp> {
+  RestLowering(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern(converter), cuda(cuda) {}
+  LogicalResult matchAndRewrite(xfer::RestOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const final {
+    constexpr int32_t Nanoseconds = 200;
+    const Location loc = op.getLoc();
+    if (cuda)
+      LLVM::CallIntrinsicOp::create(
+          rewriter, loc, rewriter.getStringAttr("llvm.nvvm.nanosleep"),
+          LLVM::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(Nanoseconds)).getResult());
+    else
+      LLVM::CallIntrinsicOp::create(rewriter, loc, rewriter.getStringAttr("llvm.x86.sse2.pause"), ValueRange());
+    rewriter.eraseOp(op);
+    return success();
+  }
+  bool cuda;
+};
+
+/// On a CPU a block is one thread.
+struct LeaderLowering : ConvertOpToLLVMPattern<xfer::LeaderOp> {
+  LeaderLowering(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern(converter), cuda(cuda) {}
+  LogicalResult matchAndRewrite(xfer::LeaderOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const final {
+    const Location loc = op.getLoc();
+    if (!cuda) {
+      rewriter.replaceOpWithNewOp<LLVM::ConstantOp>(op, rewriter.getBoolAttr(true));
+      return success();
+    }
+    Value thread = LLVM::CallIntrinsicOp::create(rewriter, loc, rewriter.getI32Type(),
+                                                 rewriter.getStringAttr("llvm.nvvm.read.ptx.sreg.tid.x"), ValueRange())
+                       .getResult(0);
+    Value zero = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
+    rewriter.replaceOpWithNewOp<LLVM::ICmpOp>(op, LLVM::ICmpPredicate::eq, thread, zero);
+    return success();
+  }
+  bool cuda;
+};
+
+struct AgreeLowering : ConvertOpToLLVMPattern<xfer::AgreeOp> {
+  AgreeLowering(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern(converter), cuda(cuda) {}
+  LogicalResult matchAndRewrite(xfer::AgreeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
+    const Location loc = op.getLoc();
+    if (!cuda) {
+      rewriter.replaceOp(op, adaptor.getOne());
+      return success();
+    }
+    // bar.red.or: a barrier and what it is asked in one. It orders the block's accesses; a signal behind it is
+    // cumulative.
+    Value barrier = LLVM::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
+    auto call = LLVM::CallIntrinsicOp::create(rewriter, loc, rewriter.getI1Type(),
+                                              rewriter.getStringAttr("llvm.nvvm.barrier.cta.red.or.aligned.all"),
+                                              ValueRange{barrier, adaptor.getOne()});
+    rewriter.replaceOp(op, call.getResult(0));
+    return success();
+  }
+  bool cuda;
+};
+
 } // namespace
 
 void populateSignalToLLVM(LLVMTypeConverter &converter, RewritePatternSet &patterns, bool cuda) {
   patterns.add<SignalLowering>(converter);
-  patterns.add<PollLowering, ClockLowering>(converter, cuda);
+  patterns.add<PollLowering, ClockLowering, RestLowering, LeaderLowering, AgreeLowering>(converter, cuda);
 }
 
 } // namespace faro::compiler

@@ -1,9 +1,10 @@
-// What kernels tell each other while they run, across devices and processes: a word that one writes and another waits
-// for.
+// What kernels tell each other while they run, across devices and processes, and what a host tells them: a word that
+// one writes and another waits for.
 //
 //   rows, counts ─► signal ═══ the word of a peer ═══► poll ... poll ─► rows, counts are there
 //
-// A wait is a loop of polls that looks at the clock: no kernel waits without a bound.
+// A wait is a loop of polls that looks at the clock: no kernel waits without a bound. Where all threads of a block wait
+// for the same word, its leader polls, and they agree on what it saw.
 #ifndef XFER_SIGNALS_TD
 #define XFER_SIGNALS_TD
 
@@ -44,6 +45,42 @@ def Xfer_ClockOp : Xfer_Signalling<"clock"> {
   }];
   let results = (outs I64:$now);
   let assemblyFormat = "attr-dict";
+}
+
+def Xfer_RestOp : Xfer_Signalling<"rest"> {
+  let summary = "a moment in which nothing is polled, for who waits long and is to leave others the bus";
+  let description = [{
+    ```mlir
+    xfer.rest
+    ```
+    About 200 ns on a device, tens of ns on a CPU.
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+def Xfer_LeaderOp : Xfer_Leaf<"leader", [Pure]> {
+  let summary = "true in one thread of each block";
+  let description = [{
+    ```mlir
+    %yes = xfer.leader
+    ```
+  }];
+  let results = (outs I1:$leads);
+  let assemblyFormat = "attr-dict";
+}
+
+def Xfer_AgreeOp : Xfer_Signalling<"agree"> {
+  let summary = "a meeting of a block's threads: whether any of them says yes";
+  let description = [{
+    ```mlir
+    %any = xfer.agree %one
+    ```
+    All threads of the block come here, and none goes on before all have come. What one stored, or saw by a poll, before
+    it all see behind it; what they stored is there for whoever sees a signal behind it.
+  }];
+  let arguments = (ins I1:$one);
+  let results = (outs I1:$any);
+  let assemblyFormat = "$one attr-dict";
 }
 
 #endif // XFER_SIGNALS_TD

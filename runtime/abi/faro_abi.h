@@ -325,6 +325,41 @@ typedef enum faro_abi_image_format {
  * by bulk copies, for which few multiprocessors are enough. */
 #define FARO_ABI_BULK_SUFFIX "_bulk"
 
+/* And NAME FARO_ABI_RESIDENT_SUFFIX for any push: a faro_abi_resident_push_fn, which waits for pushes that are asked
+ * for while it runs, one after another, rather than being launched for each. */
+#define FARO_ABI_RESIDENT_SUFFIX "_resident"
+#define FARO_ABI_QUEUE_ENTRIES 256u /* a power of two */
+
+/* A push: the arguments of a faro_abi_push_fn. */
+typedef struct faro_abi_queue_entry {
+  uint64_t source;
+  int64_t source_stride;
+  uint64_t offsets, destinations;
+  int64_t begin, end;
+  uint64_t reserved[2];
+} faro_abi_queue_entry;
+
+/* Pushes that a host asks for, in order: number n (from 0) is in entries[n % FARO_ABI_QUEUE_ENTRIES]. The host fills it
+ * in, then stores n + 1 in `posted` (release). It may use the place again when all blocks have done the push before. */
+typedef struct faro_abi_push_queue {
+  uint64_t posted;
+  uint64_t leave; /* launches up to this one end when they have done what is posted */
+  uint64_t reserved[6];
+  faro_abi_queue_entry entries[FARO_ABI_QUEUE_ENTRIES];
+} faro_abi_push_queue;
+
+/* Of a block of a resident push; written by it, in zeros at first. */
+typedef struct faro_abi_block_state {
+  uint64_t done; /* pushes of which it has done its part: those rows are there, for whoever has read this (acquire) */
+  uint64_t left; /* the last launch in which it has ended */
+} faro_abi_block_state;
+
+/* `states`: one a block. All launches of a queue have the same number of blocks, and each ends before the next begins.
+ * A block that has waited for `linger` nanoseconds for a push ends, as when it is told to leave: it may end while a
+ * push is posted, which is then the next launch's. So `launch` counts up, from 1. */
+typedef void (*faro_abi_resident_push_fn)(const faro_abi_push_queue *queue, faro_abi_block_state *states,
+                                          uint64_t launch, uint64_t linger);
+
 typedef struct faro_abi_image {
   const char *target;    /* for people: "cuda:sm_90" */
   uint32_t format;       /* faro_abi_image_format */

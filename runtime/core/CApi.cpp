@@ -115,8 +115,9 @@ faro_status faro_module_compile_with(const char *text, size_t size, const char *
                                offsetof(faro_compile_targets, cuda_device) + sizeof targets->cuda_device);
     if (!known)
       return known.status();
-    CompileTargets wanted{known->cuda_device,      known->cuda_architecture, known->planning != 0,
-                          known->bulk_copies != 0, known->host != 0,         std::nullopt};
+    CompileTargets wanted{
+        known->cuda_device,          known->cuda_architecture, known->planning != 0, known->bulk_copies != 0,
+        known->resident_pushes != 0, known->host != 0,         std::nullopt};
     if (known->wire > FARO_WIRE_RDMA)
       return {FARO_INVALID_ARGUMENT,
               fmt::format("faro_module_compile_with: wire is {}; expected a faro_wire", known->wire)};
@@ -314,6 +315,7 @@ faro_status faro_session_statistics(const faro_session *session, faro_statistics
     to.settled_tokens = from.settledTokens;
     to.wire_device_bytes = from.wireDeviceBytes;
     to.whole_slices = from.wholeSlices;
+    to.resident_pushes = from.residentPushes;
     // A caller of an older header has fewer fields; one of a newer header finds zeros in those that are not known here.
     std::memset(out, 0, size);
     std::memcpy(out, &to, std::min(size, sizeof to));

@@ -139,10 +139,13 @@ Expected<std::shared_ptr<const Module>> Module::compile(const std::string &text,
     return Status(
         FARO_INVALID_ARGUMENT,
         fmt::format("{}: compiled for CUDA device {}; expected its number, or -1 for none", name, targets.cudaDevice));
-  if (targets.cudaDevice < 0 && !targets.cudaArchitecture && (targets.planning || targets.bulkCopies))
+  if (targets.cudaDevice < 0 && !targets.cudaArchitecture &&
+      (targets.planning || targets.bulkCopies || targets.residentPushes))
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("{}: {} are a CUDA device's: give its number or its architecture, too", name,
-                              targets.planning ? "kernels that plan" : "bulk copies"));
+                              targets.planning     ? "kernels that plan"
+                              : targets.bulkCopies ? "bulk copies"
+                                                   : "resident pushes"));
   if (targets.cudaDevice >= 0 && targets.cudaArchitecture)
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("{}: compiled for CUDA device {} or for architecture sm_{}? Give one of them", name,
@@ -153,9 +156,9 @@ Expected<std::shared_ptr<const Module>> Module::compile(const std::string &text,
       return architecture.status();
     options.cuda_architecture = *architecture;
   }
-  options.cuda_kernels = (targets.planning ? uint32_t(FARO_COMPILE_PLAN) : 0) |
-                         (targets.bulkCopies ? uint32_t(FARO_COMPILE_BULK) : 0) |
-                         (targets.host ? uint32_t(FARO_COMPILE_HOST) : 0);
+  options.cuda_kernels =
+      (targets.planning ? uint32_t(FARO_COMPILE_PLAN) : 0) | (targets.bulkCopies ? uint32_t(FARO_COMPILE_BULK) : 0) |
+      (targets.residentPushes ? uint32_t(FARO_COMPILE_RESIDENT) : 0) | (targets.host ? uint32_t(FARO_COMPILE_HOST) : 0);
   if (targets.wire)
     options.wire = *targets.wire == WireKind::Rdma ? FARO_COMPILE_RDMA : FARO_COMPILE_TCP;
   faro_compile_stats stats{};

@@ -1,9 +1,14 @@
-// Kernels on the session's CUDA device, in its stream. There is one list of each kind on the device, though many
+// Kernels on the session's CUDA device, in its stream; or, for pushes of a dispatch across nodes, beside it in queues
+// that kernels take them from (FARO_PUSHES=resident). There is one list of each kind on the device, though many
 // launches may be in the stream: an upload is in the stream too, behind the launches that read the list before, and the
 // driver has taken the host's copy when the call returns.
 #include "runtime/device/cuda/SessionDevice.h"
 #include "runtime/engine/RowKernels.h"
 #include "runtime/engine/RunContext.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
 
 namespace faro {
 
@@ -16,13 +21,23 @@ Pointer onDevice(const void *address) { return reinterpret_cast<uintptr_t>(addre
 
 class DeviceKernels final : public RowKernels {
 public:
-  explicit DeviceKernels(const RunContext &run) : run(run), device(*run.parts.device) {}
+  explicit DeviceKernels(const RunContext &run)
+      : run(run), device(*run.parts.device),
+        // What a combine sums is launched behind the pushes that bring it, in one stream.
+        usesQueues(device.residentPushes && run.schedule->path == FARO_ABI_HIERARCHICAL &&
+                   run.program->op == FARO_ABI_DISPATCH) {}
+  ~DeviceKernels() override {
+    for (const Queue &each : queues)
+      each.queue->leave();
+  }
 
   Status push(uint32_t kernel, const void *source, int64_t stride, std::span<const uint32_t> offsets,
               std::span<const uint64_t> to) override {
     const int64_t rows = int64_t(offsets.size()) - 1;
     if (rows == 0 || offsets.front() == offsets.back())
       return Status::ok();
+    if (usesQueues && device.kernels->hasResidentPush(kernel))
+      return post(kernel, source, stride, offsets, to);
     FARO_RETURN_IF_ERROR(start());
     auto lists = uploadLists(offsets, to);
     if (!lists)
@@ -92,40 +107,102 @@ public:
   uint64_t grainBytes() const override { return 16 << 20; }
 
   Expected<uint64_t> mark() override {
-    if (!launched)
-      return uint64_t(0);
-    launched = false;
-    auto set = device.marks.set(*device.stream);
-    if (set)
-      last = *set;
-    return set;
+    Mark made;
+    if (std::exchange(launched, false)) {
+      auto set = device.marks.set(*device.stream);
+      if (!set)
+        return set;
+      made.inStream = *set;
+    }
+    for (Queue &each : queues)
+      if (each.posted)
+        made.inQueues.emplace_back(each.queue, std::exchange(each.posted, 0));
+    return made.inStream || !made.inQueues.empty() ? remember(std::move(made)) : Expected<uint64_t>(0);
   }
 
   Expected<uint64_t> markHeld() override {
     FARO_RETURN_IF_ERROR(device.device->makeCurrent());
-    return device.marks.set(*device.stream);
+    auto set = device.marks.set(*device.stream);
+    return set ? remember({*set, {}}) : set;
   }
 
   Expected<bool> passed(uint64_t mark) override {
-    if (mark <= reached)
-      return true;
-    FARO_RETURN_IF_ERROR(device.device->makeCurrent());
-    auto over = device.marks.passed(mark);
-    if (over && *over)
-      reached = mark;
-    return over;
+    if (mark > reached)
+      FARO_RETURN_IF_ERROR(device.device->makeCurrent());
+    for (; mark > reached; ++reached, marks.pop_front()) {
+      auto over = isOver(marks.front());
+      if (!over || !*over)
+        return over;
+    }
+    return true;
   }
 
   void drain() override {
-    if ((!launched && last == reached) || !device.device->makeCurrent())
+    if ((!launched && marks.empty() && std::ranges::all_of(queues, [](const Queue &each) { return !each.posted; })) ||
+        !device.device->makeCurrent())
       return;
+    for (Queue &each : queues) {
+      each.queue->drain();
+      each.posted = 0;
+    }
     (void)device.stream->wait();
     device.marks.passedAll();
     launched = false;
-    reached = last;
+    reached += marks.size();
+    marks.clear();
   }
 
 private:
+  /// What was launched or posted up to a place.
+  struct Mark {
+    uint64_t inStream = 0;
+    std::vector<std::pair<cuda::PushQueue *, uint64_t>> inQueues;
+  };
+  struct Queue {
+    uint32_t kernel;
+    cuda::PushQueue *queue;
+    uint64_t posted; ///< since the last mark, the last; 0: nothing
+  };
+
+  uint64_t remember(Mark mark) {
+    marks.push_back(std::move(mark));
+    return reached + marks.size();
+  }
+
+  Expected<bool> isOver(Mark &mark) {
+    if (mark.inStream) {
+      auto over = device.marks.passed(mark.inStream);
+      if (!over || !*over)
+        return over;
+    }
+    for (; !mark.inQueues.empty(); mark.inQueues.pop_back()) {
+      auto over = mark.inQueues.back().first->passed(mark.inQueues.back().second);
+      if (!over || !*over)
+        return over;
+    }
+    return true;
+  }
+
+  Status post(uint32_t kernel, const void *source, int64_t stride, std::span<const uint32_t> offsets,
+              std::span<const uint64_t> to) {
+    FARO_RETURN_IF_ERROR(device.device->makeCurrent());
+    auto at = std::ranges::find(queues, kernel, &Queue::kernel);
+    if (at == queues.end()) {
+      auto queue = device.queue(kernel, run.program->row.bytes, run.parts.communicator->timeout());
+      if (!queue)
+        return queue.status();
+      // The rows may still be written by what the caller's stream holds.
+      FARO_RETURN_IF_ERROR((*queue)->follow(*device.stream));
+      at = queues.insert(queues.end(), {kernel, *queue, 0});
+    }
+    auto posted = at->queue->post(onDevice(source), stride, offsets, to);
+    if (!posted)
+      return posted.status();
+    at->posted = *posted;
+    ++run.parts.statistics->residentPushes;
+    return Status::ok();
+  }
+
   /// Before anything is put into the stream. Some of it is there when the rest fails.
   Status start() {
     launched = true;
@@ -159,8 +236,11 @@ private:
   const RunContext &run;
   SessionDevice &device;
   std::vector<uint32_t> offsets;
-  bool launched = false; ///< something, since the last mark
-  uint64_t last = 0, reached = 0;
+  const bool usesQueues;
+  std::vector<Queue> queues; ///< that this run has used
+  bool launched = false;     ///< something, since the last mark
+  std::deque<Mark> marks;    ///< that are not passed, in order
+  uint64_t reached = 0;      ///< marks that are
 };
 
 } // namespace

@@ -2,81 +2,92 @@
 
 #include "tests/ptx/Accesses.h"
 #include "tests/ptx/Arithmetic.h"
-#include "tests/ptx/BulkCopies.h"
-#include "tests/ptx/Warp.h"
+#include "tests/ptx/Block.h"
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fmt/format.h>
+#include <list>
 #include <thread>
 #include <utility>
 
 namespace faro::test::ptx {
 namespace {
 
-constexpr std::byte Rubbish{0xee};
-
 class Launch {
 public:
   Launch(const Function &function, Grid grid, const std::vector<uint64_t> &parameters, const Reach &reach)
-      : function(function), grid(grid), parameters(parameters), reach(reach) {
-    for (uint32_t first = 0; first < grid.threads; first += WarpThreads)
-      warps.emplace_back(function, first, std::min(grid.threads - first, WarpThreads));
-  }
+      : function(function), grid(grid), parameters(parameters), reach(reach) {}
 
   Work work;
+  /// A block begins when the one before it is over; or when all that have begun rest, as they may for long.
   Fault run() {
-    for (uint32_t block = grid.blocks; block-- > 0 && fault.code == NoFault;)
-      runBlock(block);
+    for (uint32_t next = grid.blocks; (next > 0 || !begun.empty()) && fault.code == NoFault;) {
+      if (next > 0 && std::ranges::all_of(begun, &Block::rests))
+        begin(--next);
+      for (auto each = begun.begin(); each != begun.end();) {
+        block = &*each;
+        if (!runRound())
+          return fault;
+        const auto ran = each++;
+        if (block->isDone())
+          over.splice(over.end(), begun, ran);
+      }
+      if (next == 0 && !begun.empty() && std::ranges::all_of(begun, &Block::rests))
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
     return fault;
   }
 
 private:
-  void runBlock(uint32_t number) {
-    block = number;
-    shared.assign(function.sharedBytes, Rubbish);
-    bulk = {};
-    for (Warp &each : warps)
-      each.begin(block, grid.blocks, grid.threads);
-    for (size_t left = warps.size(); left > 0;) {
-      for (size_t w = warps.size(); w-- > 0;) {
-        warp = &warps[w];
-        if (warp->isDone())
-          continue;
-        if (!runTurn())
-          return;
-        left -= warp->isDone();
-      }
-      if (left > 0)
-        std::this_thread::yield(); // what they wait for is another rank's
+  void begin(uint32_t number) {
+    if (over.empty())
+      begun.emplace_back(function, grid.threads);
+    else
+      begun.splice(begun.end(), over, over.begin());
+    begun.back().begin(number, grid.blocks, grid.threads);
+  }
+  /// A stretch of each of the block's warps.
+  bool runRound() {
+    block->rests = false;
+    for (size_t w = block->warps.size(); w-- > 0;) {
+      warp = &block->warps[w];
+      if (!warp->isDone() && !warp->meets && !runTurn())
+        return false;
     }
-    for (const Warp &each : warps)
+    if (block->isDone())
+      return end();
+    if (!block->meet(function) && !block->rests)
+      std::this_thread::yield(); // what they wait for is another rank's, or the host's
+    return true;
+  }
+  bool end() {
+    for (const Warp &each : block->warps)
       for (const uint64_t steps : each.steps) {
         work.all += steps;
         work.longest = std::max(work.longest, steps);
       }
-    if (!bulk.isIdle())
-      fail(LaunchFailed, "ends with bulk copies under way");
+    return block->bulk.isIdle() || fail(LaunchFailed, "ends with bulk copies under way");
   }
   bool runTurn() {
     constexpr int Stretch = 1024; // instructions
     warp->beginTurn();
-    for (int i = 0; i < Stretch && !warp->isDone(); ++i)
+    for (int i = 0; i < Stretch && !warp->isDone() && !warp->meets; ++i)
       if (!step())
         return false;
     return true;
   }
 
   bool fail(int code, const std::string &what) {
-    fault = {code, fmt::format("{}, line {}, block {}, thread {}: {}", function.name, at ? at->line : 0, block,
+    fault = {code, fmt::format("{}, line {}, block {}, thread {}: {}", function.name, at ? at->line : 0, block->number,
                                thread(), what)};
     return false;
   }
 
   uint32_t thread() const { return warp->firstThread + lane; }
-  uint32_t self() const { return 1 + block * grid.threads + thread(); }
+  uint32_t self() const { return 1 + block->number * grid.threads + thread(); }
 
   const uint64_t *row(size_t operand) const { return warp->row(at->operands[operand]); }
   uint64_t get(size_t operand) const { return row(operand)[lane]; }
@@ -103,8 +114,8 @@ private:
     return found.host + (address - found.begin);
   }
   std::byte *sharedAt(uint64_t address, size_t bytes, size_t alignment) {
-    if (address % alignment == 0 && address >= SharedBase && address + bytes <= SharedBase + shared.size())
-      return &shared[address - SharedBase];
+    if (address % alignment == 0 && address >= SharedBase && address + bytes <= SharedBase + block->shared.size())
+      return &block->shared[address - SharedBase];
     fail(address % alignment ? MisalignedAddress : IllegalAddress,
          fmt::format("{:#x} of {} bytes is not in the block's shared memory, or not aligned", address, bytes));
     return nullptr;
@@ -118,10 +129,11 @@ private:
     if (!from)
       return false;
     if (at->isSynchronising) {
-      set(0, std::atomic_ref(*reinterpret_cast<uint64_t *>(from)).load(std::memory_order_acquire), 64);
+      block->acquired = std::atomic_ref(*reinterpret_cast<uint64_t *>(from)).load(std::memory_order_acquire);
+      set(0, block->acquired, 64);
       return true;
     }
-    if (!accesses.read(address, bytes, reader, at->isReadOnly))
+    if (!accesses.read(address, bytes, reader, block->epoch, at->isReadOnly))
       return fail(LaunchFailed, fmt::format("reads {:#x}, which the same launch writes", address));
     for (uint32_t i = 0; i < at->elements; ++i) {
       uint64_t value = 0;
@@ -170,7 +182,7 @@ private:
     // Who writes what is there already harms nobody.
     if (std::memcmp(to, from, bytes) == 0)
       return true;
-    if (!accesses.write(address, bytes, self()))
+    if (!accesses.write(address, bytes, self(), block->epoch))
       return fail(LaunchFailed, fmt::format("writes {:#x}, which another thread of the launch uses", address));
     std::memcpy(to, from, bytes);
     return true;
@@ -195,8 +207,8 @@ private:
 
   // Bulk copies.
   Barrier *barrierAt(uint64_t place) {
-    const auto found = bulk.barriers.find(place);
-    if (found != bulk.barriers.end())
+    const auto found = block->bulk.barriers.find(place);
+    if (found != block->bulk.barriers.end())
       return &found->second;
     fail(IllegalInstruction, fmt::format("there is no mbarrier at {:#x}", place));
     return nullptr;
@@ -224,7 +236,7 @@ private:
       std::byte *to = from ? sharedAt(copy.shared, copy.bytes, 16) : nullptr;
       if (!to)
         return false;
-      if (!accesses.read(copy.global, copy.bytes, self(), /*readOnly=*/true))
+      if (!accesses.read(copy.global, copy.bytes, self(), block->epoch, /*readOnly=*/true))
         return fail(LaunchFailed, fmt::format("a bulk copy reads {:#x}, which the same launch writes", copy.global));
       std::memcpy(to, from, copy.bytes);
       barrier->bytes -= int64_t(copy.bytes);
@@ -238,7 +250,7 @@ private:
     BulkCopy copy{get(0), get(1), get(2), {}};
     if (!isBulk(copy) || !sharedAt(copy.shared, copy.bytes, 16) || !global(copy.global, copy.bytes, 16))
       return false;
-    bulk.open.push_back(std::move(copy));
+    block->bulk.open.push_back(std::move(copy));
     return true;
   }
   bool take(std::vector<BulkCopy> &group) {
@@ -252,13 +264,13 @@ private:
   }
   bool waitForGroups() {
     const uint64_t mayBeLeft = get(0);
-    for (; bulk.groups.size() - bulk.read > mayBeLeft; ++bulk.read)
-      if (!take(bulk.groups[bulk.read]))
+    for (; block->bulk.groups.size() - block->bulk.read > mayBeLeft; ++block->bulk.read)
+      if (!take(block->bulk.groups[block->bulk.read]))
         return false;
     if (at->onlyRead)
       return true;
-    for (; bulk.groups.size() > mayBeLeft; bulk.groups.pop_front(), --bulk.read)
-      for (const BulkCopy &copy : bulk.groups.front())
+    for (; block->bulk.groups.size() > mayBeLeft; block->bulk.groups.pop_front(), --block->bulk.read)
+      for (const BulkCopy &copy : block->bulk.groups.front())
         if (!write(copy.global, copy.taken.data(), copy.bytes, 16))
           return false;
     return true;
@@ -274,7 +286,7 @@ private:
       lanes &= at->guardIsNegated ? ~warp->holding(uint32_t(at->guard)) : warp->holding(uint32_t(at->guard));
     if (lanes != 0 && !stepOf(lanes))
       return false;
-    if (!warp->isTogether())
+    if (!warp->isTogether() && at->op != Op::Meet)
       warp->meet();
     return true;
   }
@@ -286,6 +298,12 @@ private:
       return true;
     case Op::Branch:
       warp->part(lanes, at->target);
+      return true;
+    case Op::Meet:
+      warp->arrive();
+      return true;
+    case Op::Rest:
+      block->rests = true;
       return true;
     case Op::Fence:
       std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -342,7 +360,7 @@ private:
     case Op::BarrierInit:
       if (!sharedAt(get(0) + uint64_t(at->offset), 8, 8))
         return false;
-      bulk.barriers[get(0) + uint64_t(at->offset)] = {get(1), get(1), 0, 0, {}};
+      block->bulk.barriers[get(0) + uint64_t(at->offset)] = {get(1), get(1), 0, 0, {}};
       return true;
     case Op::BarrierExpect: {
       Barrier *barrier = barrierAt(get(1));
@@ -359,7 +377,7 @@ private:
     case Op::BulkStore:
       return bulkStore();
     case Op::BulkCommit:
-      bulk.groups.push_back(std::exchange(bulk.open, {}));
+      block->bulk.groups.push_back(std::exchange(block->bulk.open, {}));
       return true;
     case Op::BulkWait:
       return waitForGroups();
@@ -372,13 +390,11 @@ private:
   const Grid grid;
   const std::vector<uint64_t> &parameters;
   const Reach &reach;
-  std::vector<Warp> warps;
-  uint32_t block = 0; // the current one, as the others here
+  std::list<Block> begun, over; ///< the latter for others to come
+  Block *block = nullptr;       // the current one, as the others here
   Warp *warp = nullptr;
   uint32_t lane = 0;
   const Instruction *at = nullptr;
-  std::vector<std::byte> shared;
-  BulkCopies bulk; // groups are a thread's own: here one thread of a block copies
   Accesses accesses;
   Range ranges[8];
   unsigned oldest = 0;

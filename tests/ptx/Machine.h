@@ -2,10 +2,12 @@
 // how wide it reads and writes, and when bulk copies are over. It is stricter than a GPU in what a kernel may rely on:
 //
 //   - blocks run one after another, last to first, and so do the warps of a block, a stretch each, and the threads of a
-//     warp, an instruction each (tests/ptx/Warp.h): whoever relies on another order, or on company, is wrong or hangs
+//     warp, an instruction each (tests/ptx/Warp.h): whoever relies on another order, or on company, is wrong or hangs.
+//     Only a block that rests (nanosleep), for it may wait for long, lets others begin
 //   - an access that is not aligned to its size, or out of every allocation, is a fault, as on a GPU
 //   - two threads of a launch that touch the same byte, one of them to change it, are a fault, for nothing here waits
-//     for another thread of its launch; so is ld.global.nc of what the launch changes
+//     for another thread of its launch to have done so, unless a host has told both another word since; so is
+//     ld.global.nc of what the launch changes
 //   - bulk copies are as late as they may be, and a slot that is being filled holds rubbish until it is awaited
 //   - a NaN that arithmetic makes is 0x7fffffff, as on NVIDIA's GPUs
 #pragma once

@@ -86,6 +86,28 @@ TEST_F(PtxMachine, HasAClock) {
             NoFault);
 }
 
+TEST_F(PtxMachine, LetsTheThreadsOfABlockMeet) {
+  // Thread 0, behind the others, says yes, and each thread stores what it is told to a word of its own.
+  const std::string meet = "mov.u32 %r1, %tid.x;\n\tsetp.eq.b32 %p1, %r1, 0;\n\t@!%p1 bra together;\n"
+                           "\tmov.b64 %rd3, 0;\nagain:\n\tadd.s64 %rd3, %rd3, 1;\n\tsetp.lt.u64 %p2, %rd3, 3000;\n"
+                           "\t@%p2 bra again;\ntogether:\n\tbar.red.or.pred %p3, 0, %p1;\n\tselp.b64 %rd4, 7, 8, %p3;\n"
+                           "\tmul.wide.u32 %rd5, %r1, 8;\n\tadd.s64 %rd5, %rd1, %rd5;\n\tshr.u64 %rd6, %rd5, 63;\n"
+                           "\tsetp.lt.u32 %p2, %r1, 16;\n\t@%p2 st.global.b64 [%rd5], %rd4;";
+  EXPECT_EQ(run(meet, {1, 70}).code, NoFault);
+  for (const uint64_t word : memory.words)
+    EXPECT_EQ(word, 7u);
+}
+
+TEST_F(PtxMachine, LetsABlockBeginWhenTheOthersRest) {
+  // Block 1 waits for what block 0 signals, as no kernel should that may not be there as a whole; but it rests.
+  const std::string wait = "mov.u32 %r1, %ctaid.x;\n\tsetp.eq.b32 %p1, %r1, 0;\n\t@%p1 bra signal;\nagain:\n"
+                           "\tnanosleep.u32 200;\n\tld.acquire.sys.global.b64 %rd3, [%rd1];\n"
+                           "\tsetp.eq.b64 %p2, %rd3, 0;\n\t@%p2 bra again;\n\tbra.uni over;\nsignal:\n"
+                           "\tmov.b64 %rd3, 1;\n\tst.release.sys.global.b64 [%rd1], %rd3;\nover:";
+  EXPECT_EQ(run(wait, {2, 1}).code, NoFault);
+  EXPECT_EQ(memory.words[0], 1u);
+}
+
 TEST_F(PtxMachine, RoundsAsADeviceDoes) {
   const auto bits = [](float value) { return uint64_t(std::bit_cast<uint32_t>(value)); };
   const std::string sum = "cvt.u32.u64 %r1, %rd2;\n\tadd.rn.f32 %r2, %r1, 0f3f800000;\n\tcvt.u64.u32 %rd3, %r2;";

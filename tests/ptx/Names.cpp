@@ -27,6 +27,8 @@ bool describe(Instruction &to, std::string_view name) {
       {"bra", Op::Branch},
       {"bra.uni", Op::Branch},
       {"ret", Op::Return},
+      {"bar.red.or.pred", Op::Meet},
+      {"nanosleep.u32", Op::Rest},
       {"fence.acq_rel.sys", Op::Fence},
       {"fence.proxy.async.shared::cta", Op::Fence},
       {"mbarrier.init.shared::cta.b64", Op::BarrierInit},

@@ -44,6 +44,8 @@ enum class Op : uint8_t {
   // ... to here one result, of registers alone
   Branch,
   Return,
+  Meet,
+  Rest,
   Fence,
   BarrierInit,
   BarrierExpect,

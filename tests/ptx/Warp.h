@@ -56,6 +56,7 @@ public:
     steps = {};
     groups.assign(1, {0, all, 0});
     running = 0;
+    meets = false;
   }
   bool isDone() const { return groups.empty(); }
   bool isTogether() const { return groups.size() <= 1; }
@@ -113,7 +114,24 @@ public:
       runTheLast();
   }
 
+  /// The running group is where all of a block's threads meet. False: others of the warp are not, and go on first.
+  bool arrive() {
+    --group().next;
+    if (!isTogether())
+      meet();
+    meets = isTogether();
+    if (!meets)
+      running = (running + 1) % groups.size();
+    return meets;
+  }
+  /// All others are there, too.
+  void goOn() {
+    ++group().next;
+    meets = false;
+  }
+
   const uint32_t firstThread;
+  bool meets = false;                           ///< has arrived where a block's threads meet, and waits
   std::array<uint64_t, WarpThreads> steps = {}; ///< of each lane, once it is done
 
 private:

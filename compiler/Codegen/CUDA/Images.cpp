@@ -34,6 +34,7 @@ FailureOr<OwningOpRef<ModuleOp>> makeGpuModule(ModuleOp module, int architecture
   LoweringOptions options;
   options.kernels = cudaKernelOptions(architecture);
   options.kernels.bulk = more.bulk && architecture >= FirstWithBulkCopies ? BulkCopies::Beside : BulkCopies::None;
+  options.kernels.resident = more.resident;
   options.plan = more.plan;
   PassManager passes(module.getContext());
   buildPhase(passes, Phase::Kernels, options);

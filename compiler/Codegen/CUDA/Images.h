@@ -17,8 +17,9 @@ namespace faro::compiler {
 
 /// Kernels beside those that every session with a device needs.
 struct MoreKernels {
-  bool plan = true; ///< that plan batches on the device
-  bool bulk = true; ///< pushes by bulk copies, from sm_90 on
+  bool plan = true;     ///< that plan batches on the device
+  bool bulk = true;     ///< pushes by bulk copies, from sm_90 on
+  bool resident = true; ///< pushes that wait for what they are to do
 };
 
 /// The kernels of `module`, which is at the xfer level and stays as it is, for one architecture (90: sm_90): a

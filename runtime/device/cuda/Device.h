@@ -4,6 +4,7 @@
 #include "faro/module.h"
 #include "runtime/device/cuda/Driver.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -187,6 +188,13 @@ public:
   /// Kernel `index` of the module's kernel sets as faro_abi_push_fn; all addresses are of the device.
   Status push(uint32_t index, Stream &, Grid, api::Pointer source, int64_t sourceStride, api::Pointer offsets,
               api::Pointer destinations, int64_t begin, int64_t end) const;
+  bool hasResidentPush(uint32_t index) const { return resident[index]; }
+  bool hasResidentPushes() const {
+    return std::any_of(resident.begin(), resident.end(), [](api::Function each) { return each; });
+  }
+  /// As faro_abi_resident_push_fn; the kernel must have that form.
+  Status residentPush(uint32_t index, Stream &, Grid, api::Pointer queue, api::Pointer states, uint64_t launch,
+                      uint64_t lingerNs) const;
   /// As faro_abi_pull_fn.
   Status pull(uint32_t index, Stream &, Grid, api::Pointer out, int64_t outStride, api::Pointer offsets,
               api::Pointer rows, api::Pointer weights, int64_t begin, int64_t end) const;
@@ -207,6 +215,7 @@ private:
   api::Module loaded = nullptr;
   std::vector<api::Function> functions; ///< by kernel index
   std::vector<api::Function> bulk;      ///< the same by bulk copies; null where there is none
+  std::vector<api::Function> resident;  ///< the same that wait for pushes, likewise
 };
 
 } // namespace faro::cuda

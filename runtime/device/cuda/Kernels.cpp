@@ -62,10 +62,13 @@ Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> d
     if (cuda.moduleGetFunction(&kernels->functions.back(), kernels->loaded, set.kernels[k].name) != api::Success)
       return Status(FARO_DATA_LOSS, fmt::format("{}: image {} has no kernel {}", kernels->module->name(),
                                                 (*image)->target, set.kernels[k].name));
-    kernels->bulk.push_back(nullptr);
-    const std::string name = std::string(set.kernels[k].name) + FARO_ABI_BULK_SUFFIX;
-    if (cuda.moduleGetFunction(&kernels->bulk.back(), kernels->loaded, name.c_str()) != api::Success)
-      kernels->bulk.back() = nullptr;
+    const auto findForm = [&](const char *suffix) {
+      api::Function found = nullptr;
+      const std::string name = set.kernels[k].name + std::string(suffix);
+      return cuda.moduleGetFunction(&found, kernels->loaded, name.c_str()) == api::Success ? found : nullptr;
+    };
+    kernels->bulk.push_back(findForm(FARO_ABI_BULK_SUFFIX));
+    kernels->resident.push_back(findForm(FARO_ABI_RESIDENT_SUFFIX));
   }
   return kernels;
 }
@@ -101,6 +104,13 @@ Status Kernels::push(uint32_t index, Stream &stream, Grid grid, api::Pointer sou
   return launch(bulk[index], name + FARO_ABI_BULK_SUFFIX, stream, grid, parameters);
 }
 
+Status Kernels::residentPush(uint32_t index, Stream &stream, Grid grid, api::Pointer queue, api::Pointer states,
+                             uint64_t launchNumber, uint64_t lingerNs) const {
+  void *parameters[] = {&queue, &states, &launchNumber, &lingerNs};
+  return launch(resident[index], module->kernels().kernels[index].name + std::string(FARO_ABI_RESIDENT_SUFFIX), stream,
+                grid, parameters);
+}
+
 Status Kernels::pull(uint32_t index, Stream &stream, Grid grid, api::Pointer out, int64_t outStride,
                      api::Pointer offsets, api::Pointer rows, api::Pointer weights, int64_t begin, int64_t end) const {
   if (begin == end)
@@ -110,7 +120,7 @@ Status Kernels::pull(uint32_t index, Stream &stream, Grid grid, api::Pointer out
 }
 
 Status Kernels::loadAll() const {
-  for (const std::vector<api::Function> *each : {&functions, &bulk})
+  for (const std::vector<api::Function> *each : {&functions, &bulk, &resident})
     for (const api::Function function : *each)
       if (function)
         FARO_RETURN_IF_ERROR(device->driver().check(device->driver().funcLoad(function), "cuFuncLoad"));

@@ -1,6 +1,7 @@
 #include "runtime/device/cuda/SessionDevice.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fmt/format.h>
 
 namespace faro::cuda {
@@ -12,8 +13,22 @@ Expected<uint32_t> architectureOf(int number) {
   return (*device)->architecture();
 }
 
+Expected<bool> residentPushesFromEnvironment() {
+  const char *given = std::getenv("FARO_PUSHES");
+  const std::string wanted = given ? given : "";
+  if (!wanted.empty() && wanted != "launched" && wanted != "resident")
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("FARO_PUSHES={}: pushes of slices are `launched` one by one, as when it is left out, or "
+                              "done by a `resident` kernel that waits for them",
+                              wanted));
+  return wanted == "resident";
+}
+
 Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOptions &options,
                                                                std::shared_ptr<const Module> module) {
+  const auto resident = residentPushesFromEnvironment();
+  if (!resident)
+    return resident.status();
   auto device = Device::open(options.cudaDevice);
   if (!device)
     return device.status();
@@ -27,12 +42,30 @@ Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOpti
   auto kernels = Kernels::load(*device, std::move(module));
   if (!kernels)
     return kernels.status();
+  if (*resident && !(*kernels)->hasResidentPushes())
+    return Status(FARO_UNAVAILABLE,
+                  "FARO_PUSHES=resident, but the module's kernels for the device have no such form: compile it by this "
+                  "version of faroc, or ask for it (CompileTargets::residentPushes); or leave FARO_PUSHES out");
   auto stream = options.cudaStream ? Stream::borrow(*device, options.cudaStream) : Stream::create(*device);
   if (!stream)
     return stream.status();
   return std::unique_ptr<SessionDevice>(
       new SessionDevice(std::move(*device), std::move(*kernels), std::move(*stream),
-                        options.cudaMultiprocessors ? options.cudaMultiprocessors : all));
+                        options.cudaMultiprocessors ? options.cudaMultiprocessors : all, *resident));
+}
+
+Expected<PushQueue *> SessionDevice::queue(uint32_t kernel, uint64_t rowBytes, std::chrono::nanoseconds timeout) {
+  std::unique_ptr<PushQueue> &queue = queues[kernel];
+  if (!queue) {
+    // A block a multiprocessor: there is room beside it for a second such kernel, and for what is launched.
+    Grid grid = Grid::of(multiprocessors, rowBytes, multiprocessors, multiprocessors);
+    grid.blocks = multiprocessors;
+    auto made = PushQueue::create(device, *kernels, kernel, grid, timeout);
+    if (!made)
+      return made.status();
+    queue = std::move(*made);
+  }
+  return queue.get();
 }
 
 Expected<api::Pointer> SessionDevice::room(List list, size_t bytes) {

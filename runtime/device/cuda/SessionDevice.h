@@ -3,19 +3,25 @@
 
 #include "faro/session.h"
 #include "runtime/device/cuda/Device.h"
+#include "runtime/device/cuda/PushQueue.h"
 #include "runtime/device/cuda/StreamMarks.h"
 
 #include <array>
+#include <map>
 
 namespace faro::cuda {
 
 /// Of a device, as the driver counts those that this process may use: 90 for compute capability 9.0.
 Expected<uint32_t> architectureOf(int number);
 
+/// FARO_PUSHES: `launched`, as when it is not set, or `resident`. Whether the latter.
+Expected<bool> residentPushesFromEnvironment();
+
 class SessionDevice {
 public:
   /// Errors: as of Driver::get, Device::open and Kernels::load; INVALID_ARGUMENT for more multiprocessors than there
-  /// are.
+  /// are, or another FARO_PUSHES than `launched` and `resident`; UNAVAILABLE for `resident` where the module has no
+  /// such kernels.
   static Expected<std::unique_ptr<SessionDevice>> create(const SessionOptions &options,
                                                          std::shared_ptr<const Module> module);
 
@@ -27,6 +33,9 @@ public:
   /// Room for so many bytes, with whatever is in it.
   Expected<api::Pointer> room(List list, size_t bytes);
 
+  /// Where kernel `kernel` waits for pushes of rows of `rowBytes`; made when it is first asked for.
+  Expected<PushQueue *> queue(uint32_t kernel, uint64_t rowBytes, std::chrono::nanoseconds timeout);
+
   /// What rows of the user must start at a multiple of, and lie apart: kernels are written for that.
   static uint64_t alignmentOf(uint64_t rowBytes);
 
@@ -36,13 +45,16 @@ public:
   /// Where in the stream the work of stages ends. The stream itself may be the caller's, with more behind.
   StreamMarks marks;
   const uint32_t multiprocessors; ///< that kernels may take
+  /// FARO_PUSHES=resident: pushes of a dispatch across nodes are done by kernels that wait for them.
+  const bool residentPushes;
 
 private:
   SessionDevice(std::shared_ptr<Device> device, std::unique_ptr<Kernels> kernels, std::unique_ptr<Stream> stream,
-                uint32_t multiprocessors)
+                uint32_t multiprocessors, bool residentPushes)
       : device(std::move(device)), kernels(std::move(kernels)), stream(std::move(stream)), marks(this->device),
-        multiprocessors(multiprocessors) {}
+        multiprocessors(multiprocessors), residentPushes(residentPushes) {}
   std::array<Memory, Lists> lists;
+  std::map<uint32_t, std::unique_ptr<PushQueue>> queues; ///< by kernel
 };
 
 } // namespace faro::cuda

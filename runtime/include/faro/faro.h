@@ -85,6 +85,7 @@ typedef struct faro_compile_targets {
   uint32_t bulk_copies;       /* 1: pushes that a session takes with cuda_multiprocessors, from sm_90 on */
   uint32_t host;              /* 1: kernels for this machine's processor, for sessions with rows in host memory */
   uint32_t wire;              /* faro_wire: what is between nodes, the same on all ranks. Slices are chosen for it */
+  uint32_t resident_pushes;   /* 1: pushes that wait for slices, which sessions take with FARO_PUSHES=resident */
 } faro_compile_targets;
 FARO_API faro_status faro_module_compile_with(const char *text, size_t size, const char *name,
                                               const faro_compile_targets *targets, faro_module **out);
@@ -219,7 +220,8 @@ typedef struct faro_statistics {
   uint64_t credit_wait_ns;                  /* a slice was ready and waited for a free slot on the other side */
   uint64_t settled_tokens;                  /* summed in combines before the last partial row had come */
   uint64_t wire_device_bytes;               /* of wire_bytes: sent from the memory of a device */
-  uint64_t whole_slices; /* of slices_received: read where the transport had them, without their slots */
+  uint64_t whole_slices;    /* of slices_received: read where the transport had them, without their slots */
+  uint64_t resident_pushes; /* done by a kernel that was there, waiting for them (FARO_PUSHES=resident) */
 } faro_statistics;
 
 /* `size` is sizeof(faro_statistics) as the caller knows it: fields are only ever added at the end. */

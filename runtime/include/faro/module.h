@@ -30,9 +30,10 @@ struct CompileTargets {
   int cudaDevice = -1;
   /// An architecture instead of a device, 90 for sm_90; no such device is needed. 0: none.
   uint32_t cudaArchitecture = 0;
-  bool planning = false;   ///< with either: kernels that plan on the device, which a DeviceShuffle needs
-  bool bulkCopies = false; ///< the same: pushes that a Session takes that may not fill its device, from sm_90 on
-  bool host = false;       ///< the same: this machine's processor, too, for Sessions with rows in host memory
+  bool planning = false;       ///< with either: kernels that plan on the device, which a DeviceShuffle needs
+  bool bulkCopies = false;     ///< the same: pushes that a Session takes that may not fill its device, from sm_90 on
+  bool residentPushes = false; ///< the same: pushes that wait for slices, for Sessions with FARO_PUSHES=resident
+  bool host = false;           ///< the same: this machine's processor, too, for Sessions with rows in host memory
   /// Slices are chosen for it, the same on all ranks. Nothing: for tcp. An error where the spec holds schedules.
   std::optional<WireKind> wire;
 };

@@ -66,6 +66,7 @@ struct SessionStatistics {
   uint64_t creditWaitNs = 0;                     ///< a slice was ready and waited for a free slot on the other side
   uint64_t settledTokens = 0;                    ///< summed in combines before the last partial row had come
   uint64_t wholeSlices = 0;     ///< of slicesReceived: read where the transport had them, without their slots
+  uint64_t residentPushes = 0;  ///< launched once for many of them (FARO_PUSHES=resident)
   uint64_t wireDeviceBytes = 0; ///< of wireBytes: sent from the device's memory; rows else go by pinned host memory
 };
 

@@ -16,6 +16,7 @@ Json wireJson(const Wire &wire) {
           {"bytes", wire.bytes},
           {"device_bytes", wire.deviceBytes},
           {"slices", wire.slices},
+          {"resident_pushes", wire.residentPushes},
           {"rows_received", wire.rowsReceived},
           {"slot_wait_ns", wire.waitNs}};
 }

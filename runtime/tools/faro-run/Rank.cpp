@@ -45,7 +45,8 @@ private:
             after.slices - before.slices,
             after.wireRowsReceived - before.wireRowsReceived,
             after.creditWaitNs - before.creditWaitNs,
-            after.wireDeviceBytes - before.wireDeviceBytes};
+            after.wireDeviceBytes - before.wireDeviceBytes,
+            after.residentPushes - before.residentPushes};
   }
 
   /// Runs `part` when all ranks are here, so that its time holds no other rank's lateness, and notes how long it took.

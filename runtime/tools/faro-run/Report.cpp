@@ -38,9 +38,10 @@ std::string nodesText(const Topology &topology) {
 std::string acrossText(const RunFacts &facts, const Figures &figures) {
   const Job &job = facts.job;
   const auto line = [](const PhaseFigures &phase, const std::string &rows) {
-    return fmt::format("between nodes, {}: {} {}, {} in {}{}\n", phase.name, phase.wire.rows, rows,
+    return fmt::format("between nodes, {}: {} {}, {} in {}{}{}\n", phase.name, phase.wire.rows, rows,
                        bytesText(phase.wire.bytes), count(phase.wire.slices, "slice"),
-                       phase.wire.deviceBytes ? ", from the device's memory" : "");
+                       phase.wire.deviceBytes ? ", from the device's memory" : "",
+                       phase.wire.residentPushes ? ", by resident kernels" : "");
   };
   const PhaseFigures &dispatch = figures.phases[1];
   const bool byCard = std::ranges::any_of(job.topology.nics(), [](double cards) { return cards != 1; });
@@ -81,6 +82,7 @@ void addWire(PhaseFigures &phase, const Topology &topology, const std::vector<Ra
     phase.wire.bytes += wire.bytes;
     phase.wire.slices += wire.slices;
     phase.wire.deviceBytes += wire.deviceBytes;
+    phase.wire.residentPushes += wire.residentPushes;
     phase.wire.rowsReceived += wire.rowsReceived;
     phase.wire.waitNs += wire.waitNs;
     phase.mostWireRows =

@@ -7,12 +7,13 @@ namespace faro::run {
 using Json = nlohmann::json;
 
 static Json toJson(const Wire &wire) {
-  return {wire.rows, wire.bytes, wire.slices, wire.rowsReceived, wire.waitNs, wire.deviceBytes};
+  return {wire.rows, wire.bytes, wire.slices, wire.rowsReceived, wire.waitNs, wire.deviceBytes, wire.residentPushes};
 }
 
 static Wire wireFromJson(const Json &json) {
   return {json.at(0).get<uint64_t>(), json.at(1).get<uint64_t>(), json.at(2).get<uint64_t>(),
-          json.at(3).get<uint64_t>(), json.at(4).get<uint64_t>(), json.at(5).get<uint64_t>()};
+          json.at(3).get<uint64_t>(), json.at(4).get<uint64_t>(), json.at(5).get<uint64_t>(),
+          json.at(6).get<uint64_t>()};
 }
 
 Json toJson(const RankResult &result) {

@@ -27,8 +27,9 @@ struct Wire {
   uint64_t rows = 0; ///< tokens, or partial sums of tokens
   uint64_t bytes = 0, slices = 0;
   uint64_t rowsReceived = 0;
-  uint64_t waitNs = 0;      ///< a slice was ready, and the other side had no slot
-  uint64_t deviceBytes = 0; ///< of bytes: sent from the memory of a device
+  uint64_t waitNs = 0;         ///< a slice was ready, and the other side had no slot
+  uint64_t deviceBytes = 0;    ///< of bytes: sent from the memory of a device
+  uint64_t residentPushes = 0; ///< by kernels that were there, waiting for them
 };
 
 struct RankResult {

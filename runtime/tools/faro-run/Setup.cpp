@@ -3,6 +3,7 @@
 #include "runtime/tools/faro-run/Places.h"
 #include "runtime/tools/faro-run/Say.h"
 
+#include "runtime/device/cuda/SessionDevice.h"
 #include "runtime/plan/Balancer.h"
 
 #include <cctype>
@@ -50,6 +51,12 @@ Status Setup::load(const Topology &topology) {
   CompileTargets targets;
   targets.cudaDevice = options.cudaDevice;
   targets.planning = options.planOnDevice;
+  if (options.cudaDevice >= 0) {
+    const Expected<bool> resident = cuda::residentPushesFromEnvironment();
+    if (!resident)
+      return resident.status();
+    targets.residentPushes = *resident;
+  }
   targets.wire = options.wire;
   Expected<Job> loaded = loadJob(options.program, topology, targets);
   if (!loaded) {

@@ -1,14 +1,17 @@
 // Streams and events of the stand-in for NVIDIA's driver. Work is done at once; or, with $FAKE_CUDA_LAG=N, not before
-// somebody has waited, or asked N times in vain: what a program does too early is then seen.
+// somebody has waited, or asked N times in vain: what a program does too early is then seen. With $FAKE_CUDA_BESIDE=1
+// each stream's work is done by a thread of its own, as kernels need that wait for the host.
 #pragma once
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -18,6 +21,11 @@ inline int lag() {
   static const char *given = std::getenv("FAKE_CUDA_LAG");
   static const int lag = given ? std::atoi(given) : 0;
   return lag;
+}
+
+inline bool isBeside() {
+  static const char *given = std::getenv("FAKE_CUDA_BESIDE");
+  return given && *given == '1';
 }
 
 constexpr int NotReady = 600; // CUDA_ERROR_NOT_READY
@@ -51,6 +59,15 @@ private:
 
 class FakeStream {
 public:
+  ~FakeStream() {
+    {
+      const std::lock_guard lock(mutex);
+      ends = true;
+    }
+    changed.notify_all();
+    if (worker.joinable())
+      worker.join();
+  }
   /// `work` returns 0 or an error, which is then that of everything after it.
   void put(std::function<int()> work, bool isLaunch = false) {
     const std::lock_guard lock(mutex);
@@ -61,8 +78,13 @@ public:
     }
     left.push_back(std::move(work));
     ++end;
-    if (lag() == 0)
+    if (isBeside()) {
+      if (!worker.joinable())
+        worker = std::thread([this] { runBeside(); });
+      changed.notify_all();
+    } else if (lag() == 0) {
       run(end);
+    }
   }
   uint64_t place() {
     const std::lock_guard lock(mutex);
@@ -73,7 +95,7 @@ public:
     const std::lock_guard lock(mutex);
     if (captured)
       return spoil();
-    if (done < place && ++asked <= lag())
+    if (done < place && (isBeside() || ++asked <= lag()))
       return NotReady;
     asked = 0;
     return run(place);
@@ -81,9 +103,11 @@ public:
   /// The same by another stream, which must not be held up by what this one runs behind it.
   int waitFromOutside(uint64_t place) { return done >= place ? 0 : wait(place); }
   int wait(uint64_t place) {
-    const std::lock_guard lock(mutex);
+    std::unique_lock lock(mutex);
     if (captured)
       return spoil();
+    if (isBeside())
+      changed.wait(lock, [&] { return done >= place; });
     return run(place);
   }
 
@@ -114,7 +138,31 @@ private:
     spoiled = true;
     return CaptureUnsupported;
   }
+  void runBeside() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      changed.wait(lock, [this] { return ends || !left.empty(); });
+      if (left.empty())
+        return;
+      const std::function<int()> work = std::move(left.front());
+      left.pop_front();
+      const bool isWhole = failure == 0;
+      lock.unlock();
+      int result = 0;
+      if (isWhole) {
+        const Running now;
+        result = work();
+      }
+      lock.lock();
+      failure = failure ? failure : result;
+      ++done;
+      changed.notify_all();
+    }
+  }
+  /// With a thread of its own: it has come there already.
   int run(uint64_t to) {
+    if (done >= to)
+      return failure;
     const Running now;
     for (; done < to; ++done) {
       if (failure == 0)
@@ -124,6 +172,9 @@ private:
     return failure;
   }
   std::mutex mutex;
+  std::condition_variable changed;
+  std::thread worker;
+  bool ends = false;
   std::deque<std::function<int()>> left;
   FakeGraph *captured = nullptr;
   bool spoiled = false, isForAll = false;
