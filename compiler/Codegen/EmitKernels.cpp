@@ -145,18 +145,21 @@ private:
         return success();
       }
     OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
-    finish(kernel.isPush ? emitPush(builder, stage->getLoc(), name, kernel.shape, options)
-                         : emitPull(builder, stage->getLoc(), name, kernel.shape, options),
-           kernel.isPush);
-    if (options.bulk == BulkCopies::Beside && kernel.isPush && kernel.shape.streaming && bulkPartsOf(kernel.shape)) {
+    if (!kernel.isPush)
+      finish(emitPull(builder, stage->getLoc(), name, kernel.shape, options), /*isPush=*/false);
+    else if (options.resident == KernelForm::Instead)
+      finishResident(emitResidentPush(builder, stage->getLoc(), name, kernel.shape, options));
+    else
+      finish(emitPush(builder, stage->getLoc(), name, kernel.shape, options), /*isPush=*/true);
+    if (options.bulk == KernelForm::Beside && kernel.isPush && kernel.shape.streaming && bulkPartsOf(kernel.shape)) {
       EmitKernelsOptions byCopies = options;
-      byCopies.bulk = BulkCopies::Instead;
+      byCopies.bulk = KernelForm::Instead;
       finish(emitPush(builder, stage->getLoc(), (name + FARO_ABI_BULK_SUFFIX).str(), kernel.shape, byCopies),
              /*isPush=*/true);
     }
-    if (options.resident && kernel.isPush)
-      emitResidentPush(builder, stage->getLoc(), (name + FARO_ABI_RESIDENT_SUFFIX).str(), kernel.shape, options)
-          ->setAttr(xfer::XferDialect::KernelAttrName, UnitAttr::get(&getContext()));
+    if (options.resident == KernelForm::Beside && kernel.isPush)
+      finishResident(
+          emitResidentPush(builder, stage->getLoc(), (name + FARO_ABI_RESIDENT_SUFFIX).str(), kernel.shape, options));
     emitted.try_emplace(name, kernel);
     return success();
   }
@@ -164,6 +167,17 @@ private:
   void finish(func::FuncOp function, bool isPush) {
     function->setAttr(xfer::XferDialect::KernelAttrName, UnitAttr::get(&getContext()));
     markReadOnly(function, isPush);
+  }
+
+  /// What it reads changes while it runs.
+  void finishResident(func::FuncOp function) {
+    function->setAttr(xfer::XferDialect::KernelAttrName, UnitAttr::get(&getContext()));
+  }
+
+  static llvm::cl::ValuesClass forms() {
+    return llvm::cl::values(clEnumValN(KernelForm::None, "none", "none"),
+                            clEnumValN(KernelForm::Beside, "beside", "as kernels of their own, beside the others"),
+                            clEnumValN(KernelForm::Instead, "instead", "instead of the others"));
   }
 
   /// A kernel of the input must have the type that the engine will call it with.
@@ -207,14 +221,11 @@ private:
       llvm::cl::desc("what rows start at a multiple of, in bytes, as far as their size lets them"), llvm::cl::init(1)};
   Option<int64_t> prefetch{*this, "prefetch", llvm::cl::desc("how many bytes of its rows a pull asks for ahead"),
                            llvm::cl::init(8192)};
-  Option<BulkCopies> bulk{
-      *this, "bulk", llvm::cl::desc("pushes past the cache by bulk copies"), llvm::cl::init(BulkCopies::None),
-      llvm::cl::values(clEnumValN(BulkCopies::None, "none", "none"),
-                       clEnumValN(BulkCopies::Beside, "beside", "as kernels of their own, beside the others"),
-                       clEnumValN(BulkCopies::Instead, "instead", "instead of the others"))};
-  Option<bool> resident{*this, "resident",
-                        llvm::cl::desc("pushes that wait for what they are to do, beside the others"),
-                        llvm::cl::init(false)};
+  Option<KernelForm> bulk{*this, "bulk", llvm::cl::desc("pushes past the cache by bulk copies"),
+                          llvm::cl::init(KernelForm::None), forms()};
+  Option<KernelForm> resident{*this, "resident",
+                              llvm::cl::desc("pushes that wait for what they are to do while they run"),
+                              llvm::cl::init(KernelForm::None), forms()};
   llvm::StringMap<Emitted> emitted;
 };
 

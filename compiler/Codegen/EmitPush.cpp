@@ -232,7 +232,7 @@ func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, co
   builder.setInsertionPointToStart(function.addEntryBlock());
   KernelBuilder kernel(builder, function);
   if (const std::optional<int64_t> parts = bulkPartsOf(shape);
-      parts && shape.streaming && options.bulk == BulkCopies::Instead) {
+      parts && shape.streaming && options.bulk == KernelForm::Instead) {
     emitPushBulk(kernel, shape, *parts, function.getArguments());
     xfer::FenceOp::create(builder, loc);
     func::ReturnOp::create(builder, loc);

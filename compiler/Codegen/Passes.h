@@ -14,10 +14,11 @@
 
 namespace faro::compiler {
 
-enum class BulkCopies {
+/// Another form of a kernel NAME.
+enum class KernelForm {
   None,
-  Beside, ///< a second kernel, NAME FARO_ABI_BULK_SUFFIX
-  Instead ///< kernel NAME itself
+  Beside, ///< as a second kernel, NAME and a suffix
+  Instead ///< as kernel NAME itself
 };
 
 struct EmitKernelsOptions {
@@ -38,10 +39,10 @@ struct EmitKernelsOptions {
   /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead, and a push asks
   /// for nothing.
   int64_t prefetch = 8192;
-  /// Pushes past the cache by bulk copies, where rows allow that.
-  BulkCopies bulk = BulkCopies::None;
-  /// For each push a second kernel, NAME FARO_ABI_RESIDENT_SUFFIX, that waits for pushes while it runs.
-  bool resident = false;
+  /// Pushes past the cache by bulk copies, where rows allow that: FARO_ABI_BULK_SUFFIX.
+  KernelForm bulk = KernelForm::None;
+  /// Pushes that wait for what they are to do while they run: FARO_ABI_RESIDENT_SUFFIX.
+  KernelForm resident = KernelForm::None;
 
   bool operator==(const EmitKernelsOptions &) const = default;
 };

@@ -33,8 +33,8 @@ FailureOr<OwningOpRef<ModuleOp>> makeGpuModule(ModuleOp module, int architecture
   OwningOpRef<ModuleOp> kernels(module.clone());
   LoweringOptions options;
   options.kernels = cudaKernelOptions(architecture);
-  options.kernels.bulk = more.bulk && architecture >= FirstWithBulkCopies ? BulkCopies::Beside : BulkCopies::None;
-  options.kernels.resident = more.resident;
+  options.kernels.bulk = more.bulk && architecture >= FirstWithBulkCopies ? KernelForm::Beside : KernelForm::None;
+  options.kernels.resident = more.resident ? KernelForm::Beside : KernelForm::None;
   options.plan = more.plan;
   PassManager passes(module.getContext());
   buildPhase(passes, Phase::Kernels, options);

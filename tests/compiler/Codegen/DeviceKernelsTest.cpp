@@ -28,11 +28,11 @@ Lines randomRows(int64_t rows, Element element, uint64_t bytes, uint64_t stride,
 struct Form {
   const char *name;
   int architecture;
-  compiler::BulkCopies bulk;
+  compiler::KernelForm bulk;
 };
-constexpr Form Forms[] = {{"sm_90", 90, compiler::BulkCopies::None},
-                          {"sm_100", 100, compiler::BulkCopies::None},
-                          {"bulk copies", 90, compiler::BulkCopies::Instead}};
+constexpr Form Forms[] = {{"sm_90", 90, compiler::KernelForm::None},
+                          {"sm_100", 100, compiler::KernelForm::None},
+                          {"bulk copies", 90, compiler::KernelForm::Instead}};
 
 class DeviceKernels : public ::testing::TestWithParam<Row> {
 protected:
@@ -60,6 +60,17 @@ protected:
     return list;
   }
 
+  /// What a push leaves of tokens next to each other.
+  Lines expectedWindow(const Kernels &kernels, const Lines &source) const {
+    Lines window(offsets.back() * kernels.stride, Untouched);
+    for (int64_t t = 0; t < Tokens; ++t)
+      for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i) {
+        std::byte *row = window.data() + order[i] * kernels.stride;
+        std::memset(row, 0, kernels.stride);
+        std::memcpy(row, source.data() + size_t(t) * kernels.rowBytes, kernels.rowBytes);
+      }
+    return window;
+  }
   Lines pushed(faro_abi_push_fn push, Lines &source, uint64_t sourceStride, uint64_t stride) const {
     Lines window(offsets.back() * stride, Untouched);
     push(source.data(), int64_t(sourceStride), offsets.data(), addresses(window, stride).data(), 0, Tokens);
@@ -80,13 +91,7 @@ TEST_P(DeviceKernels, PushStoresEachRowToItsPlaces) {
   for (const Form &form : Forms) {
     const Kernels kernels = compile(false, form);
     Lines source = randomRows(Tokens, GetParam().element, kernels.rowBytes, kernels.rowBytes, random);
-    Lines expected(offsets.back() * kernels.stride, Untouched);
-    for (int64_t t = 0; t < Tokens; ++t)
-      for (uint32_t i = offsets[t]; i < offsets[t + 1]; ++i) {
-        std::byte *row = expected.data() + order[i] * kernels.stride;
-        std::memset(row, 0, kernels.stride);
-        std::memcpy(row, source.data() + size_t(t) * kernels.rowBytes, kernels.rowBytes);
-      }
+    const Lines expected = expectedWindow(kernels, source);
     for (const KernelSet &set : kernels.sets)
       for (const faro_abi_push_fn push : set.push)
         if (push)
@@ -94,9 +99,52 @@ TEST_P(DeviceKernels, PushStoresEachRowToItsPlaces) {
   }
 }
 
+/// One thread is all blocks: it does what is posted, and leaves.
+TEST_P(DeviceKernels, AResidentPushDoesWhatIsPosted) {
+  compiler::EmitKernelsOptions options = compiler::cudaKernelOptions(90);
+  options.resident = compiler::KernelForm::Instead;
+  const Kernels kernels = compileKernels(GetParam().element, GetParam().columns, false, options);
+  Lines source = randomRows(Tokens, GetParam().element, kernels.rowBytes, kernels.rowBytes, random);
+  const Lines expected = expectedWindow(kernels, source);
+  for (const KernelSet &set : kernels.sets)
+    for (const faro_abi_push_fn form : set.push) {
+      const auto push = reinterpret_cast<faro_abi_resident_push_fn>(reinterpret_cast<void (*)()>(form));
+      if (!push)
+        continue;
+      Lines window(offsets.back() * kernels.stride, Untouched);
+      const std::vector<uint64_t> list = addresses(window, kernels.stride);
+      auto queue = std::make_unique<faro_abi_push_queue>();
+      // A launch that finds all its pushes; one that is told to leave, and does those; one that waits in vain.
+      faro_abi_block_state state{FARO_ABI_QUEUE_ENTRIES - 2, 0};
+      queue->posted = state.done;
+      const auto post = [&](int64_t begin, int64_t end) {
+        queue->entries[queue->posted++ % FARO_ABI_QUEUE_ENTRIES] = {
+            uint64_t(reinterpret_cast<uintptr_t>(source.data())),
+            int64_t(kernels.rowBytes),
+            uint64_t(reinterpret_cast<uintptr_t>(offsets.data())),
+            uint64_t(reinterpret_cast<uintptr_t>(list.data())),
+            begin,
+            end,
+            {}};
+      };
+      post(0, 3);
+      push(queue.get(), &state, 1, /*linger=*/0);
+      EXPECT_EQ(std::pair(state.done, state.left), std::pair(queue->posted, uint64_t(1)));
+      post(3, 3);
+      post(3, 11);
+      post(11, Tokens);
+      queue->leave = 2;
+      push(queue.get(), &state, 2, /*linger=*/uint64_t(1) << 40);
+      EXPECT_EQ(std::pair(state.done, state.left), std::pair(queue->posted, uint64_t(2)));
+      push(queue.get(), &state, 3, /*linger=*/1000);
+      EXPECT_EQ(std::pair(state.done, state.left), std::pair(queue->posted, uint64_t(3)));
+      EXPECT_EQ(window, expected) << set.target;
+    }
+}
+
 TEST_P(DeviceKernels, PullSumsAsTheDefinitionSays) {
   for (const Form &form : Forms) {
-    if (form.bulk == compiler::BulkCopies::Instead) // which is for pushes
+    if (form.bulk == compiler::KernelForm::Instead) // which is for pushes
       continue;
     const Kernels kernels = compile(false, form);
     reference::Program program;

@@ -136,11 +136,13 @@ api::Result cuDeviceGetName(char *name, int size, api::Ordinal) {
   return 0;
 }
 api::Result cuDeviceGetAttribute(int *value, int attribute, api::Ordinal) {
+  const char *multiprocessors = std::getenv("FAKE_CUDA_MULTIPROCESSORS");
   *value = attribute == api::MajorVersion           ? fake.major
            : attribute == api::MinorVersion         ? fake.minor
            : attribute == api::CacheBytes           ? fake.cacheBytes
            : attribute == api::RemoteWritesFlushes  ? fake.remoteWritesFlushes
            : attribute == api::RemoteWritesOrdering ? fake.remoteWritesOrdering
+           : multiprocessors                        ? std::atoi(multiprocessors)
                                                     : fake.multiprocessors;
   return 0;
 }

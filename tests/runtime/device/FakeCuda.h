@@ -6,6 +6,8 @@
 //   FAKE_CUDA_LAG=N        work is done late: FakeStream.h
 //   FAKE_CUDA_WRONG=NAME   the kernel of this name does nothing
 //   FAKE_CUDA_STRICT=1     addresses of the device are none of the host's
+//   FAKE_CUDA_BESIDE=1     work is done by threads of the streams: FakeStream.h
+//   FAKE_CUDA_MULTIPROCESSORS=N   that the device has
 //   FAKE_CUDA_WORK=1       says of each launch how many instructions it was
 #pragma once
 
