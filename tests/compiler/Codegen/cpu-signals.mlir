@@ -12,3 +12,23 @@ func.func @signals(%a: !xfer.addr, %n: i64) attributes {xfer.kernel} {
   %now = xfer.clock
   return
 }
+
+// A block is one thread: it leads, and agrees with itself.
+// CHECK-LABEL: llvm.func @block(
+// CHECK-SAME: %[[A:.*]]: !llvm.ptr, %[[ONE:.*]]: i1)
+func.func @block(%a: !xfer.addr, %one: i1) attributes {xfer.kernel} {
+  // CHECK: llvm.call_intrinsic "llvm.x86.sse2.pause"()
+  xfer.rest
+  // CHECK: %[[LEADS:.*]] = llvm.mlir.constant(true) : i1
+  %leads = xfer.leader
+  %any = xfer.agree %one
+  // CHECK: llvm.cond_br %[[LEADS]]
+  // CHECK: llvm.cond_br %[[ONE]]
+  scf.if %leads {
+    scf.if %any {
+      %zero = arith.constant 0 : i64
+      xfer.signal %zero, %a[%zero]
+    }
+  }
+  return
+}

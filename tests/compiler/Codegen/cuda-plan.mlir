@@ -28,7 +28,7 @@
 
 // The same plan every time, and no memory of a thread or a block.
 // WHOLE-NOT: atom.
-// WHOLE-NOT: red.
+// WHOLE-NOT: {{[^.]}}red.
 // WHOLE-NOT: .local
 // WHOLE-NOT: .shared
 

@@ -15,6 +15,14 @@ module @kernels {
     // CHECK: xfer.poll %arg0[%arg1]
     %n = xfer.poll %a[%off]
     %m = xfer.poll %a[%off]
+    // CHECK: xfer.rest
+    xfer.rest
+    // CHECK: %[[LEADS:.*]] = xfer.leader
+    %leads = xfer.leader
+    // CHECK: xfer.agree %[[LEADS]]
+    // CHECK: xfer.agree %[[LEADS]]
+    %any = xfer.agree %leads
+    %once_more = xfer.agree %leads
     return
   }
 }
