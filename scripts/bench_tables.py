@@ -178,7 +178,7 @@ def device_jit_sections(runs, machine):
          row("further specs, not in the cache: the kernels of a session", lambda r: spread(r.next_ms)),
          row("of these PTX, in the longest thread", lambda r: spread(r.device["ptx_ms"])),
          row("of these machine code, in the longest thread", lambda r: spread(r.device["code_ms"])),
-         row("with all kernels: planning, bulk copies, the host's", lambda r: spread(r.device["all_kernels_ms"])),
+         row("with all kernels: planning, bulk copies, resident, the host's", lambda r: spread(r.device["all_kernels_ms"])),
          row("the same specs again, from the cache", lambda r: spread(r.cached_ms)),
          row("first spec of a new process, from the cache", lambda r: f"{r.cached_new_process_ms:.1f}")])
     yield from budget_table(runs)

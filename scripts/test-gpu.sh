@@ -165,6 +165,8 @@ verify() {
           FARO_SLOTS=$slots try "$transport, nodes, $slots" "$name, $nodes nodes, $transport, slots $slots" "$module" --ranks 4 \
             --nodes $nodes --transport $transport --tokens 300 --repeat 2 --experts-fn scale
         done
+        FARO_PUSHES=resident try "$transport, resident" "$name, $nodes nodes, $transport, resident pushes" "$module" --ranks 4 \
+          --nodes $nodes --transport $transport --tokens 300 --repeat 2 --experts-fn scale
       done
       for ranks in 1 2 4; do
         try "$transport, planned there" "$name, planned there, $ranks ranks, $transport" "$module" --plan device --ranks $ranks \

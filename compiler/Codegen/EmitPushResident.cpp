@@ -62,7 +62,7 @@ private:
         [&](OpBuilder &, Location) {
           Value begin = xfer::ClockOp::create(builder, loc);
           auto wait = scf::WhileOp::create(
-              builder, loc, TypeRange{kernel.i(1)}, ValueRange(),
+              builder, loc, TypeRange{kernel.i(64)}, ValueRange(),
               [&](OpBuilder &, Location, ValueRange) {
                 // In this order: what was posted before it was told to leave it does.
                 Value stays = compare(Predicate::ult, poll(offsetof(faro_abi_push_queue, leave)), launch);
@@ -72,13 +72,13 @@ private:
                 Value missing = compare(Predicate::ule, posted, n);
                 Value waits =
                     arith::AndIOp::create(builder, loc, missing, arith::AndIOp::create(builder, loc, stays, patient));
-                scf::ConditionOp::create(builder, loc, waits, compare(Predicate::ugt, posted, n));
+                scf::ConditionOp::create(builder, loc, waits, posted);
               },
               [&](OpBuilder &, Location, ValueRange) {
                 xfer::RestOp::create(builder, loc);
                 scf::YieldOp::create(builder, loc);
               });
-          scf::YieldOp::create(builder, loc, wait.getResult(0));
+          scf::YieldOp::create(builder, loc, compare(Predicate::ugt, wait.getResult(0), n));
         },
         [&](OpBuilder &, Location) { scf::YieldOp::create(builder, loc, kernel.zero(kernel.i(1))); });
     return xfer::AgreeOp::create(builder, loc, seen.getResult(0));

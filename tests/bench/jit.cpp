@@ -22,7 +22,7 @@ static CompileTargets targetsOf(const Options &options, bool allKernels) {
   CompileTargets targets;
   targets.cudaDevice = options.cudaDevice;
   targets.cudaArchitecture = options.cudaArchitecture;
-  targets.planning = targets.bulkCopies = targets.host = allKernels;
+  targets.planning = targets.bulkCopies = targets.residentPushes = targets.host = allKernels;
   return targets;
 }
 

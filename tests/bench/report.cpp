@@ -119,7 +119,7 @@ void printJit(const JitTimes &times, const std::vector<Budget> &budgets) {
   fmt::print("{:<52} {}\n", "the same specs again, from the cache", list(times.cached));
   fmt::print("{:<52} {:.1f}\n", "first spec of a new process, from the cache", times.cachedNewProcess);
   if (device)
-    fmt::print("{:<52} {}\n", "with all kernels: planning, bulk copies, the host's", list(device->all));
+    fmt::print("{:<52} {}\n", "with all kernels: planning, bulk copies, resident, the host's", list(device->all));
   printBudgets(budgets);
   std::fflush(stdout);
 }

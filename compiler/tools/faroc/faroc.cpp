@@ -19,8 +19,9 @@ using namespace faro::compiler;
 struct Options {
   std::string input, output, compileTo, dumpDirectory, targets = "cpu";
   std::string wire; ///< empty: not chosen
-  bool cpu = false, usage = false;
-  std::vector<int> cuda; ///< architectures, ascending
+  bool usage = false;
+  std::vector<CpuTarget> cpu; ///< those of aotTargets that are wanted, in its order
+  std::vector<int> cuda;      ///< architectures, ascending
 };
 
 int complain(const std::string &message) {
@@ -28,23 +29,38 @@ int complain(const std::string &message) {
   return 1;
 }
 
-/// "cpu", "cuda:sm_90", or several of them; a message when there is something else.
+/// "cpu", "cpu:x86-64-v3", "cuda:sm_90", or several of them; a message when there is something else.
 std::string readTargets(Options &options) {
+  const std::vector<CpuTarget> all = aotTargets();
+  std::vector<bool> wanted(all.size());
   std::stringstream list(options.targets + (options.targets.ends_with(',') ? "," : "")); // an empty one is one, too
   for (std::string target; std::getline(list, target, ',');) {
+    const auto named =
+        std::find_if(all.begin(), all.end(), [&](const CpuTarget &cpu) { return "cpu:" + cpu.name == target; });
     if (target == "cpu") {
-      options.cpu = true;
+      wanted.assign(all.size(), true);
+    } else if (named != all.end()) {
+      wanted[size_t(named - all.begin())] = true;
+    } else if (target.starts_with("cpu:")) {
+      std::string names;
+      for (const CpuTarget &cpu : all)
+        names += (names.empty() ? "" : ", ") + cpu.name;
+      return "--target: unknown '" + target + "'; expected cpu, for all processors, or one of theirs: " + names;
     } else if (std::optional<int> architecture = parseCudaTarget(target)) {
       if (llvm::Error unknown = checkCudaArchitecture(uint32_t(*architecture)))
         return "--target: " + llvm::toString(std::move(unknown));
       options.cuda.push_back(*architecture);
     } else {
-      return "--target: unknown '" + target + "'; expected cpu or cuda:sm_<number>, such as cuda:sm_90, from sm_70 on";
+      return "--target: unknown '" + target +
+             "'; expected cpu, cpu:<level> or cuda:sm_<number>, such as cuda:sm_90, from sm_70 on";
     }
   }
+  for (size_t i = 0; i < all.size(); ++i)
+    if (wanted[i])
+      options.cpu.push_back(all[i]);
   std::sort(options.cuda.begin(), options.cuda.end());
   options.cuda.erase(std::unique(options.cuda.begin(), options.cuda.end()), options.cuda.end());
-  if (!options.cpu && options.cuda.empty())
+  if (options.cpu.empty() && options.cuda.empty())
     return "--target: expected cpu or cuda:sm_<number>, found nothing";
   return {};
 }
@@ -56,15 +72,15 @@ std::string checkOptions(Options &options) {
   const bool ptx = options.compileTo == "ptx", kernels = options.compileTo == "kernels";
   if (ptx && options.cuda.empty())
     return "--compile-to=ptx needs --target=cuda:sm_<number>";
-  if ((ptx && options.cuda.size() > 1) || (kernels && options.cuda.size() + options.cpu > 1))
+  if ((ptx && options.cuda.size() > 1) || (kernels && options.cuda.size() + !options.cpu.empty() > 1))
     return "--compile-to=" + options.compileTo + " shows one target at a time, found --target=" + options.targets;
-  if (options.compileTo.empty() && !options.cpu)
+  if (options.compileTo.empty() && options.cpu.empty())
     return "a module has kernels for the CPU in any case: its tables and schedules are for the host; give "
            "--target=cpu," +
            options.targets;
   if (options.usage && (options.cuda.empty() || !options.compileTo.empty()))
     return "--kernel-usage needs --target=cpu,cuda:sm_<number> and a module as output";
-  if ((options.compileTo == "llvm" || options.compileTo == "asm") && !options.cpu)
+  if ((options.compileTo == "llvm" || options.compileTo == "asm") && options.cpu.empty())
     return "--compile-to=" + options.compileTo + " is for --target=cpu; for CUDA there is --compile-to=ptx";
   if (options.compileTo.empty() && options.output.empty()) {
     if (options.input == "-")
@@ -159,7 +175,7 @@ private:
   }
 
   llvm::LogicalResult finishCpu(std::optional<Phase> wanted) {
-    if (failed(compilation.toLLVM(aotTargets(), images)))
+    if (failed(compilation.toLLVM(options.cpu, images)))
       return llvm::failure();
     if (!options.dumpDirectory.empty() && failed(dump(Phase::LLVM, compilation.printLLVM())))
       return llvm::failure();
@@ -230,7 +246,8 @@ int main(int argc, char **argv) {
   app.add_option("SPEC", options.input, "the spec; - reads standard input")->required();
   const auto *output =
       app.add_option("-o,--output", options.output, "the module to write (default: SPEC's name with .so)");
-  app.add_option("--target", options.targets, "cpu and cuda:sm_<number>, separated by commas")->capture_default_str();
+  app.add_option("--target", options.targets, "cpu, cpu:<level> and cuda:sm_<number>, separated by commas")
+      ->capture_default_str();
   app.add_flag("--kernel-usage", options.usage,
                "print what the assembler says of registers and spills, a CUDA kernel a line");
   app.add_option("--wire", options.wire, "what is between nodes, for the choice of slices; of specs of the faro level")

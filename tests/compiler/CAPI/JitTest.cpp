@@ -177,7 +177,8 @@ TEST_F(JitTest, KernelsForADeviceAreThoseAskedFor) {
                            "func.func @send(%x: !tokens, %r: !routes) -> !experts {\n"
                            "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
                            "  return %y : !experts\n}\n";
-  for (const int wanted : {0, int(FARO_COMPILE_PLAN), int(FARO_COMPILE_BULK), FARO_COMPILE_PLAN | FARO_COMPILE_BULK}) {
+  for (const int wanted : {0, int(FARO_COMPILE_PLAN), int(FARO_COMPILE_BULK), int(FARO_COMPILE_RESIDENT),
+                           FARO_COMPILE_PLAN | FARO_COMPILE_BULK}) {
     const auto kernels = uint32_t(wanted);
     SCOPED_TRACE(kernels);
     Compiled first(spec, folder, 90, kernels), second(spec, folder, 90, kernels);
@@ -190,6 +191,7 @@ TEST_F(JitTest, KernelsForADeviceAreThoseAskedFor) {
       const std::string text(reinterpret_cast<const char *>(module.images[0].data), module.images[0].size);
       EXPECT_EQ(text.find(".entry send_plan_count(") != std::string::npos, (kernels & FARO_COMPILE_PLAN) != 0);
       EXPECT_EQ(text.find(".entry send_push_streaming_bulk(") != std::string::npos, (kernels & FARO_COMPILE_BULK) != 0);
+      EXPECT_EQ(text.find(".entry send_push_resident(") != std::string::npos, (kernels & FARO_COMPILE_RESIDENT) != 0);
     }
   }
   unsetenv("FARO_PTXAS");

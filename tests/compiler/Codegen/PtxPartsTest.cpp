@@ -76,20 +76,23 @@ func.func @c(%y: !experts, %r: !routes) -> !tokens {
 
 TEST_F(Kernels, OnlyThoseThatAreAskedForAreWritten) {
   const std::vector<std::string> session{"d_push", "d_push_streaming", "c_pull", "c_pull_streaming"};
-  EXPECT_EQ(namesOf(90, {false, false}), session);
+  EXPECT_EQ(namesOf(90, {false, false, false}), session);
   auto bulk = session;
   bulk.insert(bulk.begin() + 2, "d_push_streaming_bulk");
-  EXPECT_EQ(namesOf(90, {false, true}), bulk);
-  EXPECT_EQ(namesOf(80, {false, true}), session);
-  const std::vector<std::string> planned = namesOf(90, {true, false});
+  EXPECT_EQ(namesOf(90, {false, true, false}), bulk);
+  EXPECT_EQ(namesOf(80, {false, true, false}), session);
+  const std::vector<std::string> planned = namesOf(90, {true, false, false});
   ASSERT_EQ(planned.size(), session.size() + 7);
   EXPECT_TRUE(std::equal(session.begin(), session.end(), planned.begin()));
   EXPECT_EQ(planned[4], "d_plan_count");
+  EXPECT_EQ(namesOf(80, {false, false, true}),
+            (std::vector<std::string>{"d_push", "d_push_resident", "d_push_streaming", "d_push_streaming_resident",
+                                      "c_pull", "c_pull_streaming"}));
 }
 
 TEST_F(Kernels, EachIsInOnePart) {
   for (const size_t most : {1u, 2u, 3u, 16u}) {
-    auto made = makeGpuModule(compilation.module(), 90, {false, true});
+    auto made = makeGpuModule(compilation.module(), 90, {false, true, true});
     ASSERT_TRUE(succeeded(made)) << said;
     std::vector<std::string> all = kernelNames(gpuModuleOf(**made)), found;
     const auto parts = splitKernels(gpuModuleOf(**made), most);
@@ -106,7 +109,7 @@ TEST_F(Kernels, EachIsInOnePart) {
 TEST_F(Kernels, PartsMakeTheTextOfTheWhole) {
   std::vector<std::string> texts;
   for (const size_t most : {1u, 2u, 5u}) {
-    auto made = makeGpuModule(compilation.module(), 90, {true, true});
+    auto made = makeGpuModule(compilation.module(), 90, {true, true, true});
     ASSERT_TRUE(succeeded(made)) << said;
     const std::vector<std::string> names = kernelNames(gpuModuleOf(**made));
     std::vector<std::string> parts;
@@ -191,7 +194,7 @@ public:
 
 TEST_F(Kernels, AFaultOfTheAssemblerIsToldOfTheWholeText) {
   Faulty assembler;
-  auto work = CudaImageWork::start(compilation.module(), {90}, &assembler, {false, false});
+  auto work = CudaImageWork::start(compilation.module(), {90}, &assembler, {false, false, false});
   ASSERT_TRUE(succeeded(work)) << said;
   llvm::Expected<CudaImages> made = (*work)->finish();
   ASSERT_FALSE(bool(made));

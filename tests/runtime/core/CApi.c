@@ -72,7 +72,7 @@ int main(void) {
              strstr(faro_last_error(), "sm_91") != NULL,
          "an unknown architecture is refused");
   targets.cuda_architecture = 90;
-  targets.planning = targets.bulk_copies = targets.host = 1;
+  targets.planning = targets.bulk_copies = targets.resident_pushes = targets.host = 1;
   expect(faro_module_compile_with(spec, strlen(spec), "spec.mlir", &targets, &module) == FARO_OK,
          "a spec is compiled for an architecture");
   faro_module_destroy(module);
