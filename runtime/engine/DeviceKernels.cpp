@@ -1,4 +1,4 @@
-// Kernels on the session's CUDA device, in its stream; or, for pushes of a dispatch across nodes, beside it in queues
+// Kernels on the session's CUDA device, in its stream; or, for pushes across nodes, beside it in queues
 // that kernels take them from (FARO_PUSHES=resident). There is one list of each kind on the device, though many
 // launches may be in the stream: an upload is in the stream too, behind the launches that read the list before, and the
 // driver has taken the host's copy when the call returns.
@@ -23,9 +23,7 @@ class DeviceKernels final : public RowKernels {
 public:
   explicit DeviceKernels(const RunContext &run)
       : run(run), device(*run.parts.device),
-        // What a combine sums is launched behind the pushes that bring it, in one stream.
-        usesQueues(device.residentPushes && run.schedule->path == FARO_ABI_HIERARCHICAL &&
-                   run.program->op == FARO_ABI_DISPATCH) {}
+        usesQueues(device.residentPushes && run.schedule->path == FARO_ABI_HIERARCHICAL) {}
   ~DeviceKernels() override {
     for (const Queue &each : queues)
       each.queue->leave();
@@ -90,6 +88,15 @@ public:
   Status zero(void *to, uint64_t bytes, bool) override {
     FARO_RETURN_IF_ERROR(start());
     return device.stream->zero(onDevice(to), bytes);
+  }
+
+  /// What was launched is before what will be, in one stream.
+  Status awaitPushed() override {
+    if (!queues.empty())
+      FARO_RETURN_IF_ERROR(device.device->makeCurrent());
+    for (const Queue &each : queues)
+      FARO_RETURN_IF_ERROR(each.queue->wait());
+    return Status::ok();
   }
 
   Status seeArrived() override {

@@ -64,6 +64,7 @@ public:
     return Status::ok();
   }
 
+  Status awaitPushed() override { return Status::ok(); }
   Status seeArrived() override { return Status::ok(); }
 
   Expected<std::byte *> scratchRows(uint64_t bytes) override {

@@ -40,6 +40,8 @@ public:
   /// As faro_abi_pull_fn, for offsets.size() - 1 rows from `out` on. `rows` and `weights` begin with entry offsets[0].
   virtual Status pull(uint32_t kernel, void *out, int64_t stride, std::span<const uint32_t> offsets,
                       std::span<const uint64_t> rows, std::span<const float> weights) = 0;
+  /// What was pushed so far is what pulls find from now on. Pulls that read none of it need not wait.
+  virtual Status awaitPushed() = 0;
   /// `pastCache`: not read soon, and more than caches hold; `to` and `bytes` are of whole lines.
   virtual Status zero(void *to, uint64_t bytes, bool pastCache) = 0;
   /// What the wire has put into memory of the device is what kernels see that are launched from now on.

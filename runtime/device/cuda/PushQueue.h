@@ -40,6 +40,8 @@ public:
                           std::span<const uint64_t> to);
   /// Whether push `number`, and so each before it, is done. A kernel that failed is an error here.
   Expected<bool> passed(uint64_t number);
+  /// Until all that is posted is done, within the time-out.
+  Status wait() { return waitFor(posted); }
   /// The kernel ends when it has done what is posted. Does not wait.
   void leave();
   /// The same, and waits for it.

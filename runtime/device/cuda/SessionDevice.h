@@ -45,7 +45,7 @@ public:
   /// Where in the stream the work of stages ends. The stream itself may be the caller's, with more behind.
   StreamMarks marks;
   const uint32_t multiprocessors; ///< that kernels may take
-  /// FARO_PUSHES=resident: pushes of a dispatch across nodes are done by kernels that wait for them.
+  /// FARO_PUSHES=resident: pushes across nodes are done by kernels that wait for them.
   const bool residentPushes;
 
 private:

@@ -88,6 +88,7 @@ Status PartialSums::sum(const faro_abi_stage &stage, int64_t begin, int64_t end)
   scratch.weights.assign(scratch.addresses.size(), 1.0f);
   addAddressesToFetch(scratch.addresses);
   std::fill(summed.begin() + begin, summed.begin() + end, true);
+  FARO_RETURN_IF_ERROR(run.kernels->awaitPushed());
   const Rows &out = combined.out;
   return run.kernels->pull(run.pullKernel(stage, out), static_cast<std::byte *>(out.data) + begin * out.stride,
                            out.stride, offsets.subspan(size_t(begin), size_t(end - begin) + 1), scratch.addresses,
