@@ -279,9 +279,9 @@ api::Result cuStreamDestroy_v2(api::Stream stream) {
     std::fputs("a kernel uses memory that is gone\n", stderr);
     std::abort();
   }
+  delete &streamOf(stream); // it has a lock of its own
   const std::lock_guard lock(mutex);
   --fake.streams;
-  delete &streamOf(stream);
   return 0;
 }
 /// What a test wants to go wrong comes first.
