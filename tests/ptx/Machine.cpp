@@ -13,6 +13,13 @@
 #include <thread>
 #include <utility>
 
+// The machine is compiled without sanitizers. That of threads is told what passes between a kernel and a host beside
+// it.
+extern "C" {
+__attribute__((weak)) void __tsan_acquire(void *word);
+__attribute__((weak)) void __tsan_release(void *word);
+}
+
 namespace faro::test::ptx {
 namespace {
 
@@ -130,6 +137,8 @@ private:
       return false;
     if (at->isSynchronising) {
       block->acquired = std::atomic_ref(*reinterpret_cast<uint64_t *>(from)).load(std::memory_order_acquire);
+      if (__tsan_acquire)
+        __tsan_acquire(from);
       set(0, block->acquired, 64);
       return true;
     }
@@ -171,9 +180,12 @@ private:
     if (!at->isSynchronising)
       return write(address, values, bytes, bytes);
     std::byte *to = global(address, bytes, bytes);
-    if (to)
-      std::atomic_ref(*reinterpret_cast<uint64_t *>(to)).store(get(1), std::memory_order_release);
-    return to;
+    if (!to)
+      return false;
+    if (__tsan_release)
+      __tsan_release(to);
+    std::atomic_ref(*reinterpret_cast<uint64_t *>(to)).store(get(1), std::memory_order_release);
+    return true;
   }
   bool write(uint64_t address, const std::byte *from, size_t bytes, size_t alignment) {
     std::byte *to = global(address, bytes, alignment);
