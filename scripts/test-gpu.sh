@@ -80,7 +80,7 @@ if [ -n "$pack" ]; then
   fi
   set -e
   mkdir -p "$pack/bin" "$pack/lib" "$pack/modules" "$pack/planned"
-  for program in faro-run faro-bench PlannedOnDevice; do
+  for program in faro-run faro-bench PlannedOnDevice PushQueues; do
     if [ -x "$build/bin/$program" ]; then
       cp "$build/bin/$program" "$pack/bin"
     else
@@ -89,7 +89,7 @@ if [ -n "$pack" ]; then
   done
   cp "$build"/lib/libfaro.so "$build"/lib/libfaro_transport_*.so "$pack/lib"
   # All that they load, but for what every machine has, or must have its own of.
-  ldd "$build"/bin/{faro-run,faro-bench,PlannedOnDevice} "$build"/lib/libfaro_transport_*.so 2>/dev/null |
+  ldd "$build"/bin/{faro-run,faro-bench,PlannedOnDevice,PushQueues} "$build"/lib/libfaro_transport_*.so 2>/dev/null |
     awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
     grep -vE '/(ld-linux|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|libz|libfaro)[.-]' | xargs -r cp -Lt "$pack/lib"
   [ ! -x "$pack/bin/PlannedOnDevice" ] || cp "$build"/tests/runtime/device/planned/*.so "$pack/planned"
@@ -183,10 +183,12 @@ verify() {
     try rows "rows of $name" "$module" --ranks 4 --transport local --tokens 101
     try "rows, planned there" "rows of $name, planned there" "$module" --plan device --ranks 4 --transport local --tokens 101
   done
-  # Planned on the device, and replayed as graphs.
-  if [ -x "$build/bin/PlannedOnDevice" ]; then
-    FARO_TEST_GPU=1 timeout 300 "$build/bin/PlannedOnDevice" --gtest_brief=1 || failed=1
-  fi
+  # Planned on the device, and replayed as graphs; and kernels that wait for what a host posts.
+  for program in PlannedOnDevice PushQueues; do
+    if [ -x "$build/bin/$program" ]; then
+      FARO_TEST_GPU=1 timeout 300 "$build/bin/$program" --gtest_brief=1 || failed=1
+    fi
+  done
   for family in "${!failures[@]}"; do
     [ "${failures[$family]}" -le $most_failures ] ||
       echo "test-gpu.sh: $family: $((failures[$family] - most_failures)) more were not tried after $most_failures that failed"
