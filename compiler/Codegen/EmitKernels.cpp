@@ -164,15 +164,15 @@ private:
     return success();
   }
 
-  void finish(func::FuncOp function, bool isPush) {
+  void markKernel(func::FuncOp function) {
     function->setAttr(xfer::XferDialect::KernelAttrName, UnitAttr::get(&getContext()));
+  }
+  void finish(func::FuncOp function, bool isPush) {
+    markKernel(function);
     markReadOnly(function, isPush);
   }
-
   /// What it reads changes while it runs.
-  void finishResident(func::FuncOp function) {
-    function->setAttr(xfer::XferDialect::KernelAttrName, UnitAttr::get(&getContext()));
-  }
+  void finishResident(func::FuncOp function) { markKernel(function); }
 
   static llvm::cl::ValuesClass forms() {
     return llvm::cl::values(clEnumValN(KernelForm::None, "none", "none"),

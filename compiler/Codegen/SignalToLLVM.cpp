@@ -13,6 +13,17 @@ using namespace mlir;
 
 constexpr unsigned WordBytes = 8;
 
+/// Of what a CPU and a device do each in its way.
+template <typename Op> struct ByTarget : ConvertOpToLLVMPattern<Op> {
+  ByTarget(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern<Op>(converter), cuda(cuda) {}
+  const bool cuda;
+};
+
+/// A core that waits leaves its other thread the units.
+void pause(ConversionPatternRewriter &rewriter, Location loc) {
+  LLVM::CallIntrinsicOp::create(rewriter, loc, rewriter.getStringAttr("llvm.x86.sse2.pause"), ValueRange());
+}
+
 struct SignalLowering : ConvertOpToLLVMPattern<xfer::SignalOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
   LogicalResult matchAndRewrite(xfer::SignalOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
@@ -25,13 +36,12 @@ struct SignalLowering : ConvertOpToLLVMPattern<xfer::SignalOp> {
   }
 };
 
-struct PollLowering : ConvertOpToLLVMPattern<xfer::PollOp> {
-  PollLowering(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern(converter), cuda(cuda) {}
+struct PollLowering : ByTarget<xfer::PollOp> {
+  using ByTarget::ByTarget;
   LogicalResult matchAndRewrite(xfer::PollOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
     const Location loc = op.getLoc();
-    // A core that polls leaves its other thread the units.
     if (!cuda)
-      LLVM::CallIntrinsicOp::create(rewriter, loc, rewriter.getStringAttr("llvm.x86.sse2.pause"), ValueRange());
+      pause(rewriter, loc);
     Value address = addressOf(rewriter, loc, adaptor.getBase(), adaptor.getOffset());
     // ld.acquire.sys in PTX.
     rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, rewriter.getI64Type(), address, WordBytes, /*isVolatile=*/false,
@@ -39,11 +49,10 @@ struct PollLowering : ConvertOpToLLVMPattern<xfer::PollOp> {
                                               /*isInvariantGroup=*/false, LLVM::AtomicOrdering::acquire);
     return success();
   }
-  bool cuda;
 };
 
-struct ClockLowering : ConvertOpToLLVMPattern<xfer::ClockOp> {
-  ClockLowering(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern(converter), cuda(cuda) {}
+struct ClockLowering : ByTarget<xfer::ClockOp> {
+  using ByTarget::ByTarget;
   LogicalResult matchAndRewrite(xfer::ClockOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const final {
     const Location loc = op.getLoc();
     const char *name = cuda ? "llvm.nvvm.read.ptx.sreg.globaltimer" : "llvm.readcyclecounter";
@@ -57,11 +66,10 @@ struct ClockLowering : ConvertOpToLLVMPattern<xfer::ClockOp> {
     rewriter.replaceOp(op, now);
     return success();
   }
-  bool cuda;
 };
 
-struct RestLowering : ConvertOpToLLVMPattern<xfer::RestOp> {
-  RestLowering(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern(converter), cuda(cuda) {}
+struct RestLowering : ByTarget<xfer::RestOp> {
+  using ByTarget::ByTarget;
   LogicalResult matchAndRewrite(xfer::RestOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const final {
     constexpr int32_t Nanoseconds = 200;
     const Location loc = op.getLoc();
@@ -70,16 +78,15 @@ struct RestLowering : ConvertOpToLLVMPattern<xfer::RestOp> {
           rewriter, loc, rewriter.getStringAttr("llvm.nvvm.nanosleep"),
           LLVM::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(Nanoseconds)).getResult());
     else
-      LLVM::CallIntrinsicOp::create(rewriter, loc, rewriter.getStringAttr("llvm.x86.sse2.pause"), ValueRange());
+      pause(rewriter, loc);
     rewriter.eraseOp(op);
     return success();
   }
-  bool cuda;
 };
 
 /// On a CPU a block is one thread.
-struct LeaderLowering : ConvertOpToLLVMPattern<xfer::LeaderOp> {
-  LeaderLowering(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern(converter), cuda(cuda) {}
+struct LeaderLowering : ByTarget<xfer::LeaderOp> {
+  using ByTarget::ByTarget;
   LogicalResult matchAndRewrite(xfer::LeaderOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const final {
     const Location loc = op.getLoc();
     if (!cuda) {
@@ -93,11 +100,10 @@ struct LeaderLowering : ConvertOpToLLVMPattern<xfer::LeaderOp> {
     rewriter.replaceOpWithNewOp<LLVM::ICmpOp>(op, LLVM::ICmpPredicate::eq, thread, zero);
     return success();
   }
-  bool cuda;
 };
 
-struct AgreeLowering : ConvertOpToLLVMPattern<xfer::AgreeOp> {
-  AgreeLowering(const LLVMTypeConverter &converter, bool cuda) : ConvertOpToLLVMPattern(converter), cuda(cuda) {}
+struct AgreeLowering : ByTarget<xfer::AgreeOp> {
+  using ByTarget::ByTarget;
   LogicalResult matchAndRewrite(xfer::AgreeOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
     const Location loc = op.getLoc();
     if (!cuda) {
@@ -113,7 +119,6 @@ struct AgreeLowering : ConvertOpToLLVMPattern<xfer::AgreeOp> {
     rewriter.replaceOp(op, call.getResult(0));
     return success();
   }
-  bool cuda;
 };
 
 } // namespace

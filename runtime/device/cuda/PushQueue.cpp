@@ -15,7 +15,10 @@ namespace {
 /// How long blocks wait for the next push. Much longer than a launch takes, and a slice to arrive; and no hardship for
 /// who waits until the device is idle, as for memory.
 constexpr uint64_t LingerNs = 10'000'000;
-constexpr uint64_t FirstLists = 1 << 20, ListAlignment = 8;
+constexpr uint64_t FirstLists = 1 << 20;
+
+/// A list, and what lies behind it, begins at an address.
+uint64_t inWords(uint64_t bytes) { return (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t) * sizeof(uint64_t); }
 
 uint64_t seen(uint64_t &word) { return std::atomic_ref(word).load(std::memory_order_acquire); }
 void tell(uint64_t &word, uint64_t value) { std::atomic_ref(word).store(value, std::memory_order_release); }
@@ -57,10 +60,10 @@ Status PushQueue::follow(Stream &other) {
 
 Expected<uint64_t> PushQueue::post(api::Pointer source, int64_t stride, std::span<const uint32_t> offsets,
                                    std::span<const uint64_t> to) {
-  const uint64_t addressesAt = (offsets.size_bytes() + ListAlignment - 1) / ListAlignment * ListAlignment;
+  const uint64_t addressesAt = inWords(offsets.size_bytes()), bytes = addressesAt + to.size_bytes();
   if (posted >= FARO_ABI_QUEUE_ENTRIES)
     FARO_RETURN_IF_ERROR(waitFor(posted - FARO_ABI_QUEUE_ENTRIES + 1));
-  auto room = roomFor(addressesAt + to.size_bytes());
+  auto room = roomFor(bytes);
   if (!room)
     return room;
   std::byte *memory = lists->data() + *room;
@@ -71,7 +74,7 @@ Expected<uint64_t> PushQueue::post(api::Pointer source, int64_t stride, std::spa
   // A kernel's list of addresses counts from the first entry of all.
   queue->entries[posted % FARO_ABI_QUEUE_ENTRIES] = {
       source, stride, there, there + addressesAt - offsets[0] * sizeof(uint64_t), 0, int64_t(offsets.size()) - 1, {}};
-  listed.push_back({++posted, *room, *room + addressesAt + to.size_bytes()});
+  listed.push_back({++posted, *room, *room + bytes});
   tell(queue->posted, posted);
   FARO_RETURN_IF_ERROR(launchIfLeft());
   return posted;
@@ -136,9 +139,8 @@ Status PushQueue::waitFor(uint64_t number) {
   return waitUntil([&] { return passed(number); }, "done what it is to do");
 }
 
-/// Where in the ring of lists there is so much room in one piece.
+/// Where in the ring of lists there is so much room, of whole words, in one piece.
 Expected<uint64_t> PushQueue::roomFor(uint64_t bytes) {
-  bytes = (bytes + ListAlignment - 1) / ListAlignment * ListAlignment;
   if (bytes > lists->size()) {
     FARO_RETURN_IF_ERROR(waitFor(posted));
     drain(); // who pins memory may have to wait until the device is idle
@@ -151,7 +153,7 @@ Expected<uint64_t> PushQueue::roomFor(uint64_t bytes) {
     see();
     if (listed.empty())
       return uint64_t(0);
-    const uint64_t begin = listed.front().begin, end = (listed.back().end + ListAlignment - 1) & ~(ListAlignment - 1);
+    const uint64_t begin = listed.front().begin, end = listed.back().end;
     const bool wraps = listed.back().begin < begin;
     if (!wraps && end + bytes <= lists->size())
       return end;

@@ -91,43 +91,49 @@ protected:
   }
   static ptx::Range all(Lines &lines) { return {addressOf(lines), addressOf(lines) + lines.size(), lines.data()}; }
 
-  void comparePush(const ptx::Function *function, faro_abi_push_fn cpu, Lines &source, uint64_t sourceStride,
-                   uint64_t stride) {
-    if (!function)
-      return;
+  /// `run(grid, window, list)` lets the device push to the rows of the window that the list names.
+  template <typename Run>
+  void comparePushed(const ptx::Function &function, faro_abi_push_fn cpu, Lines &source, uint64_t sourceStride,
+                     uint64_t stride, Run run) {
     Lines expected(offsets.back() * stride, Untouched);
     cpu(source.data(), int64_t(sourceStride), offsets.data(), addresses(expected, stride).data(), 0, Tokens);
     for (const ptx::Grid grid : Grids) {
       Lines window(offsets.back() * stride, Untouched);
-      const std::vector<uint64_t> list = addresses(window, stride);
-      runPtx(*function, grid, {addressOf(source), sourceStride, all(offsets).begin, all(list).begin, 0, Tokens},
-             {all(source), all(window), all(offsets), all(list)});
-      EXPECT_EQ(window, expected) << function->name;
+      run(grid, window, addresses(window, stride));
+      EXPECT_EQ(window, expected) << function.name;
     }
+  }
+  void comparePush(const ptx::Function *function, faro_abi_push_fn cpu, Lines &source, uint64_t sourceStride,
+                   uint64_t stride) {
+    if (!function)
+      return;
+    comparePushed(*function, cpu, source, sourceStride, stride,
+                  [&](ptx::Grid grid, Lines &window, const std::vector<uint64_t> &list) {
+                    runPtx(*function, grid,
+                           {addressOf(source), sourceStride, all(offsets).begin, all(list).begin, 0, Tokens},
+                           {all(source), all(window), all(offsets), all(list)});
+                  });
   }
   /// The same by pushes that a queue holds when the kernel begins, which is told to leave.
   void compareResident(const ptx::Function *function, faro_abi_push_fn cpu, Lines &source, uint64_t sourceStride,
                        uint64_t stride) {
     if (!function)
       return;
-    Lines expected(offsets.back() * stride, Untouched);
-    cpu(source.data(), int64_t(sourceStride), offsets.data(), addresses(expected, stride).data(), 0, Tokens);
-    for (const ptx::Grid grid : Grids) {
-      Lines window(offsets.back() * stride, Untouched);
-      const std::vector<uint64_t> list = addresses(window, stride);
-      std::vector<faro_abi_push_queue> queue(1);
-      std::vector<faro_abi_block_state> states(grid.blocks, {FARO_ABI_QUEUE_ENTRIES - 1, 0});
-      queue[0].posted = states[0].done;
-      queue[0].leave = 1;
-      for (const auto &[begin, end] : {std::pair<int64_t, int64_t>(0, 7), {7, 7}, {7, Tokens}})
-        queue[0].entries[queue[0].posted++ % FARO_ABI_QUEUE_ENTRIES] = {
-            addressOf(source), int64_t(sourceStride), all(offsets).begin, all(list).begin, begin, end, {}};
-      runPtx(*function, grid, {all(queue).begin, all(states).begin, 1, uint64_t(1) << 40},
-             {all(source), all(window), all(offsets), all(list), all(queue), all(states)});
-      EXPECT_EQ(window, expected) << function->name;
-      for (const faro_abi_block_state &state : states)
-        EXPECT_EQ(std::pair(state.done, state.left), std::pair(queue[0].posted, uint64_t(1)));
-    }
+    comparePushed(
+        *function, cpu, source, sourceStride, stride,
+        [&](ptx::Grid grid, Lines &window, const std::vector<uint64_t> &list) {
+          std::vector<faro_abi_push_queue> queue(1);
+          std::vector<faro_abi_block_state> states(grid.blocks, {FARO_ABI_QUEUE_ENTRIES - 1, 0});
+          queue[0].posted = states[0].done;
+          queue[0].leave = 1;
+          for (const auto &[begin, end] : {std::pair<int64_t, int64_t>(0, 7), {7, 7}, {7, Tokens}})
+            queue[0].entries[queue[0].posted++ % FARO_ABI_QUEUE_ENTRIES] = {
+                addressOf(source), int64_t(sourceStride), all(offsets).begin, all(list).begin, begin, end, {}};
+          runPtx(*function, grid, {all(queue).begin, all(states).begin, 1, uint64_t(1) << 40},
+                 {all(source), all(window), all(offsets), all(list), all(queue), all(states)});
+          for (const faro_abi_block_state &state : states)
+            EXPECT_EQ(std::pair(state.done, state.left), std::pair(queue[0].posted, uint64_t(1)));
+        });
   }
   void comparePull(const ptx::Function *function, faro_abi_pull_fn cpu, Lines &rows, uint64_t stride,
                    uint64_t outStride) {

@@ -1,38 +1,24 @@
 // The meetings of planning on devices, in every order that a weak memory allows: as they are, without a fault; and with
 // each single thing left out, the fault that it is there against.
+#include "ModelTest.h"
 #include "PlanProtocol.h"
-
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 
 using namespace faro::test;
 using enum PlanCall;
 using enum Order;
 
 namespace {
-
-std::string faultOf(const PlanProtocol &mutant) {
-  const std::string fault = check(modelOf(mutant)).fault;
-  return fault.substr(0, fault.find('\n'));
-}
-bool isRace(const std::string &fault) { return fault.find(", expects ") != std::string::npos; }
-
+class PlanModel : public Faultless {};
+/// Of initialisers, which name no type.
+std::string faultOf(const PlanProtocol &mutant) { return faro::test::faultOf(mutant); }
 } // namespace
 
-TEST(PlanModel, HasNoFault) {
-  size_t states = 0;
-  const auto add = [&](const PlanProtocol &protocol) {
-    const Outcome outcome = check(modelOf(protocol));
-    EXPECT_EQ(outcome.fault, "");
-    states += outcome.states;
-  };
+TEST_F(PlanModel, HasNoFault) {
   for (const bool inPlace : {false, true}) {
-    add({.calls = {Dispatch, Combine, Dispatch, Combine, Combine, Dispatch}, .inPlace = inPlace});
-    add({.ranks = 3, .calls = {Dispatch, Combine, Dispatch, Combine}, .inPlace = inPlace});
-    add({.ranks = 3, .calls = {Combine, Combine, Dispatch, Dispatch}, .inPlace = inPlace});
+    expectNoFault(PlanProtocol{.calls = {Dispatch, Combine, Dispatch, Combine, Combine, Dispatch}, .inPlace = inPlace});
+    expectNoFault(PlanProtocol{.ranks = 3, .calls = {Dispatch, Combine, Dispatch, Combine}, .inPlace = inPlace});
+    expectNoFault(PlanProtocol{.ranks = 3, .calls = {Combine, Combine, Dispatch, Dispatch}, .inPlace = inPlace});
   }
-  RecordProperty("states", std::to_string(states));
-  fmt::print("{} states\n", states);
 }
 
 TEST(PlanMutants, EachMeetingIsThereAgainstAFault) {

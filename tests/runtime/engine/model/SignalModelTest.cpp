@@ -1,13 +1,11 @@
 // The signals between kernels, proxies and peers, in every order that a weak memory allows: as they are, without a
 // fault; and with each single thing left out or turned round, the fault that it is there against.
+#include "ModelTest.h"
 #include "RingProtocol.h"
 #include "SignalProtocol.h"
 #include "tests/support/Some.h"
 
-#include <algorithm>
 #include <array>
-#include <fmt/format.h>
-#include <gtest/gtest.h>
 
 using namespace faro::test;
 using enum Call;
@@ -15,31 +13,9 @@ using enum Order;
 
 namespace {
 
-/// Protocols as they are. Says how many states were looked at.
-class Faultless : public testing::Test {
-protected:
-  template <typename Protocol> void expectNoFault(const Protocol &protocol) {
-    const Outcome outcome = check(modelOf(protocol));
-    EXPECT_EQ(outcome.fault, "");
-    states += outcome.states;
-    most = std::max(most, outcome.states);
-  }
-  void TearDown() override {
-    RecordProperty("states", std::to_string(states));
-    fmt::print("{} states, {} of the largest model\n", states, most);
-  }
-
-private:
-  size_t states = 0, most = 0;
-};
 class SignalModel : public Faultless {};
 class RingModel : public Faultless {};
 
-/// What happens at the end of the shortest counterexample, or "" where there is none.
-template <typename Protocol> std::string faultOf(const Protocol &mutant) {
-  const std::string fault = check(modelOf(mutant)).fault;
-  return fault.substr(0, fault.find('\n'));
-}
 constexpr const char *Deadlock = "nobody can go on:", *Harmless = "";
 
 std::vector<Call> times(size_t calls, Call call) { return std::vector<Call>(calls, call); }
