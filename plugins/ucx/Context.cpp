@@ -44,10 +44,11 @@ constexpr Setting NoProbes = {"KEEPIDLE", "inf", "TCP_"};
 /// which peers cannot map, last. All of these come zeroed, UCX's other allocators do not.
 constexpr Setting Allocators = {"ALLOC_PRIO", "md:sysv,md:posix,mmap"};
 
-/// What goes over tcp is copied into UCX's segments first: where UCX 1.13 lets the socket take it from where it lies, a
-/// peer that dies meanwhile is not an error but an assertion (uct_iface.h, comp->count). That copy is worth 6 % of a
-/// dispatch between nodes where nothing but cores limits the wire (docs/performance-avx2.md), and nothing on a slower
-/// one.
+/// What goes over tcp in several pieces is copied into UCX's segments first: where UCX 1.13 lets the socket take them
+/// from where they lie, a peer that dies meanwhile is not an error but an assertion (uct_iface.h, comp->count): the
+/// call that fails completes the slice, after it has told of the failure, which has completed it, too. A slice of one
+/// piece UCX sends as a short message, without a copy or a completion. The copy is worth 6 % of a dispatch between
+/// nodes where nothing but cores limits the wire (docs/performance-avx2.md), and nothing on a slower one.
 constexpr Setting TcpCopies = {"ZCOPY_THRESH", "inf"};
 
 /// A wire of tcp alone. Slices go eagerly: a rendezvous over tcp waits for its answer and then copies no less, and so

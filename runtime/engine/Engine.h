@@ -70,6 +70,7 @@ private:
   Status fire(FlowRun &flow, uint32_t stage);
   Expected<bool> fireIfReady(FlowRun &flow, uint32_t stage);
   Status completed(FlowRun &flow, uint32_t stage);
+  bool sendsTo(uint32_t peer) const;
   Expected<bool> fireWires();
   Expected<bool> fireNext(FlowEnd end);
   Status grantSlots();

@@ -115,8 +115,19 @@ Status Run::completed(FlowRun &flow, uint32_t s) {
       --making;
     return Status::ok();
   }
-  return stage.releases ? context->parts.exchange->giveBack(*context->rings, *flow.in, stage.releases, last)
-                        : Status::ok();
+  if (!stage.releases)
+    return Status::ok();
+  const auto news = last                     ? SliceExchange::News::IsLast
+                    : sendsTo(flow.in->peer) ? SliceExchange::News::MayRide
+                                             : SliceExchange::News::Travels;
+  return context->parts.exchange->giveBack(*context->rings, *flow.in, stage.releases, news);
+}
+
+/// Whether slices of this call are still to go there.
+bool Run::sendsTo(uint32_t peer) const {
+  const uint32_t wire = context->rings->shape.wire;
+  return std::ranges::any_of(
+      flows, [&](const FlowRun &flow) { return flow.out && flow.out->peer == peer && flow.fired[wire] < flow.slices; });
 }
 
 /// False when it cannot go through the stage now.

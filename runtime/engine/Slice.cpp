@@ -30,7 +30,7 @@ void SliceWriter::endRow() {
 
 std::byte *SliceWriter::finish(uint16_t activity, uint64_t call, uint64_t sequence, uint32_t stride, uint64_t plan) {
   *reinterpret_cast<SliceHeader *>(slot) = {
-      SliceHeader::Magic, activity, 0, call, sequence, rows, runs, stride, 0, plan, {}};
+      SliceHeader::Magic, activity, 0, call, sequence, rows, runs, stride, 0, plan, 0, {}};
   return slot + headBytes();
 }
 

@@ -32,8 +32,9 @@ struct SliceHeader {
   uint32_t rows, runs;
   uint32_t stride; ///< bytes from row to row
   uint32_t unused0;
-  uint64_t plan; ///< hash of the sender's plan
-  uint32_t unused[4];
+  uint64_t plan;      ///< hash of the sender's plan
+  uint64_t givenBack; ///< slots of the flow the other way that are free again, ever; 0: none yet
+  uint32_t unused[2];
 };
 static_assert(sizeof(SliceHeader) == 64);
 

@@ -74,7 +74,12 @@ SliceRings *SliceExchange::ringsOf(const faro_abi_schedule &schedule) {
 
 //===------------------------------------------------------------- out ---===//
 
-Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, const SlotContent &content) {
+Status SliceExchange::deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, SlotContent &content) {
+  // Not earlier: a slice that waits for slots must not keep from its peer the news that the peer waits for.
+  if (InFlow *back = rings.findIn(flow.peer)) {
+    const uint32_t ring = rings.arrivalRing();
+    content.header->givenBack = back->reported[ring] = back->givenBack[ring];
+  }
   if (freeTokens.empty()) {
     freeTokens.push_back(uint32_t(sending.size()));
     sending.emplace_back();
@@ -101,7 +106,7 @@ Status SliceExchange::grant(SliceRings &rings, InFlow &flow) {
                             std::as_bytes(std::span(&message, 1)));
 }
 
-Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, bool last) {
+Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, News news) {
   for (uint32_t r = 0; mask >> r; ++r) {
     if (!(mask >> r & 1))
       continue;
@@ -109,8 +114,9 @@ Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, b
     ++flow.givenBack[r];
     if (ring.perFlow) // the slot that the flow's next slice arrived in
       flow.bytes[flow.consumed++ % flow.bytes.size()] = 0;
-    const uint64_t batch = std::max<uint64_t>(1, ring.slots / 4);
-    if (!last && flow.givenBack[r] - flow.reported[r] < batch)
+    const bool rides = news == News::MayRide && r == rings.arrivalRing();
+    const uint64_t batch = news == News::IsLast ? 1 : std::max<uint64_t>(1, ring.slots / (rides ? 2 : 4));
+    if (flow.givenBack[r] - flow.reported[r] < batch)
       continue;
     const CreditMessage message{r, flow.givenBack[r]};
     const Status told = communicator->send(*channel, flow.peer, Credits << 8 | rings.programIndex,
@@ -190,16 +196,29 @@ void SliceExchange::creditsFrom(uint32_t rank, SliceRings &rings, std::span<cons
     rings.out(rank).granted = true;
     return;
   }
+  if (bytes.size() != sizeof credits)
+    return fail(fmt::format("rank {} gives back slots of {} in {} bytes, expected {}", rank, rings.schedule.name,
+                            bytes.size(), sizeof credits));
+  slotsBack(rank, rings, credits.ring, credits.givenBack);
+}
+
+/// What a slice says that has arrived, wherever it waits for its turn. Whether it is one is checked then.
+void SliceExchange::creditsOn(uint32_t rank, SliceRings &rings, const std::byte *slice) {
+  SliceHeader header;
+  std::memcpy(&header, slice, sizeof header);
+  if (header.magic == SliceHeader::Magic && header.givenBack != 0)
+    slotsBack(rank, rings, rings.arrivalRing(), header.givenBack);
+}
+
+void SliceExchange::slotsBack(uint32_t rank, SliceRings &rings, uint64_t ring, uint64_t givenBack) {
   OutFlow *flow = rings.findOut(rank);
-  if (bytes.size() != sizeof credits || !flow)
-    return fail(fmt::format("rank {} gives back slots of {} that it never got", rank, rings.schedule.name));
-  if (credits.ring >= rings.shape.ringCount || credits.givenBack > flow->tokens.taken[credits.ring] ||
-      credits.givenBack < flow->tokens.returned[credits.ring])
-    return fail(fmt::format("rank {} gives back {} slots of ring {} of {}, expected between {} and {}", rank,
-                            credits.givenBack, credits.ring, rings.schedule.name,
-                            credits.ring < rings.shape.ringCount ? flow->tokens.returned[credits.ring] : 0,
-                            credits.ring < rings.shape.ringCount ? flow->tokens.taken[credits.ring] : 0));
-  rings.giveBack(flow->tokens, uint32_t(credits.ring), credits.givenBack - flow->tokens.returned[credits.ring]);
+  const uint64_t taken = flow && ring < rings.shape.ringCount ? flow->tokens.taken[ring] : 0;
+  if (givenBack > taken)
+    return fail(fmt::format("rank {} gives back {} slots of ring {} of {}, of which it got {}", rank, givenBack, ring,
+                            rings.schedule.name, taken));
+  // Messages and slices may overtake each other: less is older news.
+  if (const uint64_t before = flow->tokens.returned[ring]; givenBack > before)
+    rings.giveBack(flow->tokens, uint32_t(ring), givenBack - before);
 }
 
 faro_place SliceExchange::place(uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) {
@@ -250,6 +269,7 @@ bool SliceExchange::whole(uint32_t rank, uint64_t tag, std::span<const std::byte
   if (!slice || bytes.size() > ring.slotBytes || !flow.granted || flow.consumed != flow.arrived ||
       (tag & SequenceMask) != flow.arrived || inSlot != 0)
     return false;
+  creditsOn(rank, *rings, bytes.data());
   inSlot = bytes.size();
   flow.rowsApart[flow.arrived++ % slots] = 0;
   flow.whole = &*slice;
@@ -284,6 +304,8 @@ void SliceExchange::arrived(uint32_t rank, uint64_t tag, size_t size) {
     return fail(fmt::format("{}: the transport reports slice {} of rank {}, which has no place", rings->schedule.name,
                             tag & SequenceMask, rank));
   bytes = size;
+  if (auto memory = rings->arrivalMemory(flow, tag & SequenceMask)) // which was made when it got its place
+    creditsOn(rank, *rings, memory->bytes);
   passArrived(flow);
 }
 

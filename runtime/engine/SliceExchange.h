@@ -27,14 +27,20 @@ public:
 
   SliceRings *ringsOf(const faro_abi_schedule &schedule);
 
-  /// Sends slice `sequence` of the flow, which must stay as it is until flow.sent is greater.
-  Status deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, const SlotContent &content);
+  /// Sends slice `sequence` of the flow, which must stay as it is until flow.sent is greater. Slots of the flow the
+  /// other way that are free again ride on it.
+  Status deliver(SliceRings &rings, OutFlow &flow, uint64_t sequence, SlotContent &content);
   /// Makes slots for a flow and tells its sender, once. So the connection on which these are given back stands before
   /// anything depends on it.
   Status grant(SliceRings &rings, InFlow &flow);
-  /// Slots of a flow that arrives here are free again. Tells the sender where it holds the tokens: not each time, but
-  /// at the latest when a quarter of the slots is free, or at once when this slice is the `last` of a call.
-  Status giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, bool last);
+  /// Whether a message of its own has to say that slots are free.
+  enum class News {
+    MayRide, ///< a slice goes to the same rank soon and says so: not before half of the slots are free
+    Travels, ///< not before a quarter is
+    IsLast   ///< of a call: at once
+  };
+  /// Slots of a flow that arrives here are free again. Tells the sender, where it holds the tokens.
+  Status giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, News news);
 
   /// An ask of call `rings.calls`, with what the binding puts behind the header.
   Status ask(const SliceRings &rings, uint32_t rank, std::span<const std::byte> bytes);
@@ -69,6 +75,8 @@ private:
   SliceRings *ringsFor(uint32_t rank, uint64_t program);
   static void passArrived(InFlow &flow);
   void creditsFrom(uint32_t rank, SliceRings &rings, std::span<const std::byte> bytes);
+  void creditsOn(uint32_t rank, SliceRings &rings, const std::byte *slice);
+  void slotsBack(uint32_t rank, SliceRings &rings, uint64_t ring, uint64_t givenBack);
   void fail(std::string message);
 
   std::shared_ptr<Communicator> communicator;

@@ -1,5 +1,7 @@
 #include "runtime/engine/SliceRings.h"
 
+#include "runtime/engine/Slice.h"
+
 namespace faro {
 
 SliceRings::SliceRings(const faro_abi_schedule &schedule, uint32_t programIndex, const SliceShape &shape,
@@ -38,6 +40,11 @@ InFlow &SliceRings::in(uint32_t peer) {
     flow->rowsApart.resize(flow->bytes.size());
   }
   return *flow;
+}
+
+InFlow *SliceRings::findIn(uint32_t peer) {
+  const auto found = ins.find(peer);
+  return found == ins.end() ? nullptr : found->second.get();
 }
 
 bool SliceRings::available(const FlowTokens &tokens, uint32_t mask, uint32_t most) const {
@@ -82,10 +89,16 @@ Expected<Slot> SliceRings::sharedMemory(uint32_t ring, uint32_t slot) {
 }
 
 void SliceRings::fill(uint32_t slot, const Slot &memory, uint64_t headBytes, uint64_t rowBytes) {
-  SlotContent &content = contents[slot];
-  content.pieces.assign(1, {memory.bytes, headBytes + (memory.apart ? 0 : rowBytes)});
+  fillHead(slot, memory, headBytes + (memory.apart ? 0 : rowBytes));
   if (memory.apart)
-    content.rows = {reinterpret_cast<const void *>(memory.forKernels), rowBytes};
+    contents[slot].rows = {reinterpret_cast<const void *>(memory.forKernels), rowBytes};
+}
+
+std::vector<faro_iov> &SliceRings::fillHead(uint32_t slot, const Slot &memory, uint64_t headBytes) {
+  SlotContent &content = contents[slot];
+  content.header = reinterpret_cast<SliceHeader *>(memory.bytes);
+  content.pieces.assign(1, {memory.bytes, headBytes});
+  return content.pieces;
 }
 
 Expected<Slot> SliceRings::arrivalMemory(InFlow &flow, uint64_t sequence) {

@@ -16,6 +16,7 @@
 
 namespace faro {
 
+struct SliceHeader;
 struct WholeSlice;
 
 /// Tokens of one flow, by ring: how many slots it has taken and how many of these are free again, ever.
@@ -52,6 +53,7 @@ struct InFlow {
 
 /// What is to be sent of a slot.
 struct SlotContent {
+  SliceHeader *header = nullptr; ///< at the first piece's begin; says what changes until the slice leaves
   std::vector<faro_iov> pieces;
   faro_iov rows{}; ///< apart, in a device's memory; none: of no bytes
 };
@@ -77,6 +79,7 @@ public:
   OutFlow &out(uint32_t peer);
   InFlow &in(uint32_t peer);
   OutFlow *findOut(uint32_t peer);
+  InFlow *findIn(uint32_t peer);
 
   /// Whether a slot of each ring of `mask` can be taken. A flow may not hold more than `most` slots of a ring that it
   /// shares with other flows.
@@ -95,6 +98,8 @@ public:
   SlotContent &content(uint32_t slot) { return contents[slot]; }
   /// It is a head and rows in the slot.
   void fill(uint32_t slot, const Slot &memory, uint64_t headBytes, uint64_t rowBytes);
+  /// It is a head in the slot. Returns its pieces, to which rows can be added.
+  std::vector<faro_iov> &fillHead(uint32_t slot, const Slot &memory, uint64_t headBytes);
   /// The ring of each flow that slices arrive in.
   uint32_t arrivalRing() const { return schedule.stages[shape.wire].into; }
   /// Whether rows are apart from heads.

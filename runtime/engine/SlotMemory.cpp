@@ -12,7 +12,7 @@ Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring, 
   memory->hostBytes = memory->apart ? ring.headBytes : ring.slotBytes;
   memory->kernelBytes =
       memory->apart ? (ring.rowBytes + RowsAlignment - 1) / RowsAlignment * RowsAlignment : ring.slotBytes;
-  memory->bytes = memory->hostBytes * ring.slots;
+  memory->bytes = Lead + memory->hostBytes * ring.slots;
   void *base = mmap(nullptr, memory->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   const auto fail = [&](const std::string &why) {
     return Status(FARO_OUT_OF_MEMORY,
@@ -21,22 +21,24 @@ Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring, 
   };
   if (base == MAP_FAILED)
     return fail("");
-  memory->base = static_cast<std::byte *>(base);
-  memory->forKernels = reinterpret_cast<uintptr_t>(base);
+  memory->mapping = base;
+  memory->first = static_cast<std::byte *>(base) + Lead;
+  memory->forKernels = reinterpret_cast<uintptr_t>(memory->first);
   if (!maker.forDevice())
     return memory;
-  auto backing = memory->apart ? maker.rows(memory->kernelBytes * ring.slots) : maker.pin(memory->base, memory->bytes);
+  auto backing = memory->apart ? maker.rows(memory->kernelBytes * ring.slots)
+                               : maker.pin(static_cast<std::byte *>(base), memory->bytes);
   if (!backing)
     return fail(fmt::format(" ({})", backing.status().message()));
   memory->backing = std::move(*backing);
-  memory->forKernels = memory->backing->address;
+  memory->forKernels = memory->backing->address + (memory->apart ? 0 : Lead);
   return memory;
 }
 
 SlotMemory::~SlotMemory() {
   backing.reset(); // the driver must not have pages that are gone
-  if (base)
-    munmap(base, bytes);
+  if (mapping)
+    munmap(mapping, bytes);
 }
 
 } // namespace faro

@@ -44,9 +44,7 @@ public:
     const uint64_t stride = byReference ? run.program->row.bytes : rings.shape.rowStride;
     writer.finish(run.mine.activity, run.call, flow.begun + n, uint32_t(stride), run.batch->hash);
     if (byReference) {
-      std::vector<faro_iov> &pieces = rings.content(slot).pieces;
-      pieces.assign(1, {memory->bytes, writer.headBytes()});
-      refer(pieces);
+      refer(rings.fillHead(slot, *memory, writer.headBytes()));
       return Status::ok();
     }
     rings.fill(slot, *memory, writer.headBytes(), rows * stride);

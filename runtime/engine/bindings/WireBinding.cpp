@@ -15,7 +15,7 @@ public:
   Status fire(FlowRun &flow, uint32_t n) override {
     const uint64_t sequence = flow.begun + n;
     SliceRings &rings = *run.rings;
-    const SlotContent &content = rings.content(rings.sharedSlot(flow.out->tokens, stage.from, sequence));
+    SlotContent &content = rings.content(rings.sharedSlot(flow.out->tokens, stage.from, sequence));
     SessionStatistics &statistics = *run.parts.statistics;
     ++statistics.slices;
     statistics.wireRows += rings.shape.rowsOfSlice(n, flow.rows);

@@ -80,7 +80,7 @@ TEST(DamagedMessages, forAProgramThatIsNotThere) {
 }
 
 TEST(DamagedMessages, slotsGivenBackThatNobodyGot) {
-  expectMessageNoticed(Credits, {0, 5}, 16, {"rank 1", "gives back slots", "never got"});
+  expectMessageNoticed(Credits, {0, 5}, 16, {"rank 1", "gives back 5 slots", "got 0"});
 }
 
 TEST(DamagedMessages, tornOnes) { expectMessageNoticed(Credits, {0, 5}, 7, {"rank 1", "gives back slots"}); }
@@ -135,6 +135,8 @@ TEST(DamagedSlices, endTheRunThatIsUnderWay) {
   writer.endRow();
   writer.finish(/*activity=*/0, /*call=*/7, /*sequence=*/0, RowStride, /*plan=*/1234);
   expectRunEnds(foreign, FARO_INVALID_ARGUMENT, {"stage out of dispatch", "slice 0 of ", "rank 1", "expected"});
+  reinterpret_cast<SliceHeader *>(foreign.data())->givenBack = 9;
+  expectRunEnds(foreign, FARO_DATA_LOSS, {"rank 1 gives back 9 slots of ring 1"});
 }
 
 } // namespace
