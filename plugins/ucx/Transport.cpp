@@ -206,8 +206,14 @@ Status Transport::deliver(uint32_t rank, uint64_t tag, std::span<const faro_iov>
 uint32_t Transport::progress() {
   const uint32_t before = messages_.delivered() + slices_.handled();
   unsigned events = 0;
-  for (const auto &worker : workers_)
-    events += worker->progress();
+  const Worker *brought = nullptr;
+  const bool lookAround = !busy_ || ++calls_ % LookAroundEvery == 0;
+  for (const auto &worker : workers_) {
+    const unsigned here = lookAround || worker.get() == busy_ ? worker->progress() : 0;
+    events += here;
+    brought = here ? worker.get() : brought;
+  }
+  busy_ = brought;
   dirty_ |= peers_.answer();
   slices_.report();
   return events + (messages_.delivered() + slices_.handled() - before);
