@@ -148,11 +148,11 @@ Status Stream::toHost(void *to, api::Pointer from, size_t bytes) {
                                  fmt::format("cuMemcpyDtoHAsync of {} bytes", bytes));
 }
 
-Status Stream::zero(api::Pointer to, size_t bytes) {
+Status Stream::fill(api::Pointer to, uint8_t with, size_t bytes) {
   const Driver &cuda = device_->driver();
-  return bytes == 0
-             ? Status::ok()
-             : cuda.check(cuda.memsetD8Async(to, 0, bytes, stream), fmt::format("cuMemsetD8Async of {} bytes", bytes));
+  return bytes == 0 ? Status::ok()
+                    : cuda.check(cuda.memsetD8Async(to, with, bytes, stream),
+                                 fmt::format("cuMemsetD8Async of {} bytes", bytes));
 }
 
 Status Stream::copy(api::Pointer to, api::Pointer from, size_t bytes) {

@@ -115,7 +115,8 @@ public:
   /// Page-locked host memory must stay as it is until the stream has come to it; other memory is read at once.
   Status toDevice(api::Pointer to, const void *from, size_t bytes);
   Status toHost(void *to, api::Pointer from, size_t bytes);
-  Status zero(api::Pointer to, size_t bytes);
+  Status fill(api::Pointer to, uint8_t with, size_t bytes);
+  Status zero(api::Pointer to, size_t bytes) { return fill(to, 0, bytes); }
   /// Within the device.
   Status copy(api::Pointer to, api::Pointer from, size_t bytes);
   /// `rows` rows of `bytes` bytes, each way so many bytes apart, within the device.

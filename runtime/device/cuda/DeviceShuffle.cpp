@@ -5,7 +5,9 @@
 #include "runtime/core/PeerWatch.h"
 #include "runtime/device/cuda/PlanMemory.h"
 #include "runtime/device/cuda/SessionDevice.h"
+#include "runtime/device/cuda/ShuffleCheck.h"
 #include "runtime/device/cuda/ShuffleTerms.h"
+#include "runtime/plan/PlanCheck.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -72,6 +74,7 @@ private:
   std::shared_ptr<Device> device;
   std::unique_ptr<Kernels> kernels;
   std::unique_ptr<PlanMemory> memory;
+  std::unique_ptr<ShuffleCheck> check; ///< FARO_CHECK=1
   uint32_t multiprocessors = 0, experts = 0;
   int64_t local = 0;
   uint64_t receivedBase = 0, outputsBase = 0;
@@ -124,6 +127,13 @@ Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::sh
   made->memory = std::move(*memory);
   made->receivedBase = made->memory->receivedOf(rank);
   made->outputsBase = made->memory->outputsOf(rank);
+  if (checksPlans()) {
+    auto check =
+        ShuffleCheck::create(made->device, *options.dispatch, std::move(*map), *made->memory, options.mostTokens);
+    if (!check)
+      return check.status();
+    made->check = std::move(*check);
+  }
   // An allocation may wait for all that runs on the device: nobody's kernels may wait for a rank that still makes one.
   const Digest process = ProcessPlace::mine().digest();
   const auto words = std::as_bytes(std::span(process));
@@ -206,6 +216,8 @@ Status DeviceShuffleImpl::enqueuePlan(void *cudaStream, const int64_t *topkIdx, 
   FARO_RETURN_IF_ERROR(meet(*stream, FARO_ABI_MEET_COUNTED));
   FARO_RETURN_IF_ERROR(plan(*stream, plans.offsets, {(experts + Warp - 1) / Warp, Warp}, nullptr, nullptr, tokens));
   FARO_RETURN_IF_ERROR(plan(*stream, plans.place, byChoice, topkIdx, tokensOnDevice, tokens));
+  if (check)
+    FARO_RETURN_IF_ERROR(check->keep(*stream, topkIdx, tokens, tokensOnDevice));
   planned = true;
   return Status::ok();
 }
@@ -307,7 +319,7 @@ Status DeviceShuffleImpl::status(void *cudaStream) {
             fmt::format("rank {} would receive {} rows, more than the {} that the shuffle was made for (mostRows); "
                         "nothing was moved",
                         full - 1, words[FARO_ABI_PLAN_OVER_ROWS], options.mostRows)};
-  return Status::ok();
+  return check ? check->compare(*stream) : Status::ok();
 }
 
 } // namespace

@@ -64,6 +64,8 @@ Expected<std::unique_ptr<PlanMemory>> PlanMemory::create(const std::shared_ptr<C
   if (!sizes.inPlace)
     FARO_RETURN_IF_ERROR(window(made->outputs, windowBytes, "window of expert outputs"));
 
+  made->board_ = reinterpret_cast<uintptr_t>(made->words->of(rank)) + signalBytes;
+
   faro_abi_plan_area &area = made->area_;
   Block block;
   uint64_t start = 0;

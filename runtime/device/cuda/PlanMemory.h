@@ -28,9 +28,13 @@ public:
     return outputs ? reinterpret_cast<uintptr_t>(outputs->of(rank)) : receivedOf(rank);
   }
 
+  /// Where this rank is told all ranks' counts: u32 [ranks][experts], in the order of experts_by.
+  uint64_t board() const { return board_; }
+
 private:
   PlanMemory() = default;
   Memory block; ///< of this rank alone
+  uint64_t board_ = 0;
   std::unique_ptr<NodeMemory> words, received, outputs;
   faro_abi_plan_area area_{};
 };

@@ -68,7 +68,8 @@ public:
 
   /// Waits for the stream (not while it is captured) and says what went wrong since the last time: an expert out of
   /// range, which was dropped (INVALID_ARGUMENT, with token and choice); more rows than mostRows (INVALID_ARGUMENT,
-  /// with the rank); a rank that did not come (DEADLINE_EXCEEDED), after which the shuffle is of no more use.
+  /// with the rank); a rank that did not come (DEADLINE_EXCEEDED), after which the shuffle is of no more use. With
+  /// FARO_CHECK=1 in the environment it also compares the last plan with the host's (INTERNAL, with token and choice).
   virtual Status status(void *stream) = 0;
 
   // The device's memory, the same for the life of the shuffle.

@@ -236,19 +236,23 @@ api::Result cuMemcpyDtoHAsync_v2(void *to, api::Pointer from, size_t bytes, api:
 api::Result cuMemcpyDtoDAsync_v2(api::Pointer to, api::Pointer from, size_t bytes, api::Stream stream) {
   if (!current())
     return InvalidContext;
-  streamOf(stream).put([=] {
-    std::memmove(host(to), host(from), bytes);
-    return 0;
-  });
+  streamOf(stream).put(
+      [=] {
+        std::memmove(host(to), host(from), bytes);
+        return 0;
+      },
+      /*withinDevice=*/true);
   return 0;
 }
 api::Result cuMemsetD8Async(api::Pointer to, unsigned char value, size_t bytes, api::Stream stream) {
   if (!current())
     return InvalidContext;
-  streamOf(stream).put([=] {
-    std::memset(host(to), value, bytes);
-    return 0;
-  });
+  streamOf(stream).put(
+      [=] {
+        std::memset(host(to), value, bytes);
+        return 0;
+      },
+      /*withinDevice=*/true);
   return 0;
 }
 
@@ -362,17 +366,17 @@ api::Result cuLaunchKernel(api::Function function, unsigned gridX, unsigned grid
                          static_cast<unsigned long long>(work.longest));
           return fault.code;
         },
-        /*isLaunch=*/true);
+        /*withinDevice=*/true);
     return 0;
   }
   const auto pointer = [p](int index) { return argument<api::Pointer>(p, index); };
   const auto number = [p](int index) { return argument<int64_t>(p, index); };
   if (kernel.isPush)
     streamOf(stream).put(Launch{true, pointer(0), pointer(2), pointer(3), 0, number(1), number(4), number(5)},
-                         /*isLaunch=*/true);
+                         /*withinDevice=*/true);
   else
     streamOf(stream).put(Launch{false, pointer(0), pointer(2), pointer(3), pointer(4), number(1), number(5), number(6)},
-                         /*isLaunch=*/true);
+                         /*withinDevice=*/true);
   return 0;
 }
 }

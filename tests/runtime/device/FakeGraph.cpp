@@ -30,7 +30,7 @@ api::Result cuGraphInstantiateWithFlags(api::GraphExec *made, api::Graph graph, 
 }
 api::Result cuGraphLaunch(api::GraphExec graph, api::Stream stream) {
   for (const auto &launch : *reinterpret_cast<FakeGraph *>(graph))
-    streamOf(stream).put(launch, /*isLaunch=*/true);
+    streamOf(stream).put(launch, /*withinDevice=*/true);
   return 0;
 }
 api::Result cuGraphExecDestroy(api::GraphExec graph) {

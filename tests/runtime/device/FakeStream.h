@@ -68,11 +68,12 @@ public:
     if (worker.joinable())
       worker.join();
   }
-  /// `work` returns 0 or an error, which is then that of everything after it.
-  void put(std::function<int()> work, bool isLaunch = false) {
+  /// `work` returns 0 or an error, which is then that of everything after it. What touches memory of the host spoils a
+  /// capture.
+  void put(std::function<int()> work, bool withinDevice = false) {
     const std::lock_guard lock(mutex);
     if (captured) {
-      spoiled |= !isLaunch;
+      spoiled |= !withinDevice;
       captured->push_back(std::move(work));
       return;
     }

@@ -14,6 +14,7 @@ namespace faro::test {
 std::shared_ptr<const Module> load(const std::string &name) {
   if (!std::getenv("FARO_TEST_GPU"))
     ::setenv("FARO_CUDA_DRIVER", FAKE_CUDA, /*overwrite=*/1);
+  ::setenv("FARO_CHECK", "1", /*overwrite=*/1); // before anybody asks: all plans are compared with the host's
   cuda::letStreamsRunSideBySide();
   const char *folder = std::getenv("FARO_PLANNED_MODULES");
   auto module = Module::load(std::string(folder ? folder : PLANNED_MODULES) + "/" + name + ".so");

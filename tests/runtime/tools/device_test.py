@@ -100,9 +100,15 @@ class Device(DeviceTest):
         module = self.compile_for_devices(Spec("bf16", 96, 4, 16))
         for kernel in ("dispatch_plan_place", "dispatch_plan_weigh"):
             result = self.planned(module, "--ranks", 2, "--tokens", 50, "--verify", "--output", self.folder / "out",
-                                  environment={"FAKE_CUDA_WRONG": kernel})
+                                  environment={"FAKE_CUDA_WRONG": kernel, "FARO_CHECK": "0"})
             self.check_refused(result, "expected", "found", "no output was written")
             self.assertIn("VERIFICATION FAILED", result.out)
+
+    def test_what_was_planned_wrong_is_found_without_a_reference(self):
+        module = self.compile_for_devices(Spec("bf16", 96, 4, 16))
+        result = self.planned(module, "--ranks", 2, "--tokens", 50, "--output", self.folder / "out",
+                              environment={"FAKE_CUDA_WRONG": "dispatch_plan_place"})
+        self.check_refused(result, "FARO_CHECK: rank ", "its items begin at 0, expected 4")
 
     def test_what_cannot_be_planned_on_the_device_is_said(self):
         module = self.compile_for_devices(Spec())
