@@ -11,7 +11,7 @@
 namespace faro::bench {
 
 constexpr unsigned AmId = 7;
-constexpr int NapMs = 5;
+constexpr int SleepMs = 5;
 
 static void check(ucs_status_t status, const char *what) {
   if (status != UCS_OK)
@@ -157,7 +157,7 @@ void Wire::sleep() {
     return;
   check(armed, "ucp_worker_arm");
   pollfd waiting{eventFd, POLLIN, 0};
-  poll(&waiting, 1, NapMs);
+  poll(&waiting, 1, SleepMs);
 }
 
 void Wire::send(int to, SliceHeader header, Segments segments) {
