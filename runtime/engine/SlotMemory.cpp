@@ -22,8 +22,7 @@ Expected<std::unique_ptr<SlotMemory>> SlotMemory::create(const RingShape &ring, 
   if (base == MAP_FAILED)
     return fail("");
   memory->mapping = base;
-  memory->first = static_cast<std::byte *>(base) + Lead;
-  memory->forKernels = reinterpret_cast<uintptr_t>(memory->first);
+  memory->forKernels = reinterpret_cast<uintptr_t>(memory->first());
   if (!maker.forDevice())
     return memory;
   auto backing = memory->apart ? maker.rows(memory->kernelBytes * ring.slots)

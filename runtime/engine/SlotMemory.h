@@ -55,13 +55,13 @@ public:
   ~SlotMemory();
   SlotMemory(const SlotMemory &) = delete;
   SlotMemory &operator=(const SlotMemory &) = delete;
-  Slot slot(uint32_t index) const { return {first + index * hostBytes, forKernels + index * kernelBytes, apart}; }
+  Slot slot(uint32_t index) const { return {first() + index * hostBytes, forKernels + index * kernelBytes, apart}; }
 
 private:
   SlotMemory() = default;
+  std::byte *first() const { return static_cast<std::byte *>(mapping) + Lead; }
   void *mapping = nullptr;
-  uint64_t bytes = 0; ///< of it
-  std::byte *first = nullptr;
+  uint64_t bytes = 0;                      ///< of it
   uint64_t hostBytes = 0, kernelBytes = 0; ///< from slot to slot
   uint64_t forKernels = 0;
   bool apart = false;

@@ -9,11 +9,9 @@
 namespace faro::cuda {
 namespace {
 
-constexpr uint64_t RowsAt = 0, TokensAt = 8, BoardAt = 16; // in the memory; topk_idx behind the board
+constexpr uint64_t RowsAt = 0, TokensAt = 8, TopkIdxAt = 16; // in the memory; the board is last
 
-uint64_t boardBytes(const ExpertMap &map) {
-  return (uint64_t(map.ranks()) * map.experts() * sizeof(uint32_t) + 7) / 8 * 8;
-}
+uint64_t boardBytes(const ExpertMap &map) { return uint64_t(map.ranks()) * map.experts() * sizeof(uint32_t); }
 
 template <typename T> Status readTo(std::vector<T> &to, Stream &stream, uint64_t from, size_t count) {
   to.resize(count);
@@ -44,14 +42,15 @@ struct ShuffleCheck::Kept {
   std::vector<int64_t> expertOffsets, expertCounts;
 };
 
+uint64_t ShuffleCheck::boardAt() const { return TopkIdxAt + mostChoices * sizeof(int64_t); }
+
 Expected<std::unique_ptr<ShuffleCheck>> ShuffleCheck::create(std::shared_ptr<const Device> device,
                                                              const faro_abi_program &program, ExpertMap map,
                                                              const PlanMemory &plan, int64_t mostTokens) {
   std::unique_ptr<ShuffleCheck> made(new ShuffleCheck(program, std::move(map), plan));
-  made->most = mostTokens;
-  const uint64_t choices = uint64_t(mostTokens) * program.routes.topk;
+  made->mostChoices = uint64_t(mostTokens) * program.routes.topk;
   FARO_RETURN_IF_ERROR(device->makeCurrent());
-  auto memory = Memory::allocate(device, BoardAt + boardBytes(made->map) + choices * sizeof(int64_t));
+  auto memory = Memory::allocate(device, made->boardAt() + boardBytes(made->map));
   if (!memory)
     return memory.status();
   made->memory = std::move(*memory);
@@ -70,9 +69,8 @@ Status ShuffleCheck::keep(Stream &stream, const int64_t *topkIdx, int64_t rows, 
     FARO_RETURN_IF_ERROR(stream.fill(at(RowsAt + byte), uint8_t(uint64_t(rows) >> 8 * byte), 1));
   FARO_RETURN_IF_ERROR(
       stream.copy(at(TokensAt), tokens ? reinterpret_cast<uintptr_t>(tokens) : at(RowsAt), sizeof(int64_t)));
-  const uint64_t counts = uint64_t(map.ranks()) * map.experts() * sizeof(uint32_t);
-  FARO_RETURN_IF_ERROR(stream.copy(at(BoardAt), plan.board(), counts));
-  return stream.copy(at(BoardAt + boardBytes(map)), reinterpret_cast<uintptr_t>(topkIdx),
+  FARO_RETURN_IF_ERROR(stream.copy(at(boardAt()), plan.board(), boardBytes(map)));
+  return stream.copy(at(TopkIdxAt), reinterpret_cast<uintptr_t>(topkIdx),
                      uint64_t(rows) * program.routes.topk * sizeof(int64_t));
 }
 
@@ -83,7 +81,7 @@ Expected<ShuffleCheck::Kept> ShuffleCheck::read(Stream &stream) const {
   std::vector<uint32_t> board;
   FARO_RETURN_IF_ERROR(stream.toHost(&kept.rows, at(RowsAt), sizeof kept.rows));
   FARO_RETURN_IF_ERROR(stream.toHost(&kept.tokens, at(TokensAt), sizeof kept.tokens));
-  FARO_RETURN_IF_ERROR(readTo(board, stream, at(BoardAt), size_t(ranks) * experts));
+  FARO_RETURN_IF_ERROR(readTo(board, stream, at(boardAt()), size_t(ranks) * experts));
   FARO_RETURN_IF_ERROR(readTo(kept.rowsOfRank, stream, area.rows, ranks));
   const uint32_t local = map.firstOfRank[area.rank + 1] - map.firstOfRank[area.rank];
   FARO_RETURN_IF_ERROR(readTo(kept.expertOffsets, stream, area.expert_offsets, local + 1));
@@ -95,11 +93,10 @@ Expected<ShuffleCheck::Kept> ShuffleCheck::read(Stream &stream) const {
     for (uint32_t i = 0; i < experts; ++i)
       kept.counts[source * experts + map.expertsBy[i]] = board[source * experts + i];
 
-  FARO_RETURN_IF_ERROR(
-      readTo(kept.topkIdx, stream, at(BoardAt + boardBytes(map)), size_t(kept.tokens) * program.routes.topk));
+  FARO_RETURN_IF_ERROR(readTo(kept.topkIdx, stream, at(TopkIdxAt), size_t(kept.tokens) * program.routes.topk));
   FARO_RETURN_IF_ERROR(readTo(kept.offsets, stream, area.list_offsets, size_t(kept.rows) + 1));
   FARO_RETURN_IF_ERROR(stream.wait());
-  const size_t items = std::min<size_t>(kept.offsets.back(), size_t(most) * program.routes.topk);
+  const size_t items = std::min<size_t>(kept.offsets.back(), mostChoices);
   FARO_RETURN_IF_ERROR(readTo(kept.destinations, stream, area.destinations, items));
   FARO_RETURN_IF_ERROR(readTo(kept.sources, stream, area.sources, items));
   FARO_RETURN_IF_ERROR(readTo(kept.choices, stream, area.choices, items));

@@ -30,13 +30,14 @@ private:
   ShuffleCheck(const faro_abi_program &p, ExpertMap m, const PlanMemory &of)
       : program(p), map(std::move(m)), plan(of) {}
   api::Pointer at(uint64_t offset) const { return memory.address() + offset; }
+  uint64_t boardAt() const;
   Expected<Kept> read(Stream &) const;
 
   const faro_abi_program &program;
   const ExpertMap map;
   const PlanMemory &plan;
-  Memory memory; ///< rows, tokens, the board, topk_idx
-  int64_t most = 0;
+  Memory memory; ///< rows, tokens, topk_idx, the board
+  uint64_t mostChoices = 0;
 };
 
 } // namespace faro::cuda
