@@ -72,6 +72,7 @@ public:
     fewRowsVector = options.fewRowsVector;
     rowAlignment = options.rowAlignment;
     prefetch = options.prefetch;
+    streaming = options.streaming;
     bulk = options.bulk;
     resident = options.resident;
   }
@@ -84,7 +85,8 @@ public:
   }
 
   void runOnOperation() final {
-    const EmitKernelsOptions options{tile, block, vector, fewRowsVector, rowAlignment, prefetch, bulk, resident};
+    const EmitKernelsOptions options{tile,     block,     vector, fewRowsVector, rowAlignment,
+                                     prefetch, streaming, bulk,   resident};
     if (failed(checkOptions(options)))
       return signalPassFailure();
     emitted.clear();
@@ -118,6 +120,8 @@ private:
 
   WalkResult emitFor(xfer::StageOpInterface stage, const EmitKernelsOptions &options) {
     for (StringRef form : {"kernel", "streaming", "share"}) {
+      if (form == "streaming" && !options.streaming)
+        stage->removeAttr(form);
       auto name = stage->getAttrOfType<FlatSymbolRefAttr>(form);
       if (!name)
         continue;
@@ -151,7 +155,7 @@ private:
       finishResident(emitResidentPush(builder, stage->getLoc(), name, kernel.shape, options));
     else
       finish(emitPush(builder, stage->getLoc(), name, kernel.shape, options), /*isPush=*/true);
-    if (options.bulk == KernelForm::Beside && kernel.isPush && kernel.shape.streaming && bulkPartsOf(kernel.shape)) {
+    if (options.bulk == KernelForm::Beside && kernel.isPush && bulkPartsOf(kernel.shape)) {
       EmitKernelsOptions byCopies = options;
       byCopies.bulk = KernelForm::Instead;
       finish(emitPush(builder, stage->getLoc(), (name + FARO_ABI_BULK_SUFFIX).str(), kernel.shape, byCopies),
@@ -221,8 +225,10 @@ private:
       llvm::cl::desc("what rows start at a multiple of, in bytes, as far as their size lets them"), llvm::cl::init(1)};
   Option<int64_t> prefetch{*this, "prefetch", llvm::cl::desc("how many bytes of its rows a pull asks for ahead"),
                            llvm::cl::init(8192)};
-  Option<KernelForm> bulk{*this, "bulk", llvm::cl::desc("pushes past the cache by bulk copies"),
-                          llvm::cl::init(KernelForm::None), forms()};
+  Option<bool> streaming{*this, "streaming", llvm::cl::desc("whether there are kernels that store past the cache"),
+                         llvm::cl::init(true)};
+  Option<KernelForm> bulk{*this, "bulk", llvm::cl::desc("pushes by bulk copies"), llvm::cl::init(KernelForm::None),
+                          forms()};
   Option<KernelForm> resident{*this, "resident",
                               llvm::cl::desc("pushes that wait for what they are to do while they run"),
                               llvm::cl::init(KernelForm::None), forms()};

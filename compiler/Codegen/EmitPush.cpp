@@ -231,8 +231,7 @@ func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, co
       func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, i64, addr, addr, i64, i64}, {}));
   builder.setInsertionPointToStart(function.addEntryBlock());
   KernelBuilder kernel(builder, function);
-  if (const std::optional<int64_t> parts = bulkPartsOf(shape);
-      parts && shape.streaming && options.bulk == KernelForm::Instead) {
+  if (const std::optional<int64_t> parts = bulkPartsOf(shape); parts && options.bulk == KernelForm::Instead) {
     emitPushBulk(kernel, shape, *parts, function.getArguments());
     xfer::FenceOp::create(builder, loc);
     func::ReturnOp::create(builder, loc);

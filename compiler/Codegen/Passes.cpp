@@ -11,6 +11,7 @@ EmitKernelsOptions cudaKernelOptions(int architecture) {
   // One access of a thread at a time: neighbours take neighbouring pieces, so that a warp's are whole lines.
   options.tile = options.vector = options.rowAlignment = cudaAccessBytes(architecture);
   options.prefetch = 0;
+  options.streaming = false;
   return options;
 }
 

@@ -39,7 +39,10 @@ struct EmitKernelsOptions {
   /// core. Half as much, or twice, was slower on Zen 5. 0: the next token's rows are asked for instead, and a push asks
   /// for nothing.
   int64_t prefetch = 8192;
-  /// Pushes past the cache by bulk copies, where rows allow that: FARO_ABI_BULK_SUFFIX.
+  /// Whether a kernel has a form of its own that stores past the cache. A device's has not: what its threads store does
+  /// not stay in their first cache in either.
+  bool streaming = true;
+  /// Pushes by bulk copies, where rows allow that: FARO_ABI_BULK_SUFFIX.
   KernelForm bulk = KernelForm::None;
   /// Pushes that wait for what they are to do while they run: FARO_ABI_RESIDENT_SUFFIX.
   KernelForm resident = KernelForm::None;

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define FARO_ABI_MAGIC 0x6f726146u /* "Faro", little-endian */
-#define FARO_ABI_VERSION 9u
+#define FARO_ABI_VERSION 10u
 #define FARO_ABI_SYMBOL "faro_module"
 
 /* A library made by faroc ends with these eight letters and the SHA-256 of all before them: who loads it can tell
@@ -140,7 +140,7 @@ typedef struct faro_abi_stage {
   uint32_t resource;         /* faro_abi_resource */
   uint32_t flag;             /* NOTIFY, AWAIT */
   uint32_t kernel;           /* of stages that run one: index into each kernel set; plain stores */
-  uint32_t streaming_kernel; /* the same with stores past the cache, or FARO_ABI_NO_KERNEL */
+  uint32_t streaming_kernel; /* the same with stores past the cache, or FARO_ABI_NO_KERNEL; not on devices */
   uint32_t share_kernel;     /* hierarchical PULL and SETTLE: pull kernel, a partial row of result rows on this node */
   uint32_t gather;           /* GATHER: faro_abi_gather */
   uint32_t from, into;       /* rings, or FARO_ABI_NO_RING */
@@ -312,17 +312,17 @@ typedef struct faro_abi_kernel_set {
   const faro_abi_kernel *kernels;
 } faro_abi_kernel_set;
 
-/* Kernels for CUDA devices, as their driver takes them: functions of the same names as the kernels of each kernel set.
- * A cubin runs on devices of its architecture's major version and of the same or a higher minor one (sm_90: 9.0), PTX
- * on devices of its architecture and all later ones. A launch may have any number of blocks and of threads: kernels
- * spread tokens over blocks and a row over threads. */
+/* Kernels for CUDA devices, as their driver takes them: functions of the same names as the kernels of each kernel set,
+ * but for those that are nothing but a stage's streaming_kernel. A cubin runs on devices of its architecture's major
+ * version and of the same or a higher minor one (sm_90: 9.0), PTX on devices of its architecture and all later ones. A
+ * launch may have any number of blocks and of threads: kernels spread tokens over blocks and a row over threads. */
 typedef enum faro_abi_image_format {
   FARO_ABI_CUBIN = 1,
   FARO_ABI_PTX = 2 /* text, zero-terminated */
 } faro_abi_image_format;
 
-/* An image for sm_90 or later may also hold NAME FARO_ABI_BULK_SUFFIX for a push that stores past the cache: the same
- * by bulk copies, for which few multiprocessors are enough. */
+/* An image for sm_90 or later may also hold NAME FARO_ABI_BULK_SUFFIX for a push: the same by bulk copies, for which
+ * few multiprocessors are enough. */
 #define FARO_ABI_BULK_SUFFIX "_bulk"
 
 /* And NAME FARO_ABI_RESIDENT_SUFFIX for any push: a faro_abi_resident_push_fn, which waits for pushes that are asked

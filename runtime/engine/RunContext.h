@@ -63,9 +63,9 @@ struct RunContext {
   template <typename Fn> Fn kernel(uint32_t index) const {
     return reinterpret_cast<Fn>(parts.module->kernels().kernels[index].entry);
   }
-  /// The stage's kernel for so many bytes of output, which lies at multiples of 64 or not.
+  /// The stage's kernel for so many bytes of output, which lies at multiples of 64 or not. On a device there is one.
   uint32_t kernelIndex(const faro_abi_stage &stage, uint64_t bytes, bool aligned) const {
-    return kernelOf(*program, stage, bytes, aligned);
+    return parts.device ? stage.kernel : kernelOf(*program, stage, bytes, aligned);
   }
   /// A pull's for all of `out`: past the cache if its streaming form takes such rows (faro_abi_pull_fn).
   uint32_t pullKernel(const faro_abi_stage &stage, const Rows &out) const;

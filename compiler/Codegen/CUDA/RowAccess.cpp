@@ -4,7 +4,7 @@
 //                                  addresses. `nc`, the read-only path, where nobody writes the memory while the kernel
 //                                  runs, as the kernel's argument says (llvm.readonly)
 //   ld.global.L1::no_allocate      the same for rows whose addresses come from memory
-//   st.global.L1::no_allocate      what is stored past the cache is read by others
+//   st.global.L1::no_allocate      what is stored is read by others
 #include "compiler/Codegen/CUDA/RowAccess.h"
 
 #include "compiler/Codegen/CPU/LeafToLLVM.h"
@@ -102,7 +102,7 @@ struct RowStore : ConvertOpToLLVMPattern<xfer::StoreOp> {
       : ConvertOpToLLVMPattern(converter, /*benefit=*/2), widest(widest) {}
   LogicalResult matchAndRewrite(xfer::StoreOp op, OpAdaptor adaptor, ConversionPatternRewriter &rewriter) const final {
     const auto [accesses, each] = accessesOf(op.getValue().getType(), op.getAlignment(), widest);
-    if (accesses == 0 || !op.getStreaming())
+    if (accesses == 0)
       return failure();
     const Location loc = op.getLoc();
     Type words = VectorType::get(accesses * each, rewriter.getI32Type());

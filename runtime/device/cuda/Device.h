@@ -214,7 +214,7 @@ private:
   std::shared_ptr<const Device> device;
   std::shared_ptr<const Module> module;
   api::Module loaded = nullptr;
-  std::vector<api::Function> functions; ///< by kernel index
+  std::vector<api::Function> functions; ///< by kernel index; null for streaming forms
   std::vector<api::Function> bulk;      ///< the same by bulk copies; null where there is none
   std::vector<api::Function> resident;  ///< the same that wait for pushes, likewise
 };

@@ -237,10 +237,9 @@ Status DeviceShuffleImpl::enqueuePush(void *cudaStream, ConstRows x) {
   if (plans.pad != FARO_ABI_NO_KERNEL)
     FARO_RETURN_IF_ERROR(
         plan(*stream, plans.pad, rowGrid(local * (int64_t(program.layout.align) - 1)), nullptr, nullptr, tokens));
-  const uint32_t push = kernelOf(program, directStage(program, FARO_ABI_STAGE_PUSH),
-                                 uint64_t(tokens) * program.routes.topk * program.row.stride, stride() % 64 == 0);
-  FARO_RETURN_IF_ERROR(kernels->push(push, *stream, rowGrid(tokens), onDevice(x.data), x.stride,
-                                     memory->area().list_offsets, memory->area().destinations, 0, tokens));
+  FARO_RETURN_IF_ERROR(kernels->push(directStage(program, FARO_ABI_STAGE_PUSH).kernel, *stream, rowGrid(tokens),
+                                     onDevice(x.data), x.stride, memory->area().list_offsets,
+                                     memory->area().destinations, 0, tokens));
   planned = false;
   return meet(*stream, FARO_ABI_MEET_PUSHED);
 }
@@ -269,12 +268,9 @@ Status DeviceShuffleImpl::enqueueCombine(void *cudaStream, const float *weights,
   FARO_RETURN_IF_ERROR(
       plan(*stream, options.dispatch->plan->weigh, {blocks, uint32_t(Threads)}, weights, nullptr, tokens));
   FARO_RETURN_IF_ERROR(meet(*stream, FARO_ABI_MEET_READY));
-  const bool aligned = onDevice(out.data) % 64 == 0 && out.stride % 64 == 0;
-  const uint32_t pull =
-      kernelOf(program, directStage(program, FARO_ABI_STAGE_PULL), uint64_t(tokens) * program.row.stride, aligned);
-  FARO_RETURN_IF_ERROR(kernels->pull(pull, *stream, rowGrid(tokens), onDevice(out.data), out.stride,
-                                     memory->area().list_offsets, memory->area().sources, memory->area().weights, 0,
-                                     tokens));
+  FARO_RETURN_IF_ERROR(kernels->pull(directStage(program, FARO_ABI_STAGE_PULL).kernel, *stream, rowGrid(tokens),
+                                     onDevice(out.data), out.stride, memory->area().list_offsets,
+                                     memory->area().sources, memory->area().weights, 0, tokens));
   return meet(*stream, FARO_ABI_MEET_PULLED);
 }
 

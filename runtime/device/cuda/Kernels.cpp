@@ -35,6 +35,26 @@ Status Kernels::loadImage(const faro_abi_image &image, bool *unread) {
                               : "")};
 }
 
+/// By index, whether a kernel is a stage's streaming form and nothing else: images have no such kernels.
+static std::vector<bool> onlyStreaming(const faro_abi_module &module, uint32_t kernels) {
+  std::vector<bool> only(kernels, false);
+  const auto mark = [&](uint32_t kernel, bool is) {
+    if (kernel < only.size())
+      only[kernel] = is;
+  };
+  const auto overStages = [&](auto &&body) {
+    for (const faro_abi_program &program : std::span(module.programs, module.program_count))
+      for (const faro_abi_schedule &schedule : std::span(program.schedules, program.schedule_count))
+        std::ranges::for_each(std::span(schedule.stages, schedule.stage_count), body);
+  };
+  overStages([&](const faro_abi_stage &stage) { mark(stage.streaming_kernel, true); });
+  overStages([&](const faro_abi_stage &stage) {
+    mark(stage.kernel, false);
+    mark(stage.share_kernel, false);
+  });
+  return only;
+}
+
 Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> device,
                                                  std::shared_ptr<const Module> module) {
   const std::span images(module->abi().images, module->abi().image_count);
@@ -57,9 +77,11 @@ Expected<std::unique_ptr<Kernels>> Kernels::load(std::shared_ptr<const Device> d
     return Status(loaded.code(), fmt::format("{}: {}", kernels->module->name(), loaded.message()));
   const Driver &cuda = kernels->device->driver();
   const faro_abi_kernel_set &set = kernels->module->kernels();
+  const std::vector<bool> absent = onlyStreaming(kernels->module->abi(), set.kernel_count);
   for (uint32_t k = 0; k < set.kernel_count; ++k) {
     kernels->functions.push_back(nullptr);
-    if (cuda.moduleGetFunction(&kernels->functions.back(), kernels->loaded, set.kernels[k].name) != api::Success)
+    if (!absent[k] &&
+        cuda.moduleGetFunction(&kernels->functions.back(), kernels->loaded, set.kernels[k].name) != api::Success)
       return Status(FARO_DATA_LOSS, fmt::format("{}: image {} has no kernel {}", kernels->module->name(),
                                                 (*image)->target, set.kernels[k].name));
     const auto findForm = [&](const char *suffix) {

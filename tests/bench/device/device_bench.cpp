@@ -61,9 +61,9 @@ template <typename T> std::shared_ptr<cuda::Memory> DeviceBench::upload(const st
 Step DeviceBench::push(Pointer source, size_t sourceStride, const std::vector<uint32_t> &offsets,
                        const std::vector<uint64_t> &destinations) const {
   const int64_t count = int64_t(offsets.size()) - 1;
-  const uint32_t kernel = kernelOf(*gpu.dispatch, *gpu.push, destinations.size() * stride, stride % 64 == 0);
   const auto grid = gpu.gridFor(count, bytes);
-  return [=, &kernels = *gpu.kernels, offsetList = upload(offsets), list = upload(destinations)](cuda::Stream &stream) {
+  return [=, &kernels = *gpu.kernels, kernel = gpu.push->kernel, offsetList = upload(offsets),
+          list = upload(destinations)](cuda::Stream &stream) {
     return kernels.push(kernel, stream, grid, source, int64_t(sourceStride), offsetList->address(), list->address(), 0,
                         count);
   };
@@ -72,11 +72,9 @@ Step DeviceBench::push(Pointer source, size_t sourceStride, const std::vector<ui
 Step DeviceBench::pull(Pointer out, size_t outStride, const std::vector<uint32_t> &offsets, std::vector<uint64_t> rows,
                        const std::vector<float> &weights) const {
   const int64_t count = int64_t(offsets.size()) - 1;
-  const bool aligned = out % 64 == 0 && outStride % 64 == 0;
-  const uint32_t kernel = kernelOf(*gpu.combine, *gpu.pull, uint64_t(count) * stride, aligned);
   const auto grid = gpu.gridFor(count, bytes);
   rows.insert(rows.end(), FARO_ABI_MAX_TOPK, rows.empty() ? 0 : rows.back()); // a kernel may ask ahead
-  return [=, &kernels = *gpu.kernels, offsetList = upload(offsets), list = upload(rows),
+  return [=, &kernels = *gpu.kernels, kernel = gpu.pull->kernel, offsetList = upload(offsets), list = upload(rows),
           factors = upload(weights)](cuda::Stream &stream) {
     return kernels.pull(kernel, stream, grid, out, int64_t(outStride), offsetList->address(), list->address(),
                         factors->address(), 0, count);

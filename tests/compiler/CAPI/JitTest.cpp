@@ -190,7 +190,7 @@ TEST_F(JitTest, KernelsForADeviceAreThoseAskedFor) {
       EXPECT_EQ(module.programs[0].plan != nullptr, (kernels & FARO_COMPILE_PLAN) != 0);
       const std::string text(reinterpret_cast<const char *>(module.images[0].data), module.images[0].size);
       EXPECT_EQ(text.find(".entry send_plan_count(") != std::string::npos, (kernels & FARO_COMPILE_PLAN) != 0);
-      EXPECT_EQ(text.find(".entry send_push_streaming_bulk(") != std::string::npos, (kernels & FARO_COMPILE_BULK) != 0);
+      EXPECT_EQ(text.find(".entry send_push_bulk(") != std::string::npos, (kernels & FARO_COMPILE_BULK) != 0);
       EXPECT_EQ(text.find(".entry send_push_resident(") != std::string::npos, (kernels & FARO_COMPILE_RESIDENT) != 0);
     }
   }

@@ -75,19 +75,17 @@ func.func @c(%y: !experts, %r: !routes) -> !tokens {
 };
 
 TEST_F(Kernels, OnlyThoseThatAreAskedForAreWritten) {
-  const std::vector<std::string> session{"d_push", "d_push_streaming", "c_pull", "c_pull_streaming"};
+  const std::vector<std::string> session{"d_push", "c_pull"};
   EXPECT_EQ(namesOf(90, {false, false, false}), session);
   auto bulk = session;
-  bulk.insert(bulk.begin() + 2, "d_push_streaming_bulk");
+  bulk.insert(bulk.begin() + 1, "d_push_bulk");
   EXPECT_EQ(namesOf(90, {false, true, false}), bulk);
   EXPECT_EQ(namesOf(80, {false, true, false}), session);
   const std::vector<std::string> planned = namesOf(90, {true, false, false});
   ASSERT_EQ(planned.size(), session.size() + 7);
   EXPECT_TRUE(std::equal(session.begin(), session.end(), planned.begin()));
-  EXPECT_EQ(planned[4], "d_plan_count");
-  EXPECT_EQ(namesOf(80, {false, false, true}),
-            (std::vector<std::string>{"d_push", "d_push_resident", "d_push_streaming", "d_push_streaming_resident",
-                                      "c_pull", "c_pull_streaming"}));
+  EXPECT_EQ(planned[2], "d_plan_count");
+  EXPECT_EQ(namesOf(80, {false, false, true}), (std::vector<std::string>{"d_push", "d_push_resident", "c_pull"}));
 }
 
 TEST_F(Kernels, EachIsInOnePart) {
@@ -128,7 +126,7 @@ TEST_F(Kernels, PartsMakeTheTextOfTheWhole) {
     }
     texts.push_back(std::move(text));
   }
-  EXPECT_NE(texts[0].find(".shared .align 128 .b8 d_push_streaming_bulk_staging"), std::string::npos);
+  EXPECT_NE(texts[0].find(".shared .align 128 .b8 d_push_bulk_staging"), std::string::npos);
   EXPECT_TRUE(texts[0] == texts[1]);
   EXPECT_TRUE(texts[0] == texts[2]);
 }
@@ -198,7 +196,7 @@ TEST_F(Kernels, AFaultOfTheAssemblerIsToldOfTheWholeText) {
   ASSERT_TRUE(succeeded(work)) << said;
   llvm::Expected<CudaImages> made = (*work)->finish();
   ASSERT_FALSE(bool(made));
-  EXPECT_EQ(llvm::toString(made.takeError()), "of a text with 4 kernels");
+  EXPECT_EQ(llvm::toString(made.takeError()), "of a text with 2 kernels");
 }
 
 TEST(Architectures, ThoseThatNobodyKnowsAreRefusedWithTheOthersNames) {

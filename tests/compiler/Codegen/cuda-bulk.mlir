@@ -1,12 +1,11 @@
-// From sm_90 on a push past the cache is there a second time, by bulk copies: three rows of a block on their way through its
-// shared memory.
+// From sm_90 on a push is there a second time, by bulk copies: three rows of a block on their way through its shared memory.
 // RUN: faroc %s --compile-to=ptx --target=cuda:sm_90 | FileCheck %s
 // RUN: faroc %s --compile-to=ptx --target=cuda:sm_80 | FileCheck %s --check-prefix=OLD
 // OLD-NOT: bulk
 
 // CHECK: .target sm_90
-// CHECK-LABEL: .entry dispatch_push_streaming_bulk(
-// CHECK: .shared .align 128 .b8 dispatch_push_streaming_bulk_staging[43032]
+// CHECK-LABEL: .entry dispatch_push_bulk(
+// CHECK: .shared .align 128 .b8 dispatch_push_bulk_staging[43032]
 // CHECK: mbarrier.init.shared::cta.b64 [%{{.*}} + 43008], 1;
 // CHECK: fence.proxy.async.shared::cta;
 // Two rows are on their way before the first is waited for.
@@ -24,20 +23,20 @@
 
 // Rows of 1040 bytes are stored 1088 bytes long: what is behind them is zero.
 // RUN: sed -e 's/7168xbf16/520xbf16/' %s | faroc - --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=PADDED
-// PADDED-LABEL: .entry dispatch_push_streaming_bulk(
+// PADDED-LABEL: .entry dispatch_push_bulk(
 // PADDED: st.shared.b32 [%{{.*}} + 1040], 0;
 // PADDED: cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%{{.*}}], [%{{.*}}], 1040, [%{{.*}}];
 // PADDED: cp.async.bulk.global.shared::cta.bulk_group [%{{.*}}], [%{{.*}}], 1088;
 
 // Rows that do not fit go in equal parts; those that are no multiple of 16 bytes go by threads alone.
 // RUN: sed -e 's/7168xbf16/16384xbf16/' %s | faroc - --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=PARTS
-// PARTS-LABEL: .entry dispatch_push_streaming_bulk(
+// PARTS-LABEL: .entry dispatch_push_bulk(
 // PARTS: cp.async.bulk.global.shared::cta.bulk_group [%{{.*}}], [%{{.*}}], 8192;
 // RUN: sed -e 's/7168xbf16/287xbf16/' %s | faroc - --compile-to=ptx --target=cuda:sm_90 | FileCheck %s --check-prefix=OLD
 
 // From sm_100 on an access has 256 bits.
 // RUN: faroc %s --compile-to=ptx --target=cuda:sm_100 | FileCheck %s --check-prefix=WIDE
-// WIDE-LABEL: .entry dispatch_push_streaming(
+// WIDE-LABEL: .entry dispatch_push(
 // WIDE: ld.global.nc.L1::no_allocate.v8.b32
 // WIDE: st.global.L1::no_allocate.v8.b32
 

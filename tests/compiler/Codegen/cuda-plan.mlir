@@ -23,7 +23,7 @@
 // PTX-LABEL: .entry dispatch_plan_offsets(
 // PTX-LABEL: .entry dispatch_plan_place(
 // PTX-LABEL: .entry dispatch_plan_pad(
-// PTX: st.global.v4.b32
+// PTX: st.global.L1::no_allocate.v4.b32
 // PTX-LABEL: .entry dispatch_plan_weigh(
 
 // The same plan every time, and no memory of a thread or a block.

@@ -3,10 +3,8 @@
 // RUN: faroc %s --compile-to=ptx --target=cuda:sm_100 | FileCheck %s
 
 // What it reads changes while it runs.
-// RUN: faroc %s --compile-to=ptx --target=cuda:sm_90 | sed -n '/^.visible .entry dispatch_push_\(streaming_\)*resident/,/^}/p' | FileCheck %s --check-prefix=CHANGES
+// RUN: faroc %s --compile-to=ptx --target=cuda:sm_90 | sed -n '/^.visible .entry dispatch_push_resident/,/^}/p' | FileCheck %s --check-prefix=CHANGES
 // CHANGES: .entry dispatch_push_resident(
-// CHANGES-NOT: ld.global.nc
-// CHANGES: .entry dispatch_push_streaming_resident(
 // CHANGES-NOT: ld.global.nc
 
 // CHECK-LABEL: .entry dispatch_push(
@@ -22,16 +20,12 @@
 // All of them go on together.
 // CHECK: bar.red.or.pred
 // CHECK: ld.global.L1::no_allocate
-// CHECK: st.global.v4.b{{32|64}}
+// CHECK: st.global.L1::no_allocate
 // CHECK: fence.acq_rel.sys;
 // CHECK-NEXT: st.release.sys.global.b64 [%[[STATE:.*]]], %{{.*}};
 // CHECK: bar.red.or.pred
 // CHECK: fence.acq_rel.sys;
 // CHECK-NEXT: st.release.sys.global.b64 [%[[STATE]]+8], %{{.*}};
-// CHECK: ret;
-// CHECK-LABEL: .entry dispatch_push_streaming(
-// CHECK-LABEL: .entry dispatch_push_streaming_resident(
-// CHECK: st.global.L1::no_allocate
 // CHECK: ret;
 
 !tokens  = !faro.tokens<7168xbf16>
