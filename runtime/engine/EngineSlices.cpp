@@ -96,9 +96,15 @@ Status Run::fire(FlowRun &flow, uint32_t s) {
   if (s == context->rings->shape.wire)
     return Status::ok();
   auto mark = context->kernels->mark();
-  if (!mark || *mark == 0)
-    return mark ? completed(flow, s) : mark.status();
-  underway.push_back({&flow, s, *mark});
+  if (!mark)
+    return mark.status();
+  // A slice that had nothing to launch is done, but not before those of its flow that came to the stage earlier: `done`
+  // counts, and what waits for n of them waits for the first n.
+  const bool behindOthers =
+      std::ranges::any_of(underway, [&](const Firing &earlier) { return earlier.flow == &flow && earlier.stage == s; });
+  if (*mark == 0 && !behindOthers)
+    return completed(flow, s);
+  underway.push_back({&flow, s, *mark ? *mark : underway.back().mark});
   return Status::ok();
 }
 

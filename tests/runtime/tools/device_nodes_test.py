@@ -202,6 +202,19 @@ class EditedSchedules(NodesTest):
         """A row takes several slots."""
         self.check_edited((r"bytes\(\d+\)", "bytes(512)"), (r"slots\(\d+\)", "slots(9)"))
 
+    def test_slices_that_launch_nothing_behind_others_that_do(self):
+        """On three nodes most slices have no token that is settled, and others only such: a slot must not go back, nor a
+        stage be done, for what is done with a slice that came later."""
+        text = self.schedule(Spec("bf16", 16, 3, 8))
+        program = self.compile_for_devices(re.sub(r"slots\(\d+\) bytes\(\d+\)", "slots(2) bytes(256)", text), "small")
+        for resident in (False, True):
+            extra = {"FAKE_CUDA_LAG": "5"}
+            if resident:
+                extra = {"FARO_PUSHES": "resident", "FAKE_CUDA_BESIDE": "1", "FAKE_CUDA_MULTIPROCESSORS": "2"}
+            with self.subTest(resident=resident):
+                self.run_verified(program, 6, 3, "--tokens", 40, "--repeat", 3, "--routing", "zipf:1.5",
+                                  transports=("local",), environment=extra)
+
     def test_rows_less_than_an_access_apart(self):
         self.check_edited((r"row_stride = \d+", "row_stride = 202"), columns=100)
 
