@@ -44,6 +44,7 @@ struct Local {
     return FARO_OK;
   }
 
+  static void leave(faro_transport_context *context, int64_t) { context->transport->leave(); }
   static void close(faro_transport_context *context, int64_t) { delete context; }
 
   static faro_status address(faro_transport_context *context, const void **data, size_t *size) {

@@ -19,7 +19,12 @@ Transport::Transport(const faro_transport_config &config, std::shared_ptr<Job> j
     nodeOf_.assign(config.node_of, config.node_of + config.world_size);
 }
 
-Transport::~Transport() { job_->leave(config_.rank); }
+Transport::~Transport() { leave(); }
+
+void Transport::leave() {
+  if (!std::exchange(hasLeft_, true))
+    job_->leave(config_.rank);
+}
 
 //===------------------------------------------------------------ peers ---===//
 

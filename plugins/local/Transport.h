@@ -31,6 +31,7 @@ public:
   void sleep(std::chrono::nanoseconds timeout);
   void wake(); ///< any thread
   Status peerState(uint32_t rank) const;
+  void leave();
 
 private:
   Transport(const faro_transport_config &config, std::shared_ptr<Job> job);
@@ -54,6 +55,7 @@ private:
   const Address address_;
   std::vector<uint32_t> nodeOf_; // by rank
   std::vector<bool> connected_;
+  bool hasLeft_ = false;
   std::map<uint32_t, Status> refused_; // peers whose slices had no place, or could not be brought there
   plugin::Attached<faro_device_memory> attached_;
   uint64_t slices_ = 0; // that came without rows for a device; every other one is offered whole

@@ -46,7 +46,6 @@ private:
   };
 
   Inbox::Handler handlerFor(const Peer &peer);
-  void fetch(Peer &peer, const Header &header, void *data, size_t size, ucp_worker_h worker);
   static ucs_status_t onMessage(void *self, const void *header, size_t headerSize, void *data, size_t size,
                                 const ucp_am_recv_param_t *param);
   static void onReceived(void *request, ucs_status_t status, size_t size, void *incoming);

@@ -47,12 +47,18 @@ struct Ucx {
     return FARO_OK;
   }
 
+  static void leave(faro_transport_context *context, int64_t timeoutNs) {
+    const LogCapture capture;
+
+    context->transport->leave(deadlineOf(timeoutNs));
+  }
+
   static void close(faro_transport_context *context, int64_t timeoutNs) {
     const LogCapture capture;
 
     if (!context)
       return;
-    context->transport->close(deadlineOf(timeoutNs));
+    context->transport->leave(deadlineOf(timeoutNs));
     delete context;
   }
 

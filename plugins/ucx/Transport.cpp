@@ -59,12 +59,14 @@ Expected<std::unique_ptr<Transport>> Transport::create(const faro_transport_conf
 }
 
 Transport::~Transport() {
-  close(Clock::now());
+  leave(Clock::now());
   if (wakeFd_ >= 0)
     ::close(wakeFd_);
 }
 
-void Transport::close(Clock::time_point deadline) {
+void Transport::leave(Clock::time_point deadline) {
+  if (std::exchange(hasLeft_, true))
+    return;
   const bool wasSettled = isSettled();
   // Nobody waits for peers that are known to be gone; UCX has cancelled what was meant for them.
   if (!wasSettled) {

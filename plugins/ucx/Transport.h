@@ -26,7 +26,8 @@ public:
   Transport &operator=(const Transport &) = delete;
 
   /// Lets what was sent go out and tears the connections down, until the deadline.
-  void close(Clock::time_point deadline);
+  /// What faro_transport::leave asks for; once.
+  void leave(Clock::time_point deadline);
 
   uint32_t rank() const { return rank_; }
   const std::vector<std::byte> &address() const { return address_; }
@@ -60,6 +61,7 @@ private:
   const uint32_t rank_;
   const uint64_t job_;
   int wakeFd_ = -1;
+  bool hasLeft_ = false;
   std::vector<std::byte> address_;
   Peers peers_;
   Messages messages_;

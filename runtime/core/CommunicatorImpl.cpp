@@ -17,6 +17,8 @@ namespace faro {
 constexpr auto ReasonMayTake = std::chrono::milliseconds(300);
 /// After a failure, how long what is under way may take to come to its end.
 constexpr auto GivingUpTakes = std::chrono::seconds(1);
+/// How long closing connections may take where nobody waits for what they carry.
+constexpr auto LeavingTakes = std::chrono::milliseconds(200);
 /// How long connections are waited for before looking whether the job still stands.
 constexpr auto ConnectionsPatience = std::chrono::milliseconds(50);
 /// How long a rank that is done waits for the others, so that nobody loses a peer in the middle of its last call.
@@ -213,10 +215,12 @@ Status CommunicatorImpl::deliver(uint16_t channel, uint32_t to, uint64_t tag, st
   return Status::ok();
 }
 
-uint32_t CommunicatorImpl::progress() { return channels_.deliverEarly() + transport_->progress(context_); }
+uint32_t CommunicatorImpl::progress() {
+  return hasLeftWire_ ? 0 : channels_.deliverEarly() + transport_->progress(context_);
+}
 
 Status CommunicatorImpl::sleep(Nanoseconds limit) {
-  if (!(transport_->capabilities & FARO_CAN_SLEEP)) {
+  if (hasLeftWire_ || !(transport_->capabilities & FARO_CAN_SLEEP)) {
     std::this_thread::sleep_for(std::min<Nanoseconds>(limit, std::chrono::microseconds(100)));
     return Status::ok();
   }
@@ -235,7 +239,20 @@ void CommunicatorImpl::close(uint16_t channel) {
     if (!progress() && !sleep(std::chrono::milliseconds(1)))
       break;
   }
+  if (channels_.busy(channel))
+    leaveWire();
   channels_.close(channel);
+}
+
+void CommunicatorImpl::leaveWire() {
+  if (failure_) {
+    failure_ = Status(FARO_DEADLINE_EXCEEDED,
+                      fmt::format("rank {}: a rank is stuck in the middle of a slice of it, and has been for {:g} s",
+                                  rank(), std::chrono::duration<double>(timeout()).count()));
+    bootstrap_->abort(failure_);
+  }
+  hasLeftWire_ = true;
+  transport_->leave(context_, Nanoseconds(LeavingTakes).count());
 }
 
 Idle CommunicatorImpl::idle() {

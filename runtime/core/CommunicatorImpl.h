@@ -65,6 +65,8 @@ private:
   Status checkSend(uint16_t channel) const;
   Status sendError(faro_status code, uint32_t to, const char *what);
   void suspect(uint32_t rank, const std::string &how);
+  /// Nothing of this rank's is for others to touch from now on.
+  void leaveWire();
   /// A way to go on for whoever waits.
   Idle idle();
 
@@ -75,6 +77,7 @@ private:
   const faro_transport *transport_ = nullptr;
   faro_transport_context *context_ = nullptr;
   Status failure_;
+  bool hasLeftWire_ = false; ///< then failure_, too
   /// A peer that seems to be gone, until the bootstrap has had the time to say why.
   Status suspicion_;
   Clock::time_point suspectedAt_;

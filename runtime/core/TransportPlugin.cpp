@@ -34,6 +34,7 @@ static Status checkTable(const faro_transport *table, const std::string &path) {
   const Entry entries[] = {{0, has(table->name), "name"},
                            {0, has(table->last_error), "last_error"},
                            {0, has(table->open), "open"},
+                           {0, has(table->leave), "leave"},
                            {0, has(table->close), "close"},
                            {0, has(table->address), "address"},
                            {0, has(table->connect), "connect"},

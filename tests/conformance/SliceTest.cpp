@@ -256,6 +256,40 @@ TEST_P(Slices, OfAndToARankThatClosesComeToAnEnd) {
   });
 }
 
+/// Rank 1 is stuck in the middle of slices; rank 0 leaves, and its memory goes while it is still there.
+TEST_P(Slices, OfAndToARankThatLeavesTouchItsMemoryNoMore) {
+  run(2, [](Rank &rank) {
+    rank.greet();
+    auto pieces = std::make_unique<Pieces>(std::string(2'000'000, 'x'), 20);
+    size_t delivered = 0;
+    for (uint32_t n = 0; n < 10; ++n)
+      delivered += deliver(rank, 1 - rank.rank, n, *pieces, n) == FARO_OK;
+    EXPECT_EQ(delivered, 10u);
+    EXPECT_TRUE(rank.board.barrier(2));
+    if (rank.rank == 0) {
+      rank->leave(rank.context, Second / 5);
+      pieces->scribble(); // before it is freed: what is read too late shows
+      rank.landings.clear();
+      EXPECT_TRUE(rank.board.barrier(2));
+      EXPECT_TRUE(rank.board.barrier(2));
+      EXPECT_TRUE(rank.landings.empty()) << "a handler was called";
+      pieces.reset();
+      rank.close();
+      EXPECT_TRUE(rank.board.barrier(2));
+    } else {
+      EXPECT_TRUE(rank.board.barrier(2));
+      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+      rank.until([&] { return std::chrono::steady_clock::now() > end; });
+      EXPECT_TRUE(rank.board.barrier(2));
+      expectNothingLeftOpen(rank, 0, delivered);
+      for (const Landing &landing : rank.landings)
+        if (landing.state == Landing::Arrived)
+          EXPECT_EQ(landing.bytes.find_first_not_of('x'), std::string::npos) << "read when it was the rank's again";
+      EXPECT_TRUE(rank.board.barrier(2));
+    }
+  });
+}
+
 FARO_CONFORMANCE(Slices);
 
 } // namespace

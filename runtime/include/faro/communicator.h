@@ -29,7 +29,7 @@ constexpr double FewestNics = 0.001, MostNics = 1000;
 struct CommunicatorOptions {
   uint32_t rank = 0;
   uint32_t worldSize = 1;
-  uint32_t localRank = 0;
+  uint32_t localRank = 0;       ///< among the ranks of its node: for the caller, to choose a device by
   uint32_t ranksPerNode = 0;    ///< as far as the launcher says; 0: unknown
   std::optional<uint32_t> node; ///< which node this rank is on: set on all ranks or on none; see Communicator::create
   double nics = 1; ///< network cards that carry this rank's rows: see Topology::nicsOf, FewestNics, MostNics
@@ -129,9 +129,9 @@ public:
   /// slices reach its receiver. Messages that come before it is open are kept; slices must not: a receiver has to tell
   /// its peers first that it is there.
   virtual Expected<uint16_t> open(Receiver &receiver) = 0;
-  /// Returns when nothing is being read from or written to the receiver's memory any more, or gives up: a second after
-  /// a failure of the job, and at the time-out. Then a rank is stuck in the middle of a slice, and memory under way to
-  /// or from it has to stay until the communicator is gone. What still comes is dropped.
+  /// Returns when nothing is being read from or written to the receiver's memory any more. Waits for that until a
+  /// second after a failure of the job, else until the time-out. Then a rank is stuck in the middle of a slice, and
+  /// this one leaves the wire, which is the end of the communicator. What still comes is dropped.
   virtual void close(uint16_t channel) = 0;
 
   /// Sends a copy of the bytes, in order after this rank's other messages to `rank`. tag < 2^16.

@@ -4,11 +4,11 @@
  *
  *   open ─► address ─► (the communicator exchanges addresses) ─► connect each peer
  *        ─► alloc ─► key ─► (exchanged) ─► map each peer's region
- *        ─► pointer / put / send / deliver / progress / sleep ... ─► unmap, release, close
+ *        ─► pointer / put / send / deliver / progress / sleep ... ─► (leave) ─► unmap, release, close
  *
  * Capabilities say which entries work. An entry whose capability is not announced may be null. All calls on one
- * transport come from one thread at a time, except `wake`. No call blocks but `sleep`, `flush` and `close`, and these
- * are bounded by a time-out. Every call that can fail returns a faro_status and leaves a message for
+ * transport come from one thread at a time, except `wake`. No call blocks but `sleep`, `flush`, `leave` and
+ * `close`, and these are bounded by a time-out. Every call that can fail returns a faro_status and leaves a message for
  * faro_transport::last_error.
  */
 #ifndef FARO_TRANSPORT_H
@@ -37,7 +37,7 @@ typedef enum faro_status {
   FARO_INTERNAL = 11           /* a defect of Faro, or an error of a library below it */
 } faro_status;
 
-#define FARO_TRANSPORT_VERSION 4u
+#define FARO_TRANSPORT_VERSION 5u
 #define FARO_TRANSPORT_ENTRY "faro_transport_entry"
 
 typedef enum faro_transport_capability {
@@ -130,8 +130,12 @@ typedef struct faro_transport {
   const char *(*last_error)(void);
 
   faro_status (*open)(const faro_transport_config *config, faro_transport_context **out);
-  /* Leaves within timeout_ns even if peers are gone. Regions and remotes must have been released before. Peers that are
-   * still open see this rank as failed from then on. */
+  /* Ends this rank's traffic, within timeout_ns even if peers are gone or stuck. Then no slice is read from memory of
+   * this rank any more or lands in it, no handler is called, and no entries may be but alloc, base, key, release,
+   * pointer, unmap, detach, last_error and close. Peers may notice, or not before it closes. */
+  void (*leave)(faro_transport_context *context, int64_t timeout_ns);
+  /* Leaves, unless that has been done. Regions and remotes must have been released before. Peers that are still open
+   * see this rank as failed from then on. */
   void (*close)(faro_transport_context *context, int64_t timeout_ns);
 
   /* This rank's address: bytes for `connect` on the peers. The bytes belong to the context. */
