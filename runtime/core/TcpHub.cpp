@@ -1,5 +1,6 @@
 #include "runtime/core/TcpHub.h"
 
+#include "runtime/core/Exceptions.h"
 #include "runtime/core/Thread.h"
 
 #include <cerrno>
@@ -62,10 +63,13 @@ TcpHub::~TcpHub() {
 
 void TcpHub::run(Nanoseconds timeout) {
   join(0, timeout);
-  while (!stopping_) {
-    poll(std::chrono::minutes(1));
-    protocol_.tick(Clock::now());
-  }
+  while (!stopping_)
+    try {
+      poll(std::chrono::minutes(1));
+      protocol_.tick(Clock::now());
+    } catch (...) { // no memory for what a rank sent
+      protocol_.giveUp(statusOfException());
+    }
   // Ranks that are still on their way would look for rank 0 until their time is over.
   const auto deadline = Clock::now() + AnswerTime;
   while (protocol_.owesAnswers() && Clock::now() < deadline)

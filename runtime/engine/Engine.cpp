@@ -51,9 +51,13 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
   }
 }
 
-Run::~Run() {
+void Run::stop() {
   if (context->rings && context->rings->taker == this)
     context->rings->taker = nullptr;
+}
+
+Run::~Run() {
+  stop();
   if (isOver())
     return;
   if (context->parts.exchange)

@@ -39,6 +39,8 @@ public:
   Run(const Run &) = delete;
   Run &operator=(const Run &) = delete;
 
+  /// Takes no slice any more. Before it is dropped, when it has failed.
+  void stop();
   /// Fires all stages that can fire now, without waiting. True when the schedule is over.
   Expected<bool> advance();
   /// The same, for callers who come again and again: an error once a peer is gone that the run needs.

@@ -71,27 +71,29 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   if (!communicator || !module)
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("Session::create: {} is null", communicator ? "module" : "communicator"));
-  if (options.cudaDevice < -1) {
-    const Status status(FARO_INVALID_ARGUMENT,
-                        fmt::format("rank {}: a session on CUDA device {}; expected its number, or -1 for the host",
-                                    communicator->rank(), options.cudaDevice));
-    communicator->abort(status); // the others may have a right one
+  /// What this rank alone may find: the others have to be told.
+  const auto mine = [&](const Status &status) {
+    communicator->abort(status);
     return status;
-  }
+  };
+  if (options.cudaDevice < -1)
+    return mine({FARO_INVALID_ARGUMENT,
+                 fmt::format("rank {}: a session on CUDA device {}; expected its number, or -1 for the host",
+                             communicator->rank(), options.cudaDevice)});
   const bool onDevice = options.cudaDevice >= 0;
   const auto slots = slotsFromEnvironment();
   FARO_RETURN_IF_ERROR(agree(*communicator, *module, onDevice, slots ? *slots : "?"));
-  if (const Status status = checkKernels(*communicator, *module, onDevice); !status) {
-    communicator->abort(status); // others may have been compiled for more
-    return status;
-  }
-  // From here every rank finds the same, so nobody needs to be told.
+  // Others may have been compiled for more.
+  if (const Status status = checkKernels(*communicator, *module, onDevice); !status)
+    return mine(status);
+  if (const Status status = readSwitch(SharedView::Setting).status(); !status)
+    return mine({status.code(), fmt::format("rank {}: {}", communicator->rank(), status.message())});
+  // From here to the device every rank finds the same, so nobody needs to be told.
   FARO_RETURN_IF_ERROR(checkMesh(*module, communicator->topology()));
   auto balancer = balancerFromEnvironment();
   if (!balancer)
     return balancer.status();
-  for (const char *name : {CheckSetting, SharedView::Setting})
-    FARO_RETURN_IF_ERROR(readSwitch(name).status());
+  FARO_RETURN_IF_ERROR(readSwitch(CheckSetting).status());
   if (!slots)
     return slots.status();
   ExpertMaps experts;
@@ -109,18 +111,12 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   std::unique_ptr<cuda::SessionDevice> device;
   if (onDevice) {
     auto made = cuda::SessionDevice::create(options, module);
-    if (!made) {
-      const Status status(made.status().code(),
-                          fmt::format("rank {}: {}", communicator->rank(), made.status().message()));
-      communicator->abort(status);
-      return status;
-    }
+    if (!made)
+      return mine({made.status().code(), fmt::format("rank {}: {}", communicator->rank(), made.status().message())});
     device = std::move(*made);
     current.emplace(*device->device);
-    if (!current->status()) {
-      communicator->abort(current->status());
-      return current->status();
-    }
+    if (!current->status())
+      return mine(current->status());
   }
   Expected<SlotMaker> maker = SlotMaker();
   if (device && pathOn(communicator->topology()) == FARO_ABI_HIERARCHICAL)
@@ -128,10 +124,8 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   if (!maker)
     return maker.status(); // of all ranks
   auto exchanges = SessionExchanges::create(communicator, module, mostExperts, *maker);
-  if (!exchanges) {
-    communicator->abort(exchanges.status());
-    return exchanges.status();
-  }
+  if (!exchanges)
+    return mine(exchanges.status());
   return std::unique_ptr<Session>(new SessionImpl(std::move(communicator), std::move(module), findBalancer(*balancer),
                                                   std::move(experts), std::move(*exchanges), std::move(device),
                                                   options.onStage));

@@ -47,6 +47,9 @@ SessionImpl::SessionImpl(std::shared_ptr<Communicator> c, std::shared_ptr<const 
           rowMemory(*communicator, device.get())) {}
 
 SessionImpl::~SessionImpl() {
+  if (call && broken)
+    communicator->abort(
+        {FARO_ABORTED, fmt::format("rank {} destroyed a session in the middle of a call of it", communicator->rank())});
   if (device)
     leaving.emplace(*device->device);
 }
@@ -58,34 +61,39 @@ const Status &statusOf(const Status &status) { return status; }
 template <typename T> const Status &statusOf(const Expected<T> &value) { return value.status(); }
 } // namespace
 
-/// What the call returns, or an error for what it throws.
-template <typename Work> static auto caught(Work &work) -> decltype(work()) {
+/// What the work returns, or an error for what it throws. A transport may copy rows of slots on a device, in this
+/// thread and its context.
+template <typename Work> auto SessionImpl::inContext(Work &work) -> decltype(work()) {
   try {
+    std::optional<cuda::InContext> current;
+    if (device) {
+      current.emplace(*device->device);
+      FARO_RETURN_IF_ERROR(current->status());
+    }
     return work();
   } catch (...) {
     return statusOfException();
   }
 }
 
-/// Times a call. When it fails the other ranks are told, and the session is over.
+/// Times a call. When it fails the other ranks are told, and the session is over. What it had under way comes to its
+/// end then, which takes no more than a second; but on a device it may take for ever, and the caller is to hear of it
+/// now.
 template <typename Work> auto SessionImpl::guarded(uint64_t *nanoseconds, Work work) -> decltype(work()) {
   if (!broken.isOk())
     return broken;
-  // A transport may copy rows of slots on a device, in this thread and its context.
-  std::optional<cuda::InContext> current;
-  if (device) {
-    current.emplace(*device->device);
-    FARO_RETURN_IF_ERROR(current->status());
-  }
   const auto start = std::chrono::steady_clock::now();
-  auto result = caught(work);
+  auto result = inContext(work);
   if (nanoseconds)
     *nanoseconds += uint64_t((std::chrono::steady_clock::now() - start) / Nanoseconds(1));
   if (const Status &status = statusOf(result); !status.isOk()) {
     broken = status;
-    call.reset();
+    if (call)
+      call->run->stop();
     if (status.code() != FARO_ABORTED)
       communicator->abort(status);
+    if (!device)
+      call.reset();
   }
   return result;
 }
@@ -160,7 +168,8 @@ Status SessionImpl::wait() {
     return broken;
   return guarded(call->nanoseconds, [&] {
     const Status status = call->run->wait();
-    call.reset();
+    if (status)
+      call.reset();
     return status;
   });
 }

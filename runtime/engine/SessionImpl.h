@@ -52,7 +52,7 @@ private:
   enum CallKind : uint16_t { Prepare = 1, Dispatch, Combine, Sources, Memory };
   uint16_t activityOf(const faro_abi_program &program, CallKind kind) const;
 
-  /// The call that was posted and is not over.
+  /// The call that was posted and is not over; of a broken session on a device, perhaps the one that failed.
   struct Call {
     BatchHandle batch;
     std::unique_ptr<Run> run;
@@ -60,6 +60,7 @@ private:
   };
 
   // Around every call. The first error ends the session: ranks no longer agree on where they are.
+  template <typename Work> auto inContext(Work &work) -> decltype(work());
   template <typename Work> auto guarded(uint64_t *nanoseconds, Work work) -> decltype(work());
   Status checkIdle(const char *name) const;
   /// What every call with a plan asks first.

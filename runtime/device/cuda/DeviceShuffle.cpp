@@ -326,6 +326,9 @@ namespace faro {
 Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffle::create(std::shared_ptr<Communicator> communicator,
                                                                std::shared_ptr<const Module> module,
                                                                const DeviceShuffleOptions &options) {
+  if (!communicator || !module)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("DeviceShuffle::create: {} is null", communicator ? "module" : "communicator"));
   auto made = cuda::DeviceShuffleImpl::create(communicator, module, options);
   // Nobody is left waiting.
   if (!made && made.status().code() != FARO_ABORTED)

@@ -63,15 +63,14 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
   if (!all)
     return all.status();
   window->bases.resize(communicator.size());
-  for (uint32_t local = 0; local < node.size(); ++local) {
-    const uint32_t peer = node[local];
+  const auto reach = [&](uint32_t peer, const Bytes &saidByPeer) -> Status {
     Piece theirs{};
-    if ((*all)[local].size() != said.size())
+    if (saidByPeer.size() != said.size())
       return Status(FARO_INVALID_ARGUMENT,
                     fmt::format("rank {}: the {}: rank {} does not have it on a CUDA device; a session is on devices "
                                 "on all ranks or on none",
                                 rank, what, peer));
-    std::memcpy(&theirs, (*all)[local].data(), sizeof theirs);
+    std::memcpy(&theirs, saidByPeer.data(), sizeof theirs);
     if (theirs.process == piece.process && theirs.device != piece.device)
       return Status(
           FARO_UNAVAILABLE,
@@ -93,9 +92,15 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
       window->threads.push_back(*theirs.memory); // its owner is at the gather below, or on its way
     }
     window->bases[peer] = reinterpret_cast<std::byte *>(uintptr_t(theirs.address));
-  }
+    return Status::ok();
+  };
+  Status reached;
+  for (uint32_t local = 0; local < node.size() && reached; ++local)
+    reached = reach(node[local], (*all)[local]);
   // Nobody may give up and free memory that another is still about to map.
-  FARO_RETURN_IF_ERROR(gather({}, what).status());
+  const Status met = gather({}, what).status();
+  FARO_RETURN_IF_ERROR(reached);
+  FARO_RETURN_IF_ERROR(met);
   return std::unique_ptr<NodeMemory>(std::move(window));
 }
 

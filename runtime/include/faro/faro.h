@@ -17,9 +17,9 @@
  * within FARO_TIMEOUT seconds (60), which bounds every wait. A session's call that fails ends its communicator on all
  * ranks: their calls fail, too, and so do later ones, of all its sessions. Ranks that want to go on destroy what they
  * have and make a new communicator. All goes on after faro_received_of and faro_session_after, and after an argument
- * that is null or a program that is not there or of the other kind, which are found before anybody is told. When a
- * posted call has failed, x, y, weights and out may be touched again once the session is destroyed, which waits a
- * second for what is on the wire.
+ * that is null or a program that is not there or of the other kind, which are found before anybody is told. x, y,
+ * weights and out of a call that failed are the caller's again when it returns, or where rows are on a device, once the
+ * session is destroyed, which waits for it.
  */
 #ifndef FARO_FARO_H
 #define FARO_FARO_H

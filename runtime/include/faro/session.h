@@ -79,7 +79,7 @@ struct StageTime {
   int64_t slice = -1;      ///< of the flow, in this call; -1: the stage fires once
   uint32_t peer = 0;       ///< the other end of the flow
 };
-/// Called when the work is done, on the thread that makes the session's calls; it must make none.
+/// Called when the work is done, on the thread that makes the session's calls; it must make none, and not throw.
 using StageObserver = std::function<void(const StageTime &)>;
 
 /// Where a session's rows are, and who looks on.
@@ -107,7 +107,8 @@ struct SessionOptions {
 /// on all ranks: who carries rows between nodes, and whether each plan is checked against everybody else's (slow); so
 /// must FARO_SLOTS (device, pinned): where rows wait for the wire. A call that fails tells the other ranks, whose calls
 /// then fail too (ABORTED), and so do later ones: the communicator is over, with all of its sessions. Ranks that want
-/// to go on destroy what they have and make a new communicator.
+/// to go on destroy what they have and make a new communicator. x, y, weights and out of a call that failed are the
+/// caller's again when it returns, or where rows are on a device, once the session is destroyed.
 ///
 /// Errors of any collective call, beside those that it names: PEER_FAILED, ABORTED (another rank's error, with its
 /// message), DEADLINE_EXCEEDED (a rank did not come), INVALID_ARGUMENT (ranks in different calls, or with plans of
@@ -115,10 +116,12 @@ struct SessionOptions {
 class Session {
 public:
   /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement, or have different
-  /// modules or settings; UNAVAILABLE when there is no such device, or nothing of the module runs on it.
+  /// modules or settings, after which the communicator goes on; UNAVAILABLE when there is no such device, or nothing of
+  /// the module runs on it, and others of one rank alone, which end it.
   static Expected<std::unique_ptr<Session>> create(std::shared_ptr<Communicator> communicator,
                                                    std::shared_ptr<const Module> module,
                                                    const SessionOptions &options = {});
+  /// In the middle of a call, that ends the communicator. Waits for the device, and up to a second for the wire.
   virtual ~Session() = default;
 
   /// Collective. Exchanges counts (in shared memory, and one message to each other node) and computes the final row of

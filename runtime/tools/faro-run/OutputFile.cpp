@@ -180,11 +180,13 @@ void OutputFile::keepReplaced() {
 }
 
 void OutputFile::revoke() {
-  if (committed_ && (replaced_.empty() || ::rename(replaced_.c_str(), path_.c_str()) != 0))
+  if (!std::exchange(committed_, false))
+    return; // hidden names go with this object
+  if (replaced_.empty() || ::rename(replaced_.c_str(), path_.c_str()) != 0)
     ::unlink(path_.c_str());
-  else
-    replaced_.clear();
-  committed_ = false;
+  if (!replaced_.empty() && ::access(replaced_.c_str(), F_OK) == 0)
+    fmt::print(stderr, "faro-run: {}: what was there before could not be put back, and is now {}\n", path_, replaced_);
+  replaced_.clear();
 }
 
 Expected<TextFile> TextFile::open(const std::string &path) {

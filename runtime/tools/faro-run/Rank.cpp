@@ -71,7 +71,6 @@ private:
   ExpertsFunction experts_;
   RankResult result_;
   RankInput input_;
-  std::unique_ptr<Shuffle> shuffle_;
   std::optional<Verifier> verifier_;
   Received received_;
   uint32_t repeat_ = 0;              ///< the one under way
@@ -83,6 +82,7 @@ private:
   std::unique_ptr<DeviceRows> device_;
   ConstRows tokens_;
   Rows receivedThere_, combinedThere_;
+  std::unique_ptr<Shuffle> shuffle_; ///< last: until it is destroyed, a device may be at work on rows
 };
 
 Status RankRun::run() {
