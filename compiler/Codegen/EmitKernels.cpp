@@ -119,12 +119,11 @@ private:
   }
 
   WalkResult emitFor(xfer::StageOpInterface stage, const EmitKernelsOptions &options) {
-    for (StringRef form : {"kernel", "streaming", "share"}) {
-      if (form == "streaming" && !options.streaming)
+    for (const auto &[form, name] : stage.getKernelClauses()) {
+      if (form == "streaming" && !options.streaming) {
         stage->removeAttr(form);
-      auto name = stage->getAttrOfType<FlatSymbolRefAttr>(form);
-      if (!name)
         continue;
+      }
       FailureOr<Emitted> kernel = kernelOf(stage, form);
       if (failed(kernel) || failed(emitOne(stage, form, name.getValue(), *kernel, options)))
         return WalkResult::interrupt();

@@ -100,9 +100,8 @@ private:
   }
 
   LogicalResult verifyStreaming(xfer::StageOpInterface stage) {
-    auto streaming = stage->getAttrOfType<FlatSymbolRefAttr>("streaming");
     // /*schedule_s11*/
-    if (streaming && int64_t(program.getRowStride()) % LineBytes != 0)
+    if (stage.getStreamingAttr() && int64_t(program.getRowStride()) % LineBytes != 0)
       return errorAt(stage) << "names a streaming kernel; expected a row_stride that is a multiple of " << LineBytes
                             << ", found " << int64_t(program.getRowStride());
     return success();
@@ -111,7 +110,7 @@ private:
   LogicalResult verifyShare(xfer::StageOpInterface stage) {
     const bool adds = program.hasPartials() && isa<xfer::PullOp, xfer::SettleOp>(stage.getOperation());
     // /*schedule_s24*/
-    if (adds != stage->hasAttr("share"))
+    if (adds != bool(stage.getShareAttr()))
       return errorAt(stage) << (adds ? "adds this node's share of each token; expected share(@kernel), which sums it"
                                      : "has no use for the kernel share(...): it adds no partial rows");
     return success();
@@ -172,10 +171,7 @@ private:
 
 LogicalResult verifyKernels(xfer::ProgramOp program, ModuleOp kernels) {
   for (xfer::StageOpInterface stage : program.getStages())
-    for (StringRef slot : {"kernel", "streaming", "share"}) {
-      auto name = stage->getAttrOfType<FlatSymbolRefAttr>(slot);
-      if (!name)
-        continue;
+    for (const auto &[word, name] : stage.getKernelClauses()) {
       auto function = kernels.lookupSymbol<func::FuncOp>(name.getAttr());
       // /*schedule_s10*/
       if (!function || !function->hasAttr(xfer::XferDialect::KernelAttrName))

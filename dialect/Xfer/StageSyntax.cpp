@@ -155,7 +155,7 @@ void printStage(OpAsmPrinter &printer, Operation *op, unsigned syntax) {
       printer << ' ' << word << '(' << operands << ')';
   };
   if (syntax & syntax::Flag)
-    printer << ' ' << op->getAttr("flag");
+    printer << ' ' << stage.getFlagAttr();
   if (syntax & syntax::Plan)
     printer << ' ' << op->getOperand(0);
   clause("after", stage.getAfter());
@@ -168,13 +168,11 @@ void printStage(OpAsmPrinter &printer, Operation *op, unsigned syntax) {
   printer << " on(" << stringifyResource(stage.getOn()) << ')';
   if (auto gather = dyn_cast<GatherOp>(op))
     printer << " by(" << stringifyGatherMode(gather.getBy()) << ')';
+  for (const auto &[word, name] : stage.getKernelClauses())
+    printer << ' ' << word << '(' << name << ')';
   // Clauses are of the operation's own attributes; any other of such a name is one of the user's, in the dictionary.
-  const ArrayRef<StringAttr> own = op->getName().getAttributeNames();
-  for (StringRef word : {"kernel", "streaming", "share"})
-    if (auto name = op->getAttrOfType<FlatSymbolRefAttr>(word); name && llvm::is_contained(own, word))
-      printer << ' ' << word << '(' << name << ')';
   SmallVector<StringRef> said = {"operandSegmentSizes"};
-  llvm::append_range(said, own);
+  llvm::append_range(said, op->getName().getAttributeNames());
   printer.printOptionalAttrDict(op->getAttrs(), said);
 }
 

@@ -23,8 +23,29 @@ def Xfer_StageOpInterface : OpInterface<"StageOpInterface"> {
     InterfaceMethod<"The rings of which it takes a slot before it fires.", "::mlir::OperandRange", "getAcquires", (ins),
                     "", "return $_op->getOperands().take_front(0);">,
     InterfaceMethod<"The rings of which it frees a slot when it is done.", "::mlir::OperandRange", "getReleases", (ins),
-                    "", "return $_op->getOperands().take_front(0);">
+                    "", "return $_op->getOperands().take_front(0);">,
+    InterfaceMethod<"The flag that it raises or awaits, or null.", "::mlir::StringAttr", "getFlagAttr", (ins), "",
+                    "return {};">,
+    InterfaceMethod<"The kernel that it runs, or null.", "::mlir::FlatSymbolRefAttr", "getKernelAttr", (ins), "",
+                    "return {};">,
+    InterfaceMethod<"The form of it with stores past the cache, or null.", "::mlir::FlatSymbolRefAttr",
+                    "getStreamingAttr", (ins), "", "return {};">,
+    InterfaceMethod<"The kernel that sums this node's share, or null.", "::mlir::FlatSymbolRefAttr", "getShareAttr",
+                    (ins), "", "return {};">
   ];
+  let extraClassDeclaration = [{
+    /// A clause that names a kernel: its word, which is the attribute's name, and the kernel.
+    using KernelClause = ::std::pair<::llvm::StringRef, ::mlir::FlatSymbolRefAttr>;
+    /// Those that this stage has. An attribute of such a name that the operation does not define is a user's, and none.
+    ::llvm::SmallVector<KernelClause, 3> getKernelClauses() {
+      ::llvm::SmallVector<KernelClause, 3> clauses;
+      for (KernelClause each : {KernelClause("kernel", getKernelAttr()), KernelClause("streaming", getStreamingAttr()),
+                                KernelClause("share", getShareAttr())})
+        if (each.second)
+          clauses.push_back(each);
+      return clauses;
+    }
+  }];
 }
 
 #endif // XFER_INTERFACES_TD

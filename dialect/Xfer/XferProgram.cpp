@@ -131,19 +131,11 @@ LogicalResult ProgramOp::verifyRegions() {
   return success();
 }
 
-static StringRef flagOf(Operation *op) {
-  if (auto notify = dyn_cast<NotifyOp>(op))
-    return notify.getFlag();
-  if (auto await = dyn_cast<AwaitOp>(op))
-    return await.getFlag();
-  return {};
-}
-
 SmallVector<StringRef> ProgramOp::getFlags() {
   SmallVector<StringRef> flags;
-  for (Operation &op : getBody().getOps())
-    if (isa<NotifyOp, AwaitOp>(op) && !llvm::is_contained(flags, flagOf(&op)))
-      flags.push_back(flagOf(&op));
+  for (StageOpInterface stage : getStages())
+    if (StringAttr flag = stage.getFlagAttr(); flag && !llvm::is_contained(flags, flag.getValue()))
+      flags.push_back(flag.getValue());
   return flags;
 }
 

@@ -92,13 +92,13 @@ private:
       for (Value timepoint : stage.getAfter())
         if (const uint32_t before = indices.lookup(timepoint.getDefiningOp()); !llvm::is_contained(table.after, before))
           table.after.push_back(before);
-      if (auto flag = stage->getAttrOfType<StringAttr>("flag"))
+      if (StringAttr flag = stage.getFlagAttr())
         table.flag = uint32_t(llvm::find(flags, flag.getValue()) - flags.begin());
-      if (auto kernel = stage->getAttrOfType<FlatSymbolRefAttr>("kernel"))
+      if (FlatSymbolRefAttr kernel = stage.getKernelAttr())
         table.kernel = indexOf(kernel.getValue());
-      if (auto kernel = stage->getAttrOfType<FlatSymbolRefAttr>("streaming"))
+      if (FlatSymbolRefAttr kernel = stage.getStreamingAttr())
         table.streamingKernel = indexOf(kernel.getValue());
-      if (auto kernel = stage->getAttrOfType<FlatSymbolRefAttr>("share"))
+      if (FlatSymbolRefAttr kernel = stage.getShareAttr())
         table.shareKernel = indexOf(kernel.getValue());
       if (auto gather = dyn_cast<xfer::GatherOp>(*stage))
         table.gather = uint32_t(gather.getBy());
