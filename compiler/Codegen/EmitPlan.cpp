@@ -121,7 +121,7 @@ private:
     OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
     Type addr = xfer::AddrType::get(&getContext()), i64 = builder.getI64Type();
     for (const auto &[suffix, emit] : llvm::zip(PlanKernelNames, Emitters)) {
-      const std::string name = (program.getSymName() + "_" + suffix).str();
+      const std::string name = xfer::kernelName(program.getSymName(), suffix);
       if (kernels.lookupSymbol(name) || (emit == emitPlanPad && shape.align == 1))
         continue;
       OpBuilder::InsertionGuard guard(builder);

@@ -119,8 +119,11 @@ void emitPlanPlace(PlanBuilder &);
 void emitPlanPad(PlanBuilder &);
 void emitPlanWeigh(PlanBuilder &);
 
-/// Their names behind that of the program and an underscore, in the order of faro_abi_plan_kernels.
-inline constexpr llvm::StringLiteral PlanKernelNames[] = {"plan_count", "plan_scan", "plan_meet", "plan_offsets",
-                                                          "plan_place", "plan_pad",  "plan_weigh"};
+/// Their names behind that of the program (xfer::kernelName), in the order of faro_abi_plan_kernels.
+inline constexpr llvm::StringLiteral PlanKernelNames[] = {"_plan_count", "_plan_scan", "_plan_meet", "_plan_offsets",
+                                                          "_plan_place", "_plan_pad",  "_plan_weigh"};
+
+/// Whether a device can plan the batches of a program.
+bool isPlannable(xfer::ProgramOp program);
 
 } // namespace faro::compiler

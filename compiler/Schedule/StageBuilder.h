@@ -13,7 +13,7 @@ namespace faro::compiler {
 
 class StageBuilder {
 public:
-  /// Appends to `program`. Kernels are named after `base`, the function of the spec.
+  /// Appends to `program`. Kernels are named after `base`, the function of the spec (xfer::kernelName).
   StageBuilder(mlir::OpBuilder &builder, xfer::ProgramOp program, llvm::StringRef base)
       : builder(builder), program(program), base(base), loc(program.getLoc()),
         timepoint(xfer::TimepointType::get(builder.getContext())), core(attribute(xfer::Resource::Core)) {
@@ -79,14 +79,14 @@ private:
     return xfer::ResourceAttr::get(builder.getContext(), resource);
   }
   mlir::FlatSymbolRefAttr kernel(llvm::StringRef suffix) {
-    return mlir::FlatSymbolRefAttr::get(builder.getStringAttr(base + suffix));
+    return mlir::FlatSymbolRefAttr::get(builder.getStringAttr(xfer::kernelName(base, suffix)));
   }
   mlir::FlatSymbolRefAttr optional(llvm::StringRef suffix) { return suffix.empty() ? nullptr : kernel(suffix); }
   /// Stores past the cache are for whole lines only.
   mlir::FlatSymbolRefAttr streaming(llvm::StringRef suffix) {
     if (int64_t(program.getRowStride()) % LineBytes != 0)
       return {};
-    return mlir::FlatSymbolRefAttr::get(builder.getStringAttr(base + suffix + "_streaming"));
+    return mlir::FlatSymbolRefAttr::get(builder.getStringAttr(xfer::kernelName(base, suffix) + "_streaming"));
   }
 
   mlir::OpBuilder &builder;

@@ -2,7 +2,9 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace faro::xfer;
@@ -36,6 +38,36 @@ void faro::xfer::registerXferDialect(DialectRegistry &registry) {
   registry.insert<XferDialect>();
 }
 
+bool faro::xfer::isKernelName(StringRef name) {
+  const auto isOfIdentifier = [](char c) { return llvm::isAlnum(c) || c == '_'; };
+  return !name.empty() && !llvm::isDigit(name.front()) && llvm::all_of(name, isOfIdentifier);
+}
+
+std::string faro::xfer::kernelName(StringRef base, StringRef suffix) {
+  if (isKernelName(base))
+    return (base + suffix).str();
+  std::string name = base.empty() || llvm::isDigit(base.front()) ? "_" : "";
+  for (char c : base)
+    name += llvm::isAlnum(c) ? c : '_';
+  return (name + "_" + llvm::utohexstr(llvm::xxh3_64bits(base), /*LowerCase=*/true, /*Width=*/16) + suffix).str();
+}
+
+/// LLVM ends the process at a name that assemblers have no way to write; others would be theirs to refuse.
+static LogicalResult checkKernelName(Operation *op, StringAttr name) {
+  // /*kernel_k3*/
+  if (!name || isKernelName(name.getValue()))
+    return success();
+  return op->emitError() << "expected a kernel's name to be letters, digits and underscores, no digit first, found "
+                         << name;
+}
+
+LogicalResult faro::xfer::checkKernelNames(Operation *stage) {
+  for (const auto &[word, name] : cast<StageOpInterface>(stage).getKernelClauses())
+    if (failed(checkKernelName(stage, name.getAttr())))
+      return failure();
+  return success();
+}
+
 LogicalResult XferDialect::verifyOperationAttribute(Operation *op, NamedAttribute attribute) {
   if (attribute.getName() != KernelAttrName)
     return op->emitError() << "unknown attribute '" << attribute.getName().getValue()
@@ -45,6 +77,8 @@ LogicalResult XferDialect::verifyOperationAttribute(Operation *op, NamedAttribut
     return op->emitError() << "expected 'xfer.kernel' on a 'func.func', found it on '" << op->getName() << "'";
   if (!isa<UnitAttr>(attribute.getValue()))
     return op->emitError() << "expected 'xfer.kernel' to be a unit attribute, found " << attribute.getValue();
+  if (failed(checkKernelName(op, op->getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()))))
+    return failure();
   // Attributes are verified before their operation: the function may lack its type, which is its own verifier's to say.
   auto typeAttribute = op->getAttrOfType<TypeAttr>("function_type");
   auto function = typeAttribute ? dyn_cast<FunctionType>(typeAttribute.getValue()) : FunctionType();

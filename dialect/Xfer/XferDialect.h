@@ -19,6 +19,14 @@ struct CacheResource : public mlir::SideEffects::Resource::Base<CacheResource> {
 /// A cache line; slots are made of whole ones.
 constexpr int64_t SlotUnit = 64;
 
+/// Whether a kernel may have this name: an identifier, which the assemblers of all targets take as it is.
+bool isKernelName(llvm::StringRef name);
+/// The name of a kernel of `base`, a function or program. Their names are any text: what no identifier holds is
+/// replaced, and a hash of the whole keeps apart what is alike then.
+std::string kernelName(llvm::StringRef base, llvm::StringRef suffix);
+/// Of the kernels that a stage names.
+llvm::LogicalResult checkKernelNames(mlir::Operation *stage);
+
 /// Makes both dialects known to a context that is built from `registry`: programs name the faro dialect's types.
 void registerXferDialect(mlir::DialectRegistry &registry);
 

@@ -23,7 +23,9 @@ def Xfer_Dialect : Dialect {
 
     A kernel is a `func.func` with the unit attribute `xfer.kernel` in the module `@kernels`:
       - /*kernel_k1*/ `xfer.kernel` is a unit attribute and stands on a `func.func`;
-      - /*kernel_k2*/ a kernel has no results, and takes addresses and scalars.
+      - /*kernel_k2*/ a kernel has no results, and takes addresses and scalars;
+      - /*kernel_k3*/ its name, on the function and where a stage names it, is an identifier: letters, digits and
+        underscores, no digit first.
   }];
   let dependentDialects = ["::faro::ir::FaroDialect"];
   let useDefaultTypePrinterParser = 1;

@@ -33,6 +33,8 @@ def Xfer_StageOpInterface : OpInterface<"StageOpInterface"> {
     InterfaceMethod<"The kernel that sums this node's share, or null.", "::mlir::FlatSymbolRefAttr", "getShareAttr",
                     (ins), "", "return {};">
   ];
+  // /*kernel_k3*/
+  let verify = [{ return ::faro::xfer::checkKernelNames($_op); }];
   let extraClassDeclaration = [{
     /// A clause that names a kernel: its word, which is the attribute's name, and the kernel.
     using KernelClause = ::std::pair<::llvm::StringRef, ::mlir::FlatSymbolRefAttr>;

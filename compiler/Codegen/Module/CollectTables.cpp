@@ -66,7 +66,7 @@ public:
   void collectPlan(ModuleOp kernels, ProgramTable &program) {
     uint32_t indices[std::size(PlanKernelNames)];
     for (const auto &[suffix, index] : llvm::zip(PlanKernelNames, indices)) {
-      const std::string name = program.name + "_" + suffix.str();
+      const std::string name = xfer::kernelName(program.name, suffix);
       index = kernels && kernels.lookupSymbol(name) ? indexOf(name) : FARO_ABI_NO_KERNEL;
     }
     if (indices[0] == FARO_ABI_NO_KERNEL)

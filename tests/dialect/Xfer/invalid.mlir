@@ -105,6 +105,38 @@ func.func private @kernel_k2_argument(!xfer.addr, memref<?xf32>) attributes {xfe
 
 // -----
 
+!experts = !faro.tokens<8xbf16, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 1, experts = 1>
+xfer.program @kernel_k3 combine(!experts, !routes) path(direct)
+    attributes {row_stride = 16 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  // expected-error@+1 {{expected a kernel's name to be letters, digits and underscores, no digit first, found "p\00q"}}
+  %pull = xfer.pull %plan on(core) kernel(@"p\00q")
+}
+
+// -----
+
+!experts = !faro.tokens<8xbf16, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 1, experts = 1>
+xfer.program @kernel_k3_empty combine(!experts, !routes) path(direct)
+    attributes {row_stride = 16 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  // expected-error@+1 {{expected a kernel's name to be letters, digits and underscores, no digit first, found ""}}
+  %pull = xfer.pull %plan on(core) kernel(@pull) streaming(@"")
+}
+
+// -----
+
+// expected-error@+1 {{expected a kernel's name to be letters, digits and underscores, no digit first, found "kernel.k3"}}
+func.func private @kernel.k3() attributes {xfer.kernel}
+
+// -----
+
+// expected-error@+1 {{expected a kernel's name to be letters, digits and underscores, no digit first, found "3k"}}
+func.func private @"3k"() attributes {xfer.kernel}
+
+// -----
+
 func.func @cast_x1(%i: i64) {
   // expected-error@+1 {{'xfer.cast' op expects an i64 on one side and an !xfer.addr on the other, found 'i64' and 'i64'}}
   %a = xfer.cast %i : i64 -> i64
