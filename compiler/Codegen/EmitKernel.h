@@ -23,6 +23,16 @@ struct KernelShape {
   bool operator==(const KernelShape &) const = default;
 };
 
+/// The types of kernels: faro_abi_push_fn, _pull_fn, _plan_fn and _resident_push_fn.
+mlir::FunctionType pushType(mlir::MLIRContext *context);
+mlir::FunctionType pullType(mlir::MLIRContext *context);
+mlir::FunctionType planType(mlir::MLIRContext *context);
+mlir::FunctionType residentType(mlir::MLIRContext *context);
+
+/// What the input has under a kernel's name must be a kernel of the type that it will be called with; an error at `own`
+/// if not, and a note at `user`, for which it would be called.
+llvm::LogicalResult checkOwnKernel(mlir::Operation *own, mlir::FunctionType type, mlir::Operation *user);
+
 /// Each adds a function `name` at the builder's place.
 mlir::func::FuncOp emitPush(mlir::OpBuilder &builder, mlir::Location loc, llvm::StringRef name,
                             const KernelShape &shape, const EmitKernelsOptions &options);

@@ -141,7 +141,7 @@ private:
     }
     ModuleOp kernels = kernelsModule();
     if (Operation *own = kernels.lookupSymbol(name))
-      return checkOwnKernel(stage, own, kernel);
+      return checkOwnKernel(own, kernel.isPush ? pushType(&getContext()) : pullType(&getContext()), stage);
     for (const auto &same : emitted)
       if (same.second == kernel) {
         stage->setAttr(form, FlatSymbolRefAttr::get(&getContext(), same.first()));
@@ -181,21 +181,6 @@ private:
     return llvm::cl::values(clEnumValN(KernelForm::None, "none", "none"),
                             clEnumValN(KernelForm::Beside, "beside", "as kernels of their own, beside the others"),
                             clEnumValN(KernelForm::Instead, "instead", "instead of the others"));
-  }
-
-  /// A kernel of the input must have the type that the engine will call it with.
-  LogicalResult checkOwnKernel(Operation *stage, Operation *own, const Emitted &kernel) {
-    Type addr = xfer::AddrType::get(&getContext()), i64 = IntegerType::get(&getContext(), 64);
-    const auto type = kernel.isPush ? FunctionType::get(&getContext(), {addr, i64, addr, addr, i64, i64}, {})
-                                    : FunctionType::get(&getContext(), {addr, i64, addr, addr, addr, i64, i64}, {});
-    auto function = dyn_cast<func::FuncOp>(own);
-    if (function && function.getFunctionType() == type && !function.isExternal() &&
-        function->hasAttr(xfer::XferDialect::KernelAttrName))
-      return success();
-    InFlightDiagnostic error = own->emitError()
-                               << "expects a function with a body, the attribute xfer.kernel and the type " << type;
-    error.attachNote(stage->getLoc()) << "named as a kernel here";
-    return error;
   }
 
   /// Nothing a kernel reads through its arguments is written by it: CUDA takes the read-only path for such loads.

@@ -2,6 +2,7 @@
 // are ordered by expert, source, token. Another order keeps the host's planner.
 #include "compiler/Codegen/EmitPlan.h"
 
+#include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/Passes.h"
 #include "compiler/Codegen/ProgramRow.h"
 
@@ -75,6 +76,14 @@ PlanBuilder::Verdict PlanBuilder::verdict() {
   return {is(arith::OrIOp::create(builder, loc, over[0], broken), Predicate::ne, zero), over[0], over[1]};
 }
 
+bool isPlannable(xfer::ProgramOp program) {
+  using layout::Key;
+  const layout::Layout layout = program.getRowsType().getLayout().toLayout();
+  constexpr std::array<Key, 4> Order{Key::Expert, Key::Source, Key::Token, Key::Choice};
+  return !program.getOf() && program.getShuffle() == xfer::Shuffle::Dispatch && program.getPath() == ir::Path::Direct &&
+         std::ranges::equal(layout.order.keys(), Order);
+}
+
 namespace {
 
 using Emitter = void (*)(PlanBuilder &);
@@ -94,19 +103,11 @@ public:
 
   void runOnOperation() final {
     for (xfer::ProgramOp program : getOperation().getOps<xfer::ProgramOp>())
-      if (!program.getOf() && isPlannable(program) && failed(emitFor(program)))
+      if (isPlannable(program) && failed(emitFor(program)))
         return signalPassFailure();
   }
 
 private:
-  static bool isPlannable(xfer::ProgramOp program) {
-    using layout::Key;
-    const layout::Layout layout = program.getRowsType().getLayout().toLayout();
-    constexpr std::array<Key, 4> Order{Key::Expert, Key::Source, Key::Token, Key::Choice};
-    return program.getShuffle() == xfer::Shuffle::Dispatch && program.getPath() == ir::Path::Direct &&
-           std::ranges::equal(layout.order.keys(), Order);
-  }
-
   LogicalResult emitFor(xfer::ProgramOp program) {
     FailureOr<faro_abi_row> row = rowOf(program);
     auto kernels = getOperation().lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
@@ -119,14 +120,18 @@ private:
     const PlanShape shape{int64_t(routes.getTopk()), int64_t(routes.getPlacement().experts()),
                           int64_t(program.getRowsType().getLayout().toLayout().align), int64_t(row->stride)};
     OpBuilder builder = OpBuilder::atBlockEnd(kernels.getBody());
-    Type addr = xfer::AddrType::get(&getContext()), i64 = builder.getI64Type();
+    const FunctionType type = planType(&getContext());
     for (const auto &[suffix, emit] : llvm::zip(PlanKernelNames, Emitters)) {
       const std::string name = xfer::kernelName(program.getSymName(), suffix);
-      if (kernels.lookupSymbol(name) || (emit == emitPlanPad && shape.align == 1))
+      if (suffix == PlanPadName && shape.align == 1)
         continue;
+      if (Operation *own = kernels.lookupSymbol(name)) {
+        if (failed(checkOwnKernel(own, type, program)))
+          return failure();
+        continue;
+      }
       OpBuilder::InsertionGuard guard(builder);
-      auto function =
-          func::FuncOp::create(builder, program.getLoc(), name, builder.getFunctionType({addr, addr, addr, i64}, {}));
+      auto function = func::FuncOp::create(builder, program.getLoc(), name, type);
       function->setAttr(xfer::XferDialect::KernelAttrName, builder.getUnitAttr());
       // Nobody writes the area or what is given meanwhile: CUDA takes the read-only path for such loads.
       for (unsigned argument : {0u, 1u})

@@ -120,10 +120,11 @@ void emitPlanPad(PlanBuilder &);
 void emitPlanWeigh(PlanBuilder &);
 
 /// Their names behind that of the program (xfer::kernelName), in the order of faro_abi_plan_kernels.
+inline constexpr llvm::StringLiteral PlanPadName = "_plan_pad"; ///< only where there is padding
 inline constexpr llvm::StringLiteral PlanKernelNames[] = {"_plan_count", "_plan_scan", "_plan_meet", "_plan_offsets",
-                                                          "_plan_place", "_plan_pad",  "_plan_weigh"};
+                                                          "_plan_place", PlanPadName,  "_plan_weigh"};
 
-/// Whether a device can plan the batches of a program.
+/// Whether a device can plan the batches of a program, and of those that are of it.
 bool isPlannable(xfer::ProgramOp program);
 
 } // namespace faro::compiler

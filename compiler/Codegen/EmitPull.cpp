@@ -349,16 +349,14 @@ private:
 func::FuncOp emitPull(OpBuilder &builder, Location loc, llvm::StringRef name, const KernelShape &shape,
                       const EmitKernelsOptions &options) {
   OpBuilder::InsertionGuard guard(builder);
-  Type addr = xfer::AddrType::get(builder.getContext()), i64 = builder.getI64Type();
-  auto function =
-      func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, i64, addr, addr, addr, i64, i64}, {}));
+  auto function = func::FuncOp::create(builder, loc, name, pullType(builder.getContext()));
   builder.setInsertionPointToStart(function.addEntryBlock());
   KernelBuilder kernel(builder, function);
   Value out = function.getArgument(0), stride = function.getArgument(1), offsets = function.getArgument(2),
         begin = function.getArgument(5), end = function.getArgument(6);
   kernel.overBlocks(begin, end, [&](Value token) {
     PullEmitter emitter(kernel, shape, options);
-    emitter.out = xfer::OffsetOp::create(builder, loc, addr, out, kernel.mul(token, stride));
+    emitter.out = kernel.offset(out, kernel.mul(token, stride));
     emitter.rows = function.getArgument(3);
     emitter.weights = function.getArgument(4);
     emitter.lo = kernel.elementU32(offsets, token);

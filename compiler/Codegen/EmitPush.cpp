@@ -226,9 +226,7 @@ void emitPushToken(KernelBuilder &kernel, const KernelShape &shape, const EmitKe
 func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, const KernelShape &shape,
                       const EmitKernelsOptions &options) {
   OpBuilder::InsertionGuard guard(builder);
-  Type addr = xfer::AddrType::get(builder.getContext()), i64 = builder.getI64Type();
-  auto function =
-      func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, i64, addr, addr, i64, i64}, {}));
+  auto function = func::FuncOp::create(builder, loc, name, pushType(builder.getContext()));
   builder.setInsertionPointToStart(function.addEntryBlock());
   KernelBuilder kernel(builder, function);
   if (const std::optional<int64_t> parts = bulkPartsOf(shape); parts && options.bulk == KernelForm::Instead) {

@@ -128,8 +128,7 @@ private:
 func::FuncOp emitResidentPush(OpBuilder &builder, Location loc, llvm::StringRef name, const KernelShape &shape,
                               const EmitKernelsOptions &options) {
   OpBuilder::InsertionGuard guard(builder);
-  Type addr = xfer::AddrType::get(builder.getContext()), i64 = builder.getI64Type();
-  auto function = func::FuncOp::create(builder, loc, name, builder.getFunctionType({addr, addr, i64, i64}, {}));
+  auto function = func::FuncOp::create(builder, loc, name, residentType(builder.getContext()));
   builder.setInsertionPointToStart(function.addEntryBlock());
   KernelBuilder kernel(builder, function);
   ResidentPush(kernel, shape, options, function.getArguments()).emit();

@@ -1,5 +1,6 @@
 #include "compiler/Codegen/Module/ModuleTables.h"
 
+#include "compiler/Codegen/EmitKernel.h"
 #include "compiler/Codegen/EmitPlan.h"
 #include "compiler/Codegen/ProgramRow.h"
 #include "dialect/Xfer/XferDialect.h"
@@ -63,17 +64,25 @@ public:
   }
 
   /// The kernels that plan a dispatch, where they were written. Behind those of all stages.
-  void collectPlan(ModuleOp kernels, ProgramTable &program) {
-    uint32_t indices[std::size(PlanKernelNames)];
-    for (const auto &[suffix, index] : llvm::zip(PlanKernelNames, indices)) {
-      const std::string name = xfer::kernelName(program.name, suffix);
-      index = kernels && kernels.lookupSymbol(name) ? indexOf(name) : FARO_ABI_NO_KERNEL;
+  LogicalResult collectPlan(ModuleOp kernels, xfer::ProgramOp op, ProgramTable &program) {
+    if (!kernels || !isPlannable(op))
+      return success();
+    const auto isNeeded = [&](StringRef suffix) { return suffix != PlanPadName || program.layout.align > 1; };
+    for (StringRef suffix : llvm::make_filter_range(PlanKernelNames, isNeeded)) {
+      Operation *kernel = kernels.lookupSymbol(xfer::kernelName(program.name, suffix));
+      if (!kernel)
+        return success();
+      // Where no plan was asked for, these are the input's.
+      if (failed(checkOwnKernel(kernel, planType(op.getContext()), op)))
+        return failure();
     }
-    if (indices[0] == FARO_ABI_NO_KERNEL)
-      return;
+    uint32_t indices[std::size(PlanKernelNames)];
+    for (const auto &[suffix, index] : llvm::zip(PlanKernelNames, indices))
+      index = isNeeded(suffix) ? indexOf(xfer::kernelName(program.name, suffix)) : FARO_ABI_NO_KERNEL;
     const auto [count, scan, meet, offsets, place, pad, weigh] = indices;
     const PlanShape shape{program.topk, program.experts, program.layout.align, int64_t(program.row.stride)};
     program.plan = {uint32_t(shape.chunkTokens()), count, scan, meet, offsets, place, pad, weigh};
+    return success();
   }
 
 private:
@@ -164,15 +173,17 @@ FailureOr<ModuleTables> collectTables(ModuleOp module) {
   for (xfer::ProgramOp program : module.getOps<xfer::ProgramOp>())
     if (!program.getOf() && failed(collector.collect(program)))
       return failure();
+  const auto tableOf = [&](StringRef name) -> ProgramTable & {
+    return *llvm::find_if(tables.programs, [&](const ProgramTable &table) { return table.name == name; });
+  };
   // Wherever they stand: a program may come before the one that it is of.
   for (xfer::ProgramOp program : module.getOps<xfer::ProgramOp>())
-    if (program.getOf() && failed(collector.collectSchedule(program, *llvm::find_if(tables.programs, [&](auto &table) {
-                                                              return table.name == *program.getOf();
-                                                            }))))
+    if (program.getOf() && failed(collector.collectSchedule(program, tableOf(*program.getOf()))))
       return failure();
   auto kernels = module.lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
-  for (ProgramTable &program : tables.programs)
-    collector.collectPlan(kernels, program);
+  for (xfer::ProgramOp program : module.getOps<xfer::ProgramOp>())
+    if (!program.getOf() && failed(collector.collectPlan(kernels, program, tableOf(program.getSymName()))))
+      return failure();
   if (tables.programs.empty())
     return module.emitError() << "expects at least one program, found none";
   return tables;
