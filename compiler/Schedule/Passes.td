@@ -137,7 +137,8 @@ def XferVerifySchedule : Pass<"xfer-verify-schedule", "::mlir::ModuleOp"> {
       - /*schedule_s24*/ pull and settle name a kernel for this node's share, which they add; other stages have none;
       - /*schedule_s25*/ a settle reads the ring that the fan_out reads: the latter stores what the former does not sum;
       - /*schedule_s26*/ where the module has dispatches, a combine has the row, the order and alignment, the routes and the
-        row_stride of one: it sums the rows that the dispatch has placed.
+        row_stride of one: it sums the rows that the dispatch has placed;
+      - /*schedule_s27*/ the module `@kernels` holds functions with bodies, named like kernels, and nothing else.
 
     ```mlir
     %in   = xfer.await "open" after(%open) on(link)

@@ -1,5 +1,5 @@
 // xfer-verify-schedule: closes the xfer level. The stages of a program by themselves, and pairs of programs, here
-// (S1..S5, S8..S11, S24, S26); rings and order in VerifyRings.cpp and VerifyOrder.cpp.
+// (S1..S5, S8..S11, S24, S26, S27); rings and order in VerifyRings.cpp and VerifyOrder.cpp.
 #include "compiler/Schedule/Constants.h"
 #include "compiler/Schedule/Passes.h"
 #include "compiler/Schedule/ScheduleRules.h"
@@ -22,7 +22,7 @@ namespace {
 #define GEN_PASS_REGISTRATION
 #include "compiler/Schedule/Passes.h.inc"
 
-/// One program against all rules but those about the module (S1, S10, S26).
+/// One program against all rules but those about the module (S1, S10, S26, S27).
 class ProgramVerifier {
 public:
   explicit ProgramVerifier(xfer::ProgramOp program) : program(program), graph(program), stages(program.getStages()) {}
@@ -169,6 +169,21 @@ private:
   SmallVector<xfer::StageOpInterface> stages; ///< as in the graph
 };
 
+/// What a target would drop without a word, or not know what to do with. (Whatever it is in, a leaf is in a function.)
+LogicalResult verifyKernelsModule(ModuleOp kernels) {
+  for (Operation &op : *kernels.getBody()) {
+    auto function = dyn_cast<func::FuncOp>(op);
+    // /*schedule_s27*/
+    if (!function || function.isExternal())
+      return op.emitOpError() << (function ? "has no body" : "is no function") << "; expected the module @"
+                              << *kernels.getSymName() << " to hold functions with bodies, and nothing else";
+    if (!xfer::isKernelName(function.getName()))
+      return function.emitOpError() << "expects a name of letters, digits and underscores, no digit first, as all of "
+                                    << "the module @" << *kernels.getSymName();
+  }
+  return success();
+}
+
 LogicalResult verifyKernels(xfer::ProgramOp program, ModuleOp kernels) {
   for (xfer::StageOpInterface stage : program.getStages())
     for (const auto &[word, name] : stage.getKernelClauses()) {
@@ -205,6 +220,8 @@ struct VerifySchedule : impl::XferVerifyScheduleBase<VerifySchedule> {
     if (failed(verifyPairs(module)))
       return signalPassFailure();
     auto kernels = module.lookupSymbol<ModuleOp>(xfer::XferDialect::KernelsModuleName);
+    if (kernels && failed(verifyKernelsModule(kernels)))
+      return signalPassFailure();
     for (auto program : module.getOps<xfer::ProgramOp>())
       if (failed(ProgramVerifier(program).verify()) || (kernels && failed(verifyKernels(program, kernels))))
         signalPassFailure();

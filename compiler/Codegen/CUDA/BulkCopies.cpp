@@ -13,6 +13,7 @@
 
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -151,17 +152,27 @@ struct BulkDrain : ConvertOpToLLVMPattern<xfer::BulkDrainOp> {
 
 } // namespace
 
-void makeStagingMemory(ModuleOp kernels) {
+LogicalResult makeStagingMemory(ModuleOp kernels) {
   OpBuilder builder = OpBuilder::atBlockBegin(kernels.getBody());
-  kernels.walk([&](xfer::StagingOp op) {
+  llvm::SmallPtrSet<Operation *, 8> users;
+  WalkResult made = kernels.walk([&](xfer::StagingOp op) {
     const xfer::StagingType type = op.getType();
-    const std::string name = (op->getParentOfType<func::FuncOp>().getName() + "_staging").str();
+    auto function = op->getParentOfType<func::FuncOp>();
+    if (!function || !users.insert(function).second) {
+      op.emitOpError() << (function ? "is the second of its kernel; expected one" : "is in no kernel");
+      return WalkResult::interrupt();
+    }
+    std::string name = (function.getName() + "_staging").str();
+    while (kernels.lookupSymbol(name))
+      name += '_'; // some kernel is called so
     auto bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), uint64_t(wordsAt(type) + 8 * type.getSlots()));
     LLVM::GlobalOp::create(builder, op.getLoc(), bytes, /*isConstant=*/false, LLVM::Linkage::Internal, name,
                            Attribute(),
                            /*alignment=*/128, SharedMemory);
     op->setAttr(Place, FlatSymbolRefAttr::get(builder.getContext(), name));
+    return WalkResult::advance();
   });
+  return failure(made.wasInterrupted());
 }
 
 void populateBulkCopies(LLVMTypeConverter &converter, RewritePatternSet &patterns) {

@@ -8,8 +8,8 @@
 
 namespace faro::compiler {
 
-/// Gives each staging memory of the module its place in shared memory. Before types are converted.
-void makeStagingMemory(mlir::ModuleOp kernels);
+/// Gives each staging memory of the module its place in shared memory, one a kernel. Before types are converted.
+llvm::LogicalResult makeStagingMemory(mlir::ModuleOp kernels);
 
 /// For xfer's bulk copies, as PTX.
 void populateBulkCopies(mlir::LLVMTypeConverter &converter, mlir::RewritePatternSet &patterns);

@@ -52,14 +52,28 @@ public:
                                  << ", found none; run xfer-emit-kernels first";
       return signalPassFailure();
     }
+    if (failed(leaveKernels(kernels)) || failed(makeStagingMemory(kernels)))
+      return signalPassFailure();
     numberBlocks(kernels);
-    makeStagingMemory(kernels);
     if (failed(spreadLoops(kernels)) || failed(lowerLeaves(kernels)))
       return signalPassFailure();
     moveToGpuModule(kernels);
   }
 
 private:
+  /// Each kernel is compiled by itself (PtxParts.h): it calls nothing, and what only a CPU's kernels would call goes.
+  LogicalResult leaveKernels(ModuleOp kernels) {
+    WalkResult calls = kernels.walk([](func::CallOp call) {
+      call.emitOpError() << "of @" << call.getCallee() << ": kernels for a device call nothing; expected what it does "
+                         << "in its place";
+      return WalkResult::interrupt();
+    });
+    for (func::FuncOp function : llvm::make_early_inc_range(kernels.getOps<func::FuncOp>()))
+      if (!calls.wasInterrupted() && !function->hasAttr(xfer::XferDialect::KernelAttrName))
+        function.erase();
+    return failure(calls.wasInterrupted());
+  }
+
   /// Innermost last: the order of a walk does not matter, each loop is rewritten where it stands.
   LogicalResult spreadLoops(ModuleOp kernels) {
     SmallVector<scf::ForallOp> loops;
