@@ -17,8 +17,9 @@ namespace {
 using namespace mlir;
 
 constexpr int64_t Slots = 3;
-/// What a block may have without being asked for more, less the words that loads are awaited by; in whole lines of 128.
-constexpr int64_t SlotBytes = (49152 / Slots - 128) / 128 * 128;
+/// The most that as many slots of a block can have, in whole lines with their words.
+constexpr int64_t SlotBytes = (xfer::StagingType::MostBytes / Slots - xfer::StagingType::WordBytes) /
+                              xfer::StagingType::LineBytes * xfer::StagingType::LineBytes;
 constexpr int64_t MostParts = 64;
 
 class BulkPush {

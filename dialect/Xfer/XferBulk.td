@@ -74,9 +74,11 @@ def Xfer_BulkDrainOp : Xfer_Bulk<"bulk_drain"> {
     xfer.bulk_drain left(1)
     xfer.bulk_drain left(0) written
     ```
+    Constraint: /*drain_x7*/ `left` is not negative.
   }];
   let arguments = (ins I64Attr:$left, UnitAttr:$written);
   let assemblyFormat = "`left` `(` $left `)` (`written` $written^)? attr-dict";
+  let hasVerifier = 1;
 }
 
 #endif // XFER_BULK_TD

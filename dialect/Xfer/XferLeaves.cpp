@@ -1,4 +1,4 @@
-// Leaf operations: verifiers (X1..X5) and folds.
+// Leaf operations: verifiers (X1..X7) and folds.
 #include "dialect/Xfer/XferDialect.h"
 
 #include "mlir/IR/Matchers.h"
@@ -15,6 +15,11 @@ LogicalResult StagingType::verify(llvm::function_ref<InFlightDiagnostic()> emitE
            << "expects a slot at least, and multiples of 16 bytes that are loaded and stored of it, the former "
               "no more than the latter; found "
            << slots << " of " << bytes << " in " << stride;
+  // /*staging_x6*/
+  if (stride > MostBytes || slots > MostBytes / (int64_t(llvm::alignTo(uint64_t(stride), LineBytes)) + WordBytes))
+    return emitError() << "expects slots of at most " << MostBytes << " bytes together, each in whole lines of "
+                       << LineBytes << " with a word of " << WordBytes << " beside it; found " << slots << " in "
+                       << stride;
   return success();
 }
 
@@ -52,9 +57,11 @@ static uint64_t bytesOf(Type type) {
 
 /// Of what is loaded or stored.
 static LogicalResult checkAccess(Operation *op, int64_t alignment, Type value) {
+  constexpr int64_t MostAlignment = 4096; // a page: who maps memory promises no more
   // /*load_x2*/ /*store_x2*/
-  if (alignment < 1 || !llvm::isPowerOf2_64(uint64_t(alignment)))
-    return op->emitOpError() << "expects an alignment that is a power of two, found " << alignment;
+  if (alignment < 1 || alignment > MostAlignment || !llvm::isPowerOf2_64(uint64_t(alignment)))
+    return op->emitOpError() << "expects an alignment that is a power of two, at most " << MostAlignment << ", found "
+                             << alignment;
   constexpr uint64_t Most = 1024; // 16 registers of the widest vectors; code generators take hours over more
   // /*load_x5*/ /*store_x5*/
   if (bytesOf(value) > Most)
@@ -72,5 +79,12 @@ LogicalResult StoreOp::verify() {
   if (getStreaming() && uint64_t(getAlignment()) % bytes != 0)
     return emitOpError() << "expects a streaming store to be aligned to its size, " << bytes << " bytes, found "
                          << getAlignment();
+  return success();
+}
+
+LogicalResult BulkDrainOp::verify() {
+  // /*drain_x7*/
+  if (int64_t(getLeft()) < 0)
+    return emitOpError() << "expects at least 0 groups to be left, found " << int64_t(getLeft());
   return success();
 }

@@ -62,7 +62,7 @@ def Xfer_LoadOp : Xfer_Leaf<"load", [MemoryEffects<[MemRead]>]> {
     %v = xfer.load %a[%off] {alignment = 64 : i64} : vector<16xi32>
     ```
     Constraints:
-      - /*load_x2*/ the alignment is a power of two;
+      - /*load_x2*/ the alignment is a power of two, at most 4096;
       - /*load_x5*/ the value has at most 1024 bytes.
   }];
   let arguments = (ins Xfer_Addr:$base, I64:$offset, Xfer_Alignment:$alignment);
@@ -80,7 +80,7 @@ def Xfer_StoreOp : Xfer_Leaf<"store", [MemoryEffects<[MemWrite]>]> {
     `streaming` asks for a store past the cache. Such stores are ordered before later signals only by `xfer.fence`.
 
     Constraints:
-      - /*store_x2*/ the alignment is a power of two;
+      - /*store_x2*/ the alignment is a power of two, at most 4096;
       - /*store_x3*/ a streaming store is aligned to its own size: targets turn others into plain ones without a word;
       - /*store_x5*/ the value has at most 1024 bytes.
   }];

@@ -33,9 +33,8 @@ namespace {
 constexpr unsigned SharedMemory = 3;
 constexpr StringLiteral Place = "place"; // of a staging memory: the symbol of its shared memory
 
-/// Slots start at whole lines of 128 bytes; the words of the loads lie behind them.
-int64_t slotBytes(xfer::StagingType type) { return int64_t(llvm::alignTo(uint64_t(type.getStride()), 128)); }
-int64_t wordsAt(xfer::StagingType type) { return type.getSlots() * slotBytes(type); }
+/// The words of the loads lie behind the slots.
+int64_t wordsAt(xfer::StagingType type) { return type.getSlots() * type.getSlotBytes(); }
 
 /// Addresses of shared memory have 32 bits.
 Value shared(RewriterBase &rewriter, Location loc, Value memory) {
@@ -54,11 +53,11 @@ Value sharedAt(RewriterBase &rewriter, Location loc, Value memory, int64_t first
 /// A slot that an operation names, and the word by which its load is awaited.
 template <typename Op> Value slotOf(RewriterBase &rewriter, Op op, typename Op::Adaptor adaptor) {
   return sharedAt(rewriter, op.getLoc(), adaptor.getStaging(), 0, adaptor.getSlot(),
-                  slotBytes(op.getStaging().getType()));
+                  op.getStaging().getType().getSlotBytes());
 }
 template <typename Op> Value wordOf(RewriterBase &rewriter, Op op, typename Op::Adaptor adaptor) {
   return sharedAt(rewriter, op.getLoc(), adaptor.getStaging(), wordsAt(op.getStaging().getType()), adaptor.getSlot(),
-                  8);
+                  xfer::StagingType::WordBytes);
 }
 
 struct StagingToShared : ConvertOpToLLVMPattern<xfer::StagingOp> {
@@ -71,9 +70,10 @@ struct StagingToShared : ConvertOpToLLVMPattern<xfer::StagingOp> {
     Value base = shared(rewriter, loc, memory);
     std::string code;
     for (int64_t slot = 0; slot < type.getSlots(); ++slot) {
-      code += "mbarrier.init.shared::cta.b64 [$0 + " + llvm::itostr(wordsAt(type) + 8 * slot) + "], 1;\n\t";
+      code += "mbarrier.init.shared::cta.b64 [$0 + " +
+              llvm::itostr(wordsAt(type) + xfer::StagingType::WordBytes * slot) + "], 1;\n\t";
       for (int64_t at = type.getBytes(); at < type.getStride(); at += 4)
-        code += "st.shared.b32 [$0 + " + llvm::itostr(slot * slotBytes(type) + at) + "], 0;\n\t";
+        code += "st.shared.b32 [$0 + " + llvm::itostr(slot * type.getSlotBytes() + at) + "], 0;\n\t";
     }
     ptx(rewriter, loc, TypeRange(), base, code + "fence.proxy.async.shared::cta;", "r,~{memory}");
     rewriter.replaceOp(op, memory);
@@ -165,10 +165,10 @@ LogicalResult makeStagingMemory(ModuleOp kernels) {
     std::string name = (function.getName() + "_staging").str();
     while (kernels.lookupSymbol(name))
       name += '_'; // some kernel is called so
-    auto bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), uint64_t(wordsAt(type) + 8 * type.getSlots()));
+    auto bytes = LLVM::LLVMArrayType::get(builder.getI8Type(), uint64_t(type.getAllBytes()));
     LLVM::GlobalOp::create(builder, op.getLoc(), bytes, /*isConstant=*/false, LLVM::Linkage::Internal, name,
                            Attribute(),
-                           /*alignment=*/128, SharedMemory);
+                           /*alignment=*/xfer::StagingType::LineBytes, SharedMemory);
     op->setAttr(Place, FlatSymbolRefAttr::get(builder.getContext(), name));
     return WalkResult::advance();
   });

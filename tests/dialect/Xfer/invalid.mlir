@@ -146,8 +146,17 @@ func.func @cast_x1(%i: i64) {
 // -----
 
 func.func @load_x2(%a: !xfer.addr, %o: i64) {
-  // expected-error@+1 {{'xfer.load' op expects an alignment that is a power of two, found 48}}
+  // expected-error@+1 {{'xfer.load' op expects an alignment that is a power of two, at most 4096, found 48}}
   %v = xfer.load %a[%o] {alignment = 48} : vector<16xi32>
+  return
+}
+
+// -----
+
+// It has a place in 32 bits no more.
+func.func @load_x2_most(%a: !xfer.addr, %o: i64) {
+  // expected-error@+1 {{'xfer.load' op expects an alignment that is a power of two, at most 4096, found 4294967296}}
+  %v = xfer.load %a[%o] {alignment = 4294967296} : i32
   return
 }
 
@@ -171,7 +180,7 @@ func.func @store_x5(%a: !xfer.addr, %o: i64, %v: vector<2305843009213693952xi64>
 // -----
 
 func.func @store_x2(%a: !xfer.addr, %o: i64, %v: i32) {
-  // expected-error@+1 {{'xfer.store' op expects an alignment that is a power of two, found 0}}
+  // expected-error@+1 {{'xfer.store' op expects an alignment that is a power of two, at most 4096, found 0}}
   xfer.store %v, %a[%o] {alignment = 0} : i32
   return
 }
@@ -188,6 +197,42 @@ func.func @store_x3(%a: !xfer.addr, %o: i64, %v: vector<16xi32>) {
 
 // expected-error@+1 {{expects a slot at least, and multiples of 16 bytes that are loaded and stored of it, the former no more than the latter; found 3 of 100 in 128}}
 func.func @staging_x4(%s: !xfer.staging<3 of 100 in 128>) {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{expects slots of at most 49152 bytes together, each in whole lines of 128 with a word of 8 beside it; found 3 in 16384}}
+func.func @staging_x6(%s: !xfer.staging<3 of 16 in 16384>) {
+  return
+}
+
+// -----
+
+// The most that three slots can have.
+func.func @staging_x6_most(%s: !xfer.staging<3 of 16 in 16256>) {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{found 1000000000000 in 32}}
+func.func @staging_x6_slots(%s: !xfer.staging<1000000000000 of 16 in 32>) {
+  return
+}
+
+// -----
+
+// expected-error@+1 {{found 1 in 9223372036854775792}}
+func.func @staging_x6_bytes(%s: !xfer.staging<1 of 16 in 9223372036854775792>) {
+  return
+}
+
+// -----
+
+func.func @drain_x7() {
+  // expected-error@+1 {{'xfer.bulk_drain' op expects at least 0 groups to be left, found -1}}
+  xfer.bulk_drain left(-1)
   return
 }
 
