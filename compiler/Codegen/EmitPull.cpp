@@ -211,7 +211,7 @@ private:
       SmallVector<Value> next;
       for (const Piece &piece : tile.pieces) {
         Value loaded = kernel.load(each.row, kernel.add(at, piece.offset), numeric.loadType(piece.bytes),
-                                   alignmentOf({options.rowAlignment, shape.stride, piece.offset}));
+                                   alignmentOf({options.rowAlignment, shape.stride, tileBytes(), piece.offset}));
         for (Value part : numeric.widen(loaded, piece.bytes)) {
           Value factor = vector::BroadcastOp::create(b, loc, part.getType(), each.weight);
           // Two roundings, as the contract says: no fastmath flag lets these become one.

@@ -81,8 +81,10 @@ private:
     Value value;
   };
 
-  /// The user's rows lie next to each other, those of a slice a stride apart.
-  int64_t sourceAlignment() const { return alignmentOf({options.rowAlignment, shape.bytes, shape.stride}); }
+  /// The user's rows lie next to each other, those of a slice a stride apart; and what is loaded begins with a tile.
+  int64_t sourceAlignment() const {
+    return alignmentOf({options.rowAlignment, shape.bytes, shape.stride, options.tile});
+  }
 
   Type typeOf(int64_t bytes) {
     if (bytes < 4)
@@ -186,7 +188,7 @@ private:
   void store(Value row, Value at, ArrayRef<Loaded> loaded) {
     // Rows in Faro's memory start at a multiple of 64 when the stride is one; else a CPU knows nothing of them.
     const bool aligned = shape.stride % 64 == 0;
-    const int64_t start = aligned ? options.tile : alignmentOf({options.rowAlignment, shape.stride});
+    const int64_t start = alignmentOf({options.tile, aligned ? LineBytes : options.rowAlignment, shape.stride});
     Value destination = kernel.offset(row, at);
     for (const Loaded &each : loaded) {
       const int64_t alignment = alignmentOf({each.piece.offset, start});
