@@ -56,6 +56,8 @@ struct KeptPrefetches {
   bool far = false;
   bool page = false;
   bool inOrder = true;
+
+  static constexpr KeptPrefetches none() { return {.near = false, .far = false, .page = false, .inOrder = false}; }
 };
 
 /// The widest access of a thread of a CUDA device, in bytes: 32 from sm_100 on, 16 before.

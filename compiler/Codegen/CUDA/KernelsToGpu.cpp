@@ -135,8 +135,9 @@ private:
     // Loops keep their index types; the pipeline behind converts them.
     converter.addConversion([](IndexType type) { return type; });
     RewritePatternSet patterns(&getContext());
-    // No prefetches: what hides latency here is many threads.
-    populateLeafToLLVM(converter, patterns, {GlobalMemory, /*prefetches=*/{false, false, false}, /*x86Fence=*/false});
+    // What hides latency here is many threads.
+    const LeafTarget leaves{.addressSpace = GlobalMemory, .prefetches = KeptPrefetches::none(), .x86Fence = false};
+    populateLeafToLLVM(converter, patterns, leaves);
     populateSignalToLLVM(converter, patterns, /*cuda=*/true);
     populateRowAccess(converter, patterns, accessBytes);
     populateBulkCopies(converter, patterns);

@@ -1,4 +1,5 @@
-// Kernels of the input on a device: what nobody calls is not there, and a shared memory has a name of its own.
+// Kernels of the input on a device: what nobody calls is not there, a shared memory has a name of its own, and nothing is
+// asked for ahead.
 // RUN: faro-opt %s -xfer-kernels-to-gpu | FileCheck %s
 
 // CHECK: gpu.module @kernels
@@ -6,7 +7,7 @@
 // CHECK-DAG: gpu.func @mine(
 // CHECK-DAG: llvm.mlir.addressof @mine_staging_ :
 // CHECK-DAG: gpu.func @mine_staging(
-// CHECK-NOT: helper
+// CHECK-NOT: {{helper|prefetch}}
 module {
 module @kernels {
   func.func private @helper(%a: i64) -> i64 {
@@ -16,7 +17,11 @@ module @kernels {
     %s = xfer.staging_memory : !xfer.staging<1 of 16 in 32>
     return
   }
-  func.func @mine_staging(%a: i64) attributes {xfer.kernel} {
+  func.func @mine_staging(%a: !xfer.addr, %at: i64) attributes {xfer.kernel} {
+    xfer.prefetch near %a[%at]
+    xfer.prefetch far %a[%at]
+    xfer.prefetch page %a[%at]
+    xfer.prefetch in_order %a[%at]
     return
   }
 }
