@@ -50,7 +50,7 @@ typedef struct faro_compile_stats {
   double milliseconds; /* of this call */
   /* For a device, in the longest of the threads that shared the work; 0 from the cache. */
   double ptx_milliseconds, code_milliseconds;
-  char assembler[64]; /* what makes machine code for devices ("nvJitLink 13.0"); "": nothing, images are PTX */
+  char assembler[64]; /* what makes machine code for devices ("nvJitLink 13.0 ..."); "": nothing, images are PTX */
 } faro_compile_stats;
 
 /* Gets each diagnostic as "file:line:column: error: message", without a newline. */

@@ -2,6 +2,8 @@
 // of the kernels is compiled as for a later link (relocatable).
 #include "compiler/Codegen/CUDA/Assemble.h"
 
+#include "llvm/Support/FileSystem.h"
+
 #include <dlfcn.h>
 #include <vector>
 
@@ -98,10 +100,18 @@ class NvJitLink final : public Assembler, public PartAssembler {
 public:
   explicit NvJitLink(Library library) : library(std::move(library)) {}
 
+  /// Its version, and size and time of the file: there are several releases of a version.
   std::string name() const override {
     unsigned major = 0, minor = 0;
     (void)library.version(&major, &minor);
-    return "nvJitLink " + std::to_string(major) + "." + std::to_string(minor);
+    const std::string version = "nvJitLink " + std::to_string(major) + "." + std::to_string(minor);
+    Dl_info info;
+    llvm::sys::fs::file_status status;
+    if (::dladdr(reinterpret_cast<const void *>(library.version), &info) == 0 ||
+        llvm::sys::fs::status(info.dli_fname, status))
+      return version;
+    return version + " " + std::to_string(status.getSize()) + " " +
+           std::to_string(llvm::sys::toTimeT(status.getLastModificationTime()));
   }
   llvm::Expected<Assembled> assemble(const std::string &ptx, int architecture) override {
     return Linking(library).run(Linking::Input{InputPtx, ptx}, architecture, /*relocatable=*/false);

@@ -11,6 +11,7 @@
 #include "llvm/TargetParser/Host.h"
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
@@ -158,10 +159,15 @@ void ObjectCache::dropOldest() const {
   namespace fs = llvm::sys::fs;
   std::vector<std::pair<llvm::sys::TimePoint<>, std::string>> files;
   std::error_code error;
-  for (fs::directory_iterator file(directory, error), end; file != end && !error; file.increment(error))
-    if (llvm::ErrorOr<fs::basic_file_status> status = file->status();
-        status && llvm::StringRef(file->path()).ends_with(".jit"))
+  const llvm::sys::TimePoint<> longAgo = std::chrono::system_clock::now() - std::chrono::hours(1);
+  for (fs::directory_iterator file(directory, error), end; file != end && !error; file.increment(error)) {
+    llvm::ErrorOr<fs::basic_file_status> status = file->status();
+    const llvm::StringRef name = llvm::sys::path::filename(file->path());
+    if (status && name.ends_with(".jit"))
       files.emplace_back(status->getLastModificationTime(), file->path());
+    else if (status && name.contains(".jit-") && name.ends_with(".tmp") && status->getLastModificationTime() < longAgo)
+      fs::remove(file->path()); // who wrote it was killed: nobody writes for an hour
+  }
   if (files.size() <= MostFiles)
     return;
   llvm::sort(files);

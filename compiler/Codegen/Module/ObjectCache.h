@@ -4,8 +4,8 @@
 //
 // Several processes may read and write at once: a file is written under a name of its own and renamed, so that a reader
 // sees a whole file or none. What does not check out (torn, of another version, of another user) is passed over and
-// written anew. When there are more than some thousand files, the oldest go. Nothing here is an error: a folder that
-// cannot be used costs time only.
+// written anew. When there are more than some thousand files, the oldest go, and so does what a process that was killed
+// left half written. Nothing here is an error: a folder that cannot be used costs time only.
 #pragma once
 
 #include "llvm/ADT/ArrayRef.h"

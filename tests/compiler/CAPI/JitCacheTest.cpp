@@ -88,6 +88,22 @@ TEST_F(JitTest, TheOldestFilesGoWhenThereAreThousands) {
   EXPECT_EQ(Compiled(Spec, folder).stats.from_cache, 1u);
 }
 
+TEST_F(JitTest, WhatAKilledProcessLeftGoes) {
+  fs::create_directories(folder);
+  const auto now = fs::file_time_type::clock::now();
+  const auto make = [&](const char *name, std::chrono::minutes age) {
+    std::ofstream(folder / name) << "half";
+    fs::last_write_time(folder / name, now - age);
+  };
+  make("a.jit-01234567.tmp", std::chrono::minutes(61));
+  make("b.jit-01234567.tmp", std::chrono::minutes(59)); // may still be written to
+  make("notes.tmp", std::chrono::minutes(1000));
+  EXPECT_TRUE(Compiled(Spec, folder).works());
+  EXPECT_FALSE(fs::exists(folder / "a.jit-01234567.tmp"));
+  EXPECT_TRUE(fs::exists(folder / "b.jit-01234567.tmp"));
+  EXPECT_TRUE(fs::exists(folder / "notes.tmp"));
+}
+
 TEST_F(JitTest, ManyProcessesMayWriteAtOnce) {
   std::vector<pid_t> children;
   for (int i = 0; i < 4; ++i) {

@@ -151,6 +151,21 @@ TEST_F(Kernels, WorkMayBeGivenUp) {
   EXPECT_TRUE(succeeded(work)) << said;
 }
 
+/// What is cached is cached under its name, and two releases may say the same of their version.
+TEST(Assembler, NvJitLinkIsNamedAfterItsFile) {
+  const auto assembler = findNvJitLink();
+  if (!assembler)
+    GTEST_SKIP() << "there is no libnvJitLink here";
+  llvm::SmallVector<llvm::StringRef> words;
+  const std::string name = assembler->name();
+  llvm::StringRef(name).split(words, ' ');
+  ASSERT_EQ(words.size(), 4u) << name; // and version, size and time
+  uint64_t size = 0, time = 0;
+  EXPECT_FALSE(words[2].getAsInteger(10, size)) << name;
+  EXPECT_FALSE(words[3].getAsInteger(10, time)) << name;
+  EXPECT_GT(size, 1u << 20) << name;
+}
+
 TEST_F(Kernels, CodeOfPartsHasAllKernels) {
   const auto assembler = findNvJitLink();
   if (!assembler)
