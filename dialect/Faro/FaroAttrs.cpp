@@ -149,7 +149,7 @@ LogicalResult LayoutAttr::verify(EmitError emit, ArrayRef<Key> order, int64_t al
   for (size_t i = 0; i < order.size(); ++i)
     if (failed(checkKeyIsNew(emit, order.take_front(i), order[i])))
       return failure();
-  // Only token-major has an empty order, and no groups to align.
+  // /*layout_l3*/ Only token-major has an empty order.
   if (order.empty() && align != 1)
     return emit() << "expected a token-major layout to have align 1, found " << align;
   return checkAlign(emit, align);

@@ -51,7 +51,7 @@ def Faro_LayoutAttr : Faro_Attr<"Layout", "layout"> {
     Constraints:
       - /*layout_l1*/ `order` names at least one key;
       - /*layout_l2*/ no key twice;
-      - /*layout_l3*/ `align` is at least 1 and fits 31 bits.
+      - /*layout_l3*/ `align` is at least 1 and fits 31 bits; that of `token_major`, which has no groups, is 1.
   }];
   let parameters = (ins ArrayRefParameter<"::faro::layout::Key">:$order, "int64_t":$align);
   let hasCustomAssemblyFormat = 1;

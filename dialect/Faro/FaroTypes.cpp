@@ -90,6 +90,7 @@ void TokensType::print(AsmPrinter &printer) const {
 }
 
 LogicalResult TokensType::verify(EmitError emit, ArrayRef<Plane> planes, LayoutAttr layout) {
+  // /*tokens_t1*/
   if (planes.empty())
     return emit() << "expected a row of at least one plane";
   if (!layout)
@@ -208,6 +209,7 @@ LogicalResult RoutesType::verify(EmitError emit, int64_t topk, int64_t experts, 
                                  ArrayRef<int64_t> table) {
   if (failed(checkTopk(emit, topk)) || failed(checkExperts(emit, topk, experts)))
     return failure();
+  // /*routes_r3*/
   if (kind != Placement::Kind::Table)
     return table.empty() ? success() : LogicalResult(emit() << "expected a table only with a table placement");
   for (auto [expert, rank] : llvm::enumerate(table))

@@ -64,7 +64,7 @@ def Faro_RoutesType : Faro_Type<"Routes", "routes"> {
     Constraints:
       - /*routes_r1*/ top-k is in 1..64;
       - /*routes_r2*/ top-k is at most the number of experts, which fits 31 bits;
-      - /*routes_r3*/ a table has one entry for each expert;
+      - /*routes_r3*/ a table has one entry for each expert, and no other placement has a table;
       - /*routes_r4*/ a table's entries are ranks: at least 0, and they fit 31 bits.
   }];
   let parameters = (ins "int64_t":$topk, "int64_t":$experts, "::faro::layout::Placement::Kind":$placementKind,

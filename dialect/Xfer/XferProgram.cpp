@@ -1,4 +1,4 @@
-// Programs and stages: names, flags, verifiers (P1..P11), rings (G1..G3). What concerns the whole schedule is proved by
+// Programs and stages: names, flags, verifiers (P1..P13), rings (G1..G3). What concerns the whole schedule is proved by
 // xfer-verify-schedule (compiler/Schedule).
 #include "dialect/Xfer/XferDialect.h"
 
@@ -108,6 +108,7 @@ LogicalResult ProgramOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 LogicalResult ProgramOp::verifyRegions() {
+  // /*program_p13*/
   if (getBody().getNumArguments() != 0)
     return emitOpError() << "expects a body without arguments, found " << getBody().getNumArguments();
   for (Operation &op : getBody().getOps())

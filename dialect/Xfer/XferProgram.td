@@ -57,7 +57,8 @@ def Xfer_ProgramOp : Xfer_Op<"program", [IsolatedFromAbove, NoTerminator, Single
       - /*program_p9*/ there are at most 64 stages;
       - /*program_p10*/ there are at most 8 rings, each with a name of its own;
       - /*program_p11*/ rows can be placed by counts alone: neither token nor choice comes before source in the order;
-      - /*program_p12*/ its name is not empty, holds no zero byte, and is not `kernels`: kernels lie in a module of that name.
+      - /*program_p12*/ its name is not empty, holds no zero byte, and is not `kernels`: kernels lie in a module of that name;
+      - /*program_p13*/ the body has no arguments.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, Xfer_ShuffleAttr:$shuffle,
                        TypeAttrOf<Faro_TokensType>:$rows, TypeAttrOf<Faro_RoutesType>:$routes, Faro_PathAttr:$path,

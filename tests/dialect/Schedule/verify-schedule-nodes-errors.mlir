@@ -26,6 +26,29 @@ xfer.program @schedule_s19 dispatch(!experts, !routes) path(hierarchical)
 
 !experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s19_back dispatch(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  %tx = xfer.ring "tx" slots(8) bytes(4096) : !xfer.ring
+  %rx = xfer.ring "rx" slots(8) bytes(4096) : !xfer.ring
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %hand = xfer.hand %plan after(%in) on(core) kernel(@p)
+  %give = xfer.notify "handed" after(%hand) on(link)
+  %have = xfer.await "handed" after(%give) on(link)
+  %out = xfer.fan_out %plan after(%in) from(%rx) releases(%rx) on(core) kernel(@p)
+  // expected-error@+1 {{stage 'gather' fires where slices leave and cannot wait for stage 'fan_out', which fires where they arrive; only the wire is known at both ends}}
+  %full = xfer.gather %plan after(%in, %have, %out) into(%tx) acquires(%tx) on(core) by(copy) kernel(@p)
+  %there = xfer.wire after(%full) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  %push = xfer.push %plan after(%in) on(core) kernel(@p)
+  %sent = xfer.notify "done" after(%push, %out) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
+!experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
 xfer.program @schedule_s20 dispatch(!experts, !routes) path(hierarchical)
     attributes {row_stride = 64 : i64, streaming_threshold = 0 : i64} {
   %plan = xfer.descriptors : !xfer.descriptors

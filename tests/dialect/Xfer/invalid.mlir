@@ -248,11 +248,10 @@ func.func @load_scalable(%a: !xfer.addr, %o: i64) {
 
 !experts = !faro.tokens<8xf32, #faro.layout<order = [expert]>>
 // expected-error@+1 {{'xfer.program' op expects a body without arguments, found 1}}
-"xfer.program"() <{sym_name = "arguments", shuffle = #xfer<shuffle dispatch>, rows = !experts,
-                   routes = !faro.routes<topk = 1, experts = 1>, path = #faro<path direct>, row_stride = 32 : i64,
-                   streaming_threshold = 0 : i64}> ({
+xfer.program @program_p13 dispatch(!experts, !faro.routes<topk = 1, experts = 1>) path(direct)
+    attributes {row_stride = 32 : i64, streaming_threshold = 0 : i64} {
 ^bb0(%plan: !xfer.descriptors):
-}) : () -> ()
+}
 
 // -----
 
