@@ -13,7 +13,7 @@ mlir::InFlightDiagnostic errorAt(xfer::StageOpInterface stage);
 llvm::LogicalResult verifyRings(xfer::ProgramOp program, const ScheduleGraph &graph);
 /// S17: no slot is read before it is written, nor written before it was read. Requires a live graph and verifyRings.
 llvm::LogicalResult verifySlots(xfer::ProgramOp program, const ScheduleGraph &graph);
-/// S6, S7, S20..S22: no memory of a peer is touched too early, and none is given up too early. Requires a live graph
+/// S6, S7, S20..S23: no memory of a peer is touched too early, and none is given up too early. Requires a live graph
 /// and the right stages (S5).
 llvm::LogicalResult verifyOrder(xfer::ProgramOp program, const ScheduleGraph &graph);
 

@@ -11,7 +11,7 @@ namespace faro::compiler {
 struct LeafTarget {
   unsigned addressSpace = 0; ///< of global memory
   KeptPrefetches prefetches; ///< the others are dropped: they are hints
-  bool x86Fence = true;      ///< sfence; else a system-wide release fence
+  bool x86Fence = true;      ///< sfence; else a system-wide acq_rel fence
 };
 
 /// So many bytes behind a pointer.
