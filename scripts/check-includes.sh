@@ -12,7 +12,7 @@ forbid() { # what, include pattern, allowed-line pattern (or ''), paths...
   local what=$1 pattern=$2 allowed=$3
   shift 3
   local found
-  found=$(git grep -nE "^ *# *include *[<\"]($pattern)" -- "$@" | { [ -n "$allowed" ] && grep -vE "$allowed" || cat; } || true)
+  found=$(git grep --untracked -nE "^ *# *include *[<\"]($pattern)" -- "$@" | { [ -n "$allowed" ] && grep -vE "$allowed" || cat; } || true)
   if [ -n "$found" ]; then
     printf 'check-includes: %s:\n%s\n' "$what" "$found" >&2
     bad=1
