@@ -85,10 +85,10 @@ public:
   /// Null for ranks of other nodes too.
   std::byte *of(uint32_t rank) const { return memory ? memory->of(rank) : nullptr; }
   uint64_t bytes() const;
-  /// Whether an address lies in this rank's piece.
-  bool holds(const void *address) const {
+  /// Whether any of so many bytes, at least one, lies in this rank's piece.
+  bool holds(const void *address, uint64_t bytes = 1) const {
     const auto at = reinterpret_cast<uintptr_t>(address), begin = reinterpret_cast<uintptr_t>(mine());
-    return begin && at >= begin && at - begin < bytes();
+    return begin && at < begin + this->bytes() && begin < at + bytes;
   }
   uint64_t growths() const { return grown; }
 

@@ -27,6 +27,11 @@ RunParts SessionImpl::parts() {
 
 //===--------------------------------------------------------- dispatch ---===//
 
+/// From the first row's first byte to the last one's last.
+static uint64_t spanOf(int64_t rows, int64_t stride, uint64_t rowBytes) {
+  return rows > 0 ? uint64_t(rows - 1) * uint64_t(stride) + rowBytes : 0;
+}
+
 Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
   ++stats.dispatches;
   auto batch = enter(plan, "dispatch");
@@ -40,7 +45,7 @@ Status SessionImpl::beginDispatch(const std::shared_ptr<const Plan> &plan, Const
                     "bytes apart, and an address",
                     communicator->rank(), x.rows, x.data, x.stride, plan->tokens, program.row.bytes));
   FARO_RETURN_IF_ERROR(checkDeviceRows("dispatch", x.data, x.rows, x.stride, program.row));
-  if (x.rows > 0 && windows.received.holds(x.data))
+  if (x.rows > 0 && windows.received.holds(x.data, spanOf(x.rows, x.stride, program.row.bytes)))
     return Status(FARO_INVALID_ARGUMENT,
                   fmt::format("rank {}: dispatch of rows that lie where received rows do, which it overwrites; copy "
                               "them first",
@@ -102,7 +107,8 @@ Expected<WindowName> SessionImpl::locateRows(const Batch &batch, ConstRows y, ui
                     ofReceived ? "they lie where received rows do, and the last dispatch was of another plan, "
                                  "or `reserve` has made that memory anew since"
                                : "they lie in the memory of expertRows, which was asked for with another "
-                                 "plan, or hold their place or their stride no more"));
+                                 "plan, or has held a copy of rows that lay elsewhere since, or they hold their place "
+                                 "or their stride no more"));
   if (!windows.outputsFit(batch)) {
     auto anyStaged = exchanges->meetAny(activity, staged, "combine");
     if (!anyStaged)
@@ -113,7 +119,7 @@ Expected<WindowName> SessionImpl::locateRows(const Batch &batch, ConstRows y, ui
   if (!staged)
     return inOutputs ? OutputsWindow : ReceivedWindow;
   FARO_RETURN_IF_ERROR(stageRows(batch, y));
-  windows.outputsOf = batch.hash;
+  windows.outputsOf = 0; // what the caller had there is overwritten
   return OutputsWindow;
 }
 
@@ -142,6 +148,13 @@ Status SessionImpl::beginCombine(const faro_abi_program &program, const std::sha
                         rank, out.rows, out.data, out.stride, static_cast<const void *>(weights), plan->tokens,
                         rowBytes)};
   FARO_RETURN_IF_ERROR(checkDeviceRows("combine", out.data, out.rows, out.stride, program.row));
+  const uint64_t outBytes = spanOf(out.rows, out.stride, program.row.bytes);
+  if (out.rows > 0 && (windows.received.holds(out.data, outBytes) || windows.outputs.holds(out.data, outBytes)))
+    return {
+        FARO_INVALID_ARGUMENT,
+        fmt::format("rank {}: combine into rows that lie where received rows or those of expertRows do, which other "
+                    "ranks read meanwhile; give it memory of your own",
+                    rank)};
   const faro_abi_schedule &schedule = *scheduleOf(program, path());
   const uint16_t activity = activityOf(program, Combine);
   auto window = locateRows(**batch, y, activity);

@@ -136,6 +136,31 @@ void SignalBoard::notify(uint32_t flag, SignalTag tag) {
   }
 }
 
+static Status differentCalls(uint32_t one, uint32_t other) {
+  return {FARO_INVALID_ARGUMENT, fmt::format("rank {} and rank {} are in different calls; all ranks must make the same "
+                                             "collective calls in the same order",
+                                             one, other)};
+}
+
+Status SignalBoard::checkCalls() const {
+  const auto word = [&](uint32_t flag, uint32_t from, uint64_t epoch) {
+    return flagAt(me, flag, from, epoch).word.load(std::memory_order_acquire);
+  };
+  for (uint32_t flag = 0; flag < Flags; ++flag) {
+    if (!outstanding(flag))
+      continue;
+    const uint16_t mine = activityOf(word(flag, me, raised[flag]));
+    for (uint32_t from = 0; from < ranks(); ++from)
+      for (uint32_t other = 0; other < Flags && !raisedBy(flag, from); ++other) {
+        const uint64_t ahead = word(other, from, raised[other] + 1);
+        // Whoever is in a later call has raised this flag before, which is then seen now.
+        if (epochOf(ahead) == uint16_t(raised[other] + 1) && activityOf(ahead) != mine && !raisedBy(flag, from))
+          return differentCalls(node[me], node[from]);
+      }
+  }
+  return Status::ok();
+}
+
 Expected<bool> SignalBoard::test(uint32_t flag, uint16_t activity) {
   if (!complete(flag))
     return false;
@@ -143,10 +168,7 @@ Expected<bool> SignalBoard::test(uint32_t flag, uint16_t activity) {
   for (uint32_t from = 0; from < ranks(); ++from) {
     const uint64_t word = flagAt(me, flag, from, epoch).word.load(std::memory_order_relaxed);
     if (activityOf(word) != activity)
-      return Status(FARO_INVALID_ARGUMENT,
-                    fmt::format("rank {} and rank {} are in different calls; all ranks must make the same collective "
-                                "calls in the same order",
-                                node[me], node[from]));
+      return differentCalls(node[me], node[from]);
     if (planOf(word) != plan)
       return Status(FARO_INVALID_ARGUMENT,
                     fmt::format("rank {} and rank {} make the same call with plans of different batches; all ranks "

@@ -51,6 +51,10 @@ public:
   /// Waits for it, within the communicator's time-out. `what` is named in the error with the ranks that did not come.
   Status await(uint32_t flag, uint16_t activity, const std::string &what);
 
+  /// INVALID_ARGUMENT when a rank of this node that this one waits for is in another call: it raised a flag there that
+  /// this one has not, and none here. `test` finds those that raise the same flag.
+  Status checkCalls() const;
+
   /// Ranks that have not raised the flag since it was last awaited.
   std::vector<uint32_t> missing(uint32_t flag) const;
 

@@ -45,6 +45,7 @@ std::vector<uint32_t> SignalBoard::Waiter::missing() const {
 Status SignalBoard::Waiter::lookAfterPeers(const std::string &what, Clock::time_point now) {
   Communicator &communicator = *board->communicator;
   FARO_RETURN_IF_ERROR(communicator.check());
+  FARO_RETURN_IF_ERROR(board->checkCalls());
   const uint32_t rank = communicator.rank();
 
   // Who has left before we look raised its flags before that, so a flag that is not there now never will be. What it

@@ -139,7 +139,8 @@ FARO_API faro_status faro_dispatch(faro_session *session, const faro_plan *plan,
                                    faro_received *out);
 
 /* Collective. Memory for expert outputs, `faro_plan_rows` rows, which combine reads in place. Belongs to the session;
- * valid until the next faro_expert_rows, and until a combine of another plan for which some rank's rows lie elsewhere.
+ * valid until the next faro_expert_rows, and until a combine for which this rank's rows lie elsewhere, or of another
+ * plan for which some rank's do.
  */
 FARO_API faro_status faro_expert_rows(faro_session *session, const faro_plan *plan, void **data, int64_t *stride);
 

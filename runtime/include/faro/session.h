@@ -111,8 +111,9 @@ struct SessionOptions {
 /// caller's again when it returns, or where rows are on a device, once the session is destroyed.
 ///
 /// Errors of any collective call, beside those that it names: PEER_FAILED, ABORTED (another rank's error, with its
-/// message), DEADLINE_EXCEEDED (a rank did not come), INVALID_ARGUMENT (ranks in different calls, or with plans of
-/// different batches; a plan that is null or another session's; a call while another is under way) and OUT_OF_MEMORY.
+/// message), DEADLINE_EXCEEDED (a rank did not come, or is on another node and in another call), INVALID_ARGUMENT
+/// (ranks of a node in different calls, or with plans of different batches; a plan that is null or another session's; a
+/// call while another is under way) and OUT_OF_MEMORY.
 class Session {
 public:
   /// Collective. Errors: INVALID_ARGUMENT when the ranks do not fit the module's mesh or placement, or have different
@@ -169,8 +170,8 @@ public:
   virtual Status after(void *cudaEvent) = 0;
 
   /// Collective, after prepare: memory for this rank's expert outputs of that plan, where combine reads them without a
-  /// copy. Belongs to the session; valid until the next call of expertRows, and until a combine of another plan for
-  /// which some rank's rows lie elsewhere.
+  /// copy. Belongs to the session; valid until the next call of expertRows, and until a combine for which this rank's
+  /// rows lie elsewhere, or of another plan for which some rank's do.
   virtual Expected<Rows> expertRows(const std::shared_ptr<const Plan> &plan) = 0;
 
   /// Collective, after prepare: where each received row came from. For tools and tests; costs 16 bytes an item.
