@@ -6,6 +6,11 @@
 
 namespace faro {
 
+std::string saidBy(uint32_t rank, const std::string &message) {
+  const std::string by = fmt::format("rank {}: ", rank);
+  return message.starts_with(by) ? message : by + message;
+}
+
 std::string nameRanks(const std::vector<uint32_t> &ranks) {
   constexpr size_t Shown = 8; // more are a flood, not help
   if (ranks.size() == 1)

@@ -40,6 +40,8 @@ public:
   virtual void leave(Nanoseconds timeout, const Idle &idle) = 0;
 };
 
+/// "rank 2: MESSAGE", or the message where it begins like that.
+std::string saidBy(uint32_t rank, const std::string &message);
 /// "rank 3", "ranks 3 and 5", "ranks 3, 5, 6 and 8 others".
 std::string nameRanks(const std::vector<uint32_t> &ranks);
 

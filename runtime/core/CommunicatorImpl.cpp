@@ -275,7 +275,7 @@ Status CommunicatorImpl::barrier() {
 void CommunicatorImpl::abort(const Status &why) {
   bootstrap_->abort(why);
   if (failure_)
-    failure_ = Status(FARO_ABORTED, fmt::format("rank {}: {}", rank(), why.message()));
+    failure_ = Status(FARO_ABORTED, saidBy(rank(), why.message()));
 }
 
 void CommunicatorImpl::suspect(uint32_t rank, const std::string &how) {

@@ -32,13 +32,15 @@ struct Launcher {
   const char *localRank;    // null: does not say
   const char *ranksPerNode; // null: does not say
   bool atMost;              // ranksPerNode is a limit, and may be another job step's
+  bool either;              // rank or worldSize alone means this launcher, so that a missing one is found out
   const char *node[2];      // the node's number; null: does not say. The first that is set counts
   const char *nodes[2];     // how many nodes; likewise
   const char *jobs[3];      // what tells one job from another on the same machine
 };
 
 constexpr Launcher Torchrun = {
-    "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", false, {"GROUP_RANK", "NODE_RANK"}, {}, {}};
+    "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", false, true, {"GROUP_RANK", "NODE_RANK"},
+    {},         {}};
 /// In the order in which they are asked: mpirun inside of a Slurm allocation sees Slurm's variables as well.
 constexpr Launcher Launchers[] = {
     {"Open MPI",
@@ -47,6 +49,7 @@ constexpr Launcher Launchers[] = {
      "OMPI_COMM_WORLD_LOCAL_RANK",
      "OMPI_COMM_WORLD_LOCAL_SIZE",
      false,
+     true,
      {},
      {},
      {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_ess_jobid"}},
@@ -55,6 +58,7 @@ constexpr Launcher Launchers[] = {
      "PMI_SIZE",
      "MPI_LOCALRANKID",
      "MPI_LOCALNRANKS",
+     false,
      false,
      {},
      {},
@@ -65,6 +69,7 @@ constexpr Launcher Launchers[] = {
      "SLURM_LOCALID",
      "SLURM_NTASKS_PER_NODE",
      true,
+     false, // an allocation has SLURM_NTASKS outside of its steps, too
      {"SLURM_NODEID", nullptr},
      {"SLURM_STEP_NUM_NODES", "SLURM_NNODES"},
      {"SLURM_JOB_ID", nullptr, nullptr}},
@@ -125,12 +130,15 @@ static bool saysTheSame(const Reader &reader, const Launcher &one, const Launche
 }
 
 static const Launcher *findLauncher(const Reader &reader) {
-  // Either of the two means torchrun, so that a missing one is found out.
-  if (reader.text(Torchrun.rank) || reader.text(Torchrun.worldSize))
+  const auto isThere = [&](const Launcher &launcher) {
+    const bool rank = reader.text(launcher.rank), worldSize = reader.text(launcher.worldSize);
+    return launcher.either ? rank || worldSize : rank && worldSize;
+  };
+  if (isThere(Torchrun))
     return &Torchrun;
   const Launcher *found = nullptr;
   for (const Launcher &launcher : Launchers)
-    if (reader.text(launcher.rank) && reader.text(launcher.worldSize)) {
+    if (isThere(launcher)) {
       // One job may have variables of several (`srun --mpi=pmi2`): those count that say on which node a rank is.
       if (!found || (!found->node[0] && launcher.node[0] && saysTheSame(reader, *found, launcher)))
         found = &launcher;
@@ -192,6 +200,8 @@ static uint16_t derivePort(const Reader &reader, const Launcher &launcher) {
 
 /// Whether nothing says that there are several nodes.
 static bool isOneNode(Reader &reader, const Launcher &launcher, const CommunicatorOptions &options) {
+  if (options.worldSize == 1)
+    return true;
   if ((options.ranksPerNode && options.ranksPerNode != options.worldSize) || options.node.value_or(0) != 0)
     return false;
   for (const char *name : launcher.nodes)
@@ -260,6 +270,8 @@ Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup) {
   FARO_RETURN_IF_ERROR(reader.status);
   return options;
 }
+
+bool hasLauncher(const Lookup &lookup) { return findLauncher(Reader(lookup)) != nullptr; }
 
 Expected<CommunicatorOptions> CommunicatorOptions::fromEnvironment() {
   return readEnvironment([](const char *name) -> const char * { return std::getenv(name); });

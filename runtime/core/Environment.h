@@ -13,6 +13,9 @@ using Lookup = std::function<const char *(const char *name)>;
 /// CommunicatorOptions::fromEnvironment over any set of variables.
 Expected<CommunicatorOptions> readEnvironment(const Lookup &lookup);
 
+/// Whether a launcher is found in them at all: else they describe a world of one.
+bool hasLauncher(const Lookup &lookup);
+
 /// A decimal number within [min, max], or an error that names the variable and the value.
 Expected<uint64_t> parseNumber(const char *variable, const char *text, uint64_t min, uint64_t max);
 

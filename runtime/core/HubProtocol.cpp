@@ -96,7 +96,7 @@ void HubProtocol::handle(uint32_t rank, const Frame &frame, Clock::time_point no
   case FrameKind::Abort: {
     FrameReader reader(frame.payload);
     reader.number<uint32_t>(); // the code: whoever hears of it gets ABORTED
-    return fail(FARO_ABORTED, fmt::format("rank {}: {}", rank, reader.text()), rank);
+    return fail(FARO_ABORTED, saidBy(rank, reader.text()), rank);
   }
   default:
     return fail(FARO_INTERNAL,

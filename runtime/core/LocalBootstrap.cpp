@@ -77,7 +77,7 @@ Expected<std::vector<Bytes>> LocalBootstrap::allgather(const Bytes &mine, const 
 void LocalBootstrap::abort(const Status &why) {
   std::lock_guard lock(group_->mutex);
   if (group_->failure)
-    group_->failure = Status(FARO_ABORTED, fmt::format("rank {}: {}", rank_, why.message()));
+    group_->failure = Status(FARO_ABORTED, saidBy(rank_, why.message()));
   group_->changed.notify_all();
 }
 

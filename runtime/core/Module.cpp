@@ -188,10 +188,9 @@ Expected<const faro_abi_program *> Module::only(faro_abi_op op) const {
     if (program.op != uint32_t(op))
       continue;
     if (found)
-      return Status(
-          FARO_INVALID_ARGUMENT,
-          fmt::format("{}: it holds more than one {}: {} and {}; name one of them (faro-run takes modules of one)",
-                      name_, kind, found->name, program.name));
+      return Status(FARO_INVALID_ARGUMENT,
+                    fmt::format("{}: it holds more than one {}: {} and {}; which of them is meant has to be said",
+                                name_, kind, found->name, program.name));
     found = &program;
   }
   if (!found)

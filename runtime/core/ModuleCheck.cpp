@@ -194,9 +194,11 @@ Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &m, co
     wanted = nullptr;
   const faro_abi_kernel_set *best = nullptr;
   std::string offered;
+  bool isOffered = false;
   for (uint32_t s = 0; s < m.kernel_set_count; ++s) {
     const faro_abi_kernel_set &set = m.kernel_sets[s];
     offered += fmt::format("{}{}", s ? ", " : "", set.target);
+    isOffered |= wanted && std::strcmp(wanted, set.target) == 0;
     // A module made in this process has one set, for this very machine: there is nothing to choose.
     const bool isOnly = set.level == FARO_ABI_CPU_HOST || set.level == FARO_ABI_CPU_NONE;
     if (!isOnly && (wanted ? std::strcmp(wanted, set.target) != 0 : !machineGains(set.level)))
@@ -204,6 +206,10 @@ Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &m, co
     if (machineRuns(set.level) && (!best || set.level > best->level))
       best = &set;
   }
+  if (!best && wanted && !isOffered)
+    return Status(FARO_NOT_FOUND, fmt::format("{}: it holds kernels for {}; FARO_KERNELS asks for {}, which is none of "
+                                              "these",
+                                              name, offered, wanted));
   if (!best)
     return Status(FARO_UNAVAILABLE,
                   fmt::format("{}: it holds kernels for {}; this machine can run none of them{}{}", name, offered,

@@ -4,6 +4,7 @@
 #include "runtime/core/TransportPlugin.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -73,13 +74,16 @@ Status SymmetricMemory::map(const NodeGather &gather, const char *what) {
           *communicator);
     remotes.push_back(remote);
     auto *mapped = static_cast<std::byte *>(transport.pointer(remote));
-    if (!mapped)
+    if (!mapped) {
+      const char *tls = std::getenv("UCX_TLS");
+      const std::string cause = tls && *tls ? fmt::format("does UCX_TLS={} leave UCX posix or sysv?", tls)
+                                            : "have both the same IPC namespace, and does `ipcs -l` allow them more?";
       return {
           FARO_UNAVAILABLE,
-          fmt::format(
-              "rank {}: the {} of rank {} cannot be mapped, though both are said to be on node {}: ranks "
-              "of one node need shared memory (have both the same IPC namespace, and does `ipcs -l` allow them more?)",
-              communicator->rank(), what, rank, communicator->topology().nodeOf(rank))};
+          fmt::format("rank {}: the {} of rank {} cannot be mapped, though both are said to be on node {}: ranks of "
+                      "one node need shared memory ({})",
+                      communicator->rank(), what, rank, communicator->topology().nodeOf(rank), cause)};
+    }
     views[rank] = SharedView(mapped, sizes[local]);
     if (const Status status = views[rank].mapPages(); !status)
       return {status.code(), fmt::format("rank {}: mapping the {} of rank {}: {}", communicator->rank(), what, rank,

@@ -159,7 +159,7 @@ void TcpBootstrap::abort(const Status &why) {
   connection_->queue(FrameWriter(FrameKind::Abort).number(uint32_t(why.code())).text(why.message()).finish());
   // The echo says that the others have been told; a process that ends before takes the message with it.
   (void)wait(Clock::now() + std::chrono::milliseconds(500), nullptr, [this] { return failureTold_; });
-  fail(FARO_ABORTED, fmt::format("rank {}: {}", rank_, why.message()));
+  fail(FARO_ABORTED, saidBy(rank_, why.message()));
 }
 
 Status TcpBootstrap::check() {

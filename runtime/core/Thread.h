@@ -15,8 +15,8 @@ namespace faro {
 /// Why there is no thread, or no process, and what to do.
 inline std::string describeNoThread(const std::string &why) {
   return fmt::format(
-      "{}; too many processes and threads: `ulimit -u` says how many this user may have, pids.max of its "
-      "cgroup how many a container",
+      "{}; too many processes and threads, or no memory for another: `ulimit -u` says how many this user may have, "
+      "pids.max of its cgroup how many a container, `ulimit -v` how much memory a process",
       why);
 }
 

@@ -3,6 +3,8 @@
 #include "runtime/core/SharedLibrary.h"
 
 #include <algorithm>
+#include <csignal>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <map>
 #include <mutex>
@@ -62,6 +64,25 @@ static Status checkTable(const faro_transport *table, const std::string &path) {
   return Status::ok();
 }
 
+namespace {
+/// UCX takes SIGHUP when it is loaded, to turn on its debugging, from whoever had it; unless UCX_DEBUG_SIGNO names
+/// another signal. A process whose terminal is gone has better things to do.
+class HangupKept {
+public:
+  HangupKept() : asked_(std::getenv("UCX_DEBUG_SIGNO")) { ::sigaction(SIGHUP, nullptr, &before_); }
+  ~HangupKept() {
+    if (!asked_)
+      ::sigaction(SIGHUP, &before_, nullptr);
+  }
+  HangupKept(const HangupKept &) = delete;
+  HangupKept &operator=(const HangupKept &) = delete;
+
+private:
+  const bool asked_;
+  struct sigaction before_{};
+};
+} // namespace
+
 Expected<const faro_transport *> loadTransport(const std::string &name) {
   struct Loaded {
     std::shared_ptr<SharedLibrary> library;
@@ -80,6 +101,7 @@ Expected<const faro_transport *> loadTransport(const std::string &name) {
   std::lock_guard lock(mutex);
   if (auto found = transports.find(name); found != transports.end())
     return found->second.table;
+  const HangupKept kept;
   auto library = SharedLibrary::openBeside(fmt::format("libfaro_transport_{}.so", name), "FARO_PLUGIN_PATH");
   if (!library)
     return Status(library.status().code(),

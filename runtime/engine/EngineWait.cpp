@@ -42,9 +42,14 @@ std::string Run::waitOf(const FlowRun &flow) const {
   const double since = std::chrono::duration<double>(Clock::now() - flow.lastChange).count();
   const RingShape &arrivals = rings.shape.rings[rings.arrivalRing()];
   const auto say = [&](uint32_t stage, uint32_t n, const std::string &what) {
-    return fmt::format("{} of slice {} of {} {} rank {} (slot {} of ring {}) waits for {}, for {:.1f} s",
-                       schedule.stages[stage].name, n, flow.slices, flow.out ? "to" : "from", flow.peer(),
-                       (flow.begun + n) % arrivals.slots, arrivals.name, what, since);
+    const faro_abi_stage &each = schedule.stages[stage];
+    // The slots that a rank fills are of all its flows: which one is next is not known.
+    const bool fills = flow.out && stage != wire && each.into != FARO_ABI_NO_RING;
+    const std::string slot = fills
+                                 ? fmt::format("a slot of ring {}", rings.shape.rings[each.into].name)
+                                 : fmt::format("slot {} of ring {}", (flow.begun + n) % arrivals.slots, arrivals.name);
+    return fmt::format("{} of slice {} of {} {} rank {} ({}) waits for {}, for {:.1f} s", each.name, n, flow.slices,
+                       flow.out ? "to" : "from", flow.peer(), slot, what, since);
   };
   if (flow.in) {
     if (flow.done[wire] < flow.slices)
@@ -66,9 +71,15 @@ std::string Run::waitOf(const FlowRun &flow) const {
                    fmt::format("a slot of ring {}{}", rings.shape.rings[r].name,
                                rings.shape.rings[r].givenBackAt == flow.end() ? "" : " that the other end gives back"));
   }
-  if (!flow.slotsFree())
-    return say(wire, flow.slices, "the other end to read what was sent and give its slots back");
-  return say(sliceStages.front(), flow.fired[sliceStages.front()], "its rows");
+  for (const uint32_t s : sliceStages)
+    if (endOf(schedule.stages[s]) == flow.end() && flow.done[s] < flow.slices)
+      return say(s, flow.done[s],
+                 flow.done[s] < flow.fired[s]                     ? "its device"
+                 : schedule.stages[s].op == FARO_ABI_STAGE_REDUCE ? "that rank to say which tokens it asks for"
+                                                                  : "its rows");
+  return fmt::format(
+      "all {} slices to rank {} are sent, and their slots of ring {} are not all given back, for {:.1f} s", flow.slices,
+      flow.peer(), arrivals.name, since);
 }
 
 /// A stage that a device works on, while nothing else can be done.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 namespace {
@@ -141,10 +142,12 @@ private:
 
   llvm::LogicalResult makeImages() {
     const std::unique_ptr<Assembler> assembler = findAssembler();
-    if (!assembler && options.usage)
-      return llvm::failure(complain("--kernel-usage asks libnvJitLink or ptxas, and neither was found in the system's "
-                                    "paths, CUDA_HOME or /usr/local/cuda; FARO_PTXAS may name a ptxas"));
     const char *chosen = std::getenv("FARO_PTXAS");
+    if (!assembler && options.usage)
+      return llvm::failure(complain(
+          chosen && *chosen ? std::string("--kernel-usage asks an assembler, and FARO_PTXAS=") + chosen + " leaves none"
+                            : "--kernel-usage asks libnvJitLink or ptxas, and neither was found in the system's paths, "
+                              "CUDA_HOME or /usr/local/cuda; FARO_PTXAS may name a ptxas"));
     if (!assembler)
       std::cerr << "faroc: note: "
                 << (chosen && *chosen
@@ -223,9 +226,13 @@ private:
     if (options.dumpDirectory.empty())
       return {};
     const std::string path = options.dumpDirectory + "/" + name;
-    return isSpec(options.input, path)
-               ? "cannot write '" + path + "': it is the spec itself; give another folder with --dump-phases"
-               : writeText(path, text);
+    if (isSpec(options.input, path))
+      return "cannot write '" + path + "': it is the spec itself; give another folder with --dump-phases";
+    std::error_code none;
+    if (!options.output.empty() &&
+        std::filesystem::weakly_canonical(options.output, none) == std::filesystem::weakly_canonical(path, none))
+      return "cannot write '" + path + "': -o names it, too; give another folder with --dump-phases";
+    return writeText(path, text);
   }
   static llvm::LogicalResult said(const std::string &wrong) {
     return wrong.empty() ? llvm::success() : llvm::failure(complain(wrong));
@@ -257,6 +264,9 @@ int main(int argc, char **argv) {
       ->check(CLI::IsMember({"faro", "xfer", "kernels", "llvm", "asm", "ptx"}));
   app.add_option("--dump-phases", options.dumpDirectory, "write each phase to a file of this folder");
   app.set_version_flag("--version", producer());
+  for (int i = 1; i < argc; ++i) // or it would take what comes next for its value
+    if (const std::string_view word = argv[i]; word.starts_with("--") && word.ends_with("="))
+      return complain(std::string(word) + ": expected a value behind it");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &stop) {

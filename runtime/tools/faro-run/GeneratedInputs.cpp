@@ -100,17 +100,22 @@ Status GeneratedInputs::check() const {
   const double items = double(shape_.ranks()) * double(tokens_) * double(shape_.program.topk);
   // Every group may end in padding, and every rank counts the items of every expert of every rank.
   const double groups = std::min(items, double(shape_.program.placement.experts()));
-  const double needed =
-      double(shape_.ranks()) * double(tokens_) * row * 2 +
-      2 * row * (items + groups * (double(shape_.program.layout.align) - 1)) +
+  const double rows = double(shape_.ranks()) * double(tokens_) * row * 2 + 2 * row * items;
+  const double padding = 2 * row * groups * (double(shape_.program.layout.align) - 1);
+  const double counts =
       double(shape_.program.placement.experts()) * double(shape_.ranks()) * double(shape_.ranks()) * 8;
+  const double needed = rows + padding + counts;
   const double there = double(::sysconf(_SC_PHYS_PAGES)) * double(::sysconf(_SC_PAGESIZE));
   if (needed > there)
     return {FARO_OUT_OF_MEMORY,
             fmt::format(
                 "{} ranks with {} tokens of {} bytes and top-{} need about {:.1f} GB of memory, this machine has "
-                "{:.1f} GB; give fewer --tokens",
-                shape_.ranks(), tokens_, shape_.program.rowBytes(), shape_.program.topk, needed * 1e-9, there * 1e-9)};
+                "{:.1f} GB; {}",
+                shape_.ranks(), tokens_, shape_.program.rowBytes(), shape_.program.topk, needed * 1e-9, there * 1e-9,
+                rows >= std::max(padding, counts) ? "give fewer --tokens"
+                : padding >= counts
+                    ? fmt::format("most of it is padding of groups to {} rows", shape_.program.layout.align)
+                    : fmt::format("most of it is for counts of {} experts", shape_.program.placement.experts()))};
   return Status::ok();
 }
 

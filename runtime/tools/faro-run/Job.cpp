@@ -111,6 +111,14 @@ std::string Job::describeModule() const {
   return fmt::format("{}, loaded in {:.1f} ms, kernels for {}", module->name(), loadMs, module->kernels().target);
 }
 
+/// Of several nobody could say which to run.
+static Status onlyOne(const Status &status) {
+  return status.code() == FARO_INVALID_ARGUMENT
+             ? Status(status.code(),
+                      status.message() + ", and faro-run has no option for that: give it a module of one")
+             : status;
+}
+
 Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &path, const Topology &topology) {
   Job job;
   job.module = std::move(module);
@@ -118,13 +126,13 @@ Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &p
   const uint32_t ranks = topology.ranks();
   Expected<const faro_abi_program *> dispatch = job.module->only(FARO_ABI_DISPATCH);
   if (!dispatch)
-    return dispatch.status();
+    return onlyOne(dispatch.status());
   job.dispatch = *dispatch;
   Expected<const faro_abi_program *> combine = job.module->only(FARO_ABI_COMBINE);
   if (combine)
     job.combine = *combine;
   else if (combine.status().code() != FARO_NOT_FOUND)
-    return combine.status();
+    return onlyOne(combine.status());
 
   FARO_RETURN_IF_ERROR(checkMesh(job.module->abi().mesh, path, topology));
   job.reference = reference::fromAbi(*job.dispatch);

@@ -1,3 +1,4 @@
+#include "runtime/core/Environment.h"
 #include "runtime/tools/faro-run/Interrupts.h"
 #include "runtime/tools/faro-run/Progress.h"
 #include "runtime/tools/faro-run/Rank.h"
@@ -52,7 +53,7 @@ std::string termsOf(const Options &options) {
                   options.expertsFn == ExpertsFn::Scale ? "scale" : "identity", options.cudaDevice < 0 ? "cpu" : "cuda",
                   options.planOnDevice ? "device" : "host", options.verify ? " --verify" : "",
                   options.input.empty() ? "" : " --input", options.output.empty() ? "" : " --output");
-  if (options.verify && options.input.empty())
+  if (options.input.empty())
     terms += fmt::format(" --tokens {} --routing {} --seed {}", options.tokens, options.routing.name(), options.seed);
   return terms;
 }
@@ -170,17 +171,9 @@ private:
   Setup setup_;
 };
 
-bool isSet(const char *name) {
-  const char *value = std::getenv(name);
-  return value && *value;
-}
-
 } // namespace
 
-bool underLauncher() {
-  return (isSet("RANK") && isSet("WORLD_SIZE")) || isSet("OMPI_COMM_WORLD_SIZE") ||
-         (isSet("SLURM_PROCID") && isSet("SLURM_NTASKS")) || (isSet("PMI_RANK") && isSet("PMI_SIZE"));
-}
+bool underLauncher() { return hasLauncher(std::getenv); }
 
 int runLaunchedRank(const Options &options) {
   Expected<CommunicatorOptions> place = CommunicatorOptions::fromEnvironment();

@@ -149,6 +149,11 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
     say("faro-run: {}\nTry 'faro-run --help'.\n", message);
     return 2;
   };
+  for (int i = 1; i < argc; ++i) // or it would take what comes next for its value
+    if (const std::string_view word = argv[i]; word.starts_with("--") && word.ends_with("=")) {
+      say("faro-run: {}: expected a value behind it\n", word);
+      return 2;
+    }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp &) {

@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fmt/format.h>
 
 namespace faro::run {
@@ -59,7 +60,16 @@ int runJob(const Options &options, int argc, char **argv) {
   return setup.succeed(outcome.results, transport);
 }
 
+/// What is closed stays of no use, but is somebody's: a pipe or a file of ours that was opened as number 2 would get
+/// what is meant for standard error.
+void keepStandardDescriptors() {
+  for (const int fd : {0, 1, 2})
+    if (::fcntl(fd, F_GETFD) < 0)
+      (void)::open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 int run(int argc, char **argv) {
+  keepStandardDescriptors();
   const std::variant<Options, int> parsed = parseOptions(argc, argv);
   if (const int *status = std::get_if<int>(&parsed))
     return *status;
