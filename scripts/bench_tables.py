@@ -10,6 +10,7 @@
 import argparse
 import json
 import pathlib
+import re
 import sys
 
 def marks(what):
@@ -164,10 +165,15 @@ def jit_table(run):
                          ["first spec of a new process, from the cache", f"{run.cached_new_process_ms:.1f}"]])
 
 
+def file_less(assembler):
+    """Without size and time of its file, which tell releases apart for the cache."""
+    return re.sub(r"( \d+){2}$", "", assembler)
+
+
 def device_jit_sections(runs, machine):
     runs = sorted(runs, key=lambda run: int(run.device["architecture"].removeprefix("sm_")))
     yield (f"Machine: {machine['cores']} cores, {machine['processor']}. Machine code by "
-           f"{runs[0].device['assembler'] or 'nobody: PTX only'}.\n")
+           f"{file_less(runs[0].device['assembler']) or 'nobody: PTX only'}.\n")
 
     def row(title, value):
         return [title] + [value(run) for run in runs]
