@@ -21,9 +21,6 @@ struct faro_plan {
 
 static thread_local std::string lastError;
 
-/// No spec is as long; a size that is none is.
-constexpr size_t MostText = size_t(1) << 30;
-
 faro_status capi::fail(const Status &status) {
   lastError = status.message();
   return status.code();
@@ -49,85 +46,7 @@ Expected<const faro_abi_program *> capi::programOf(const Module &module, const c
 
 const char *faro_last_error(void) { return lastError.c_str(); }
 const char *faro_status_name(faro_status status) { return statusCodeName(status); }
-
-faro_status faro_comm_create(faro_comm **out) {
-  return guarded([&]() -> Status {
-    if (!out)
-      return missing("faro_comm_create", "out");
-    auto options = CommunicatorOptions::fromEnvironment();
-    if (!options)
-      return options.status();
-    auto communicator = Communicator::create(*options);
-    if (!communicator)
-      return communicator.status();
-    *out = new faro_comm{*communicator};
-    return Status::ok();
-  });
-}
-
-uint32_t faro_comm_rank(const faro_comm *comm) { return comm ? comm->communicator->rank() : 0; }
-uint32_t faro_comm_size(const faro_comm *comm) { return comm ? comm->communicator->size() : 0; }
-uint32_t faro_comm_nodes(const faro_comm *comm) { return comm ? comm->communicator->topology().nodes() : 0; }
-uint32_t faro_comm_node(const faro_comm *comm) {
-  return comm ? comm->communicator->topology().nodeOf(comm->communicator->rank()) : 0;
-}
-
-faro_status faro_comm_barrier(faro_comm *comm) {
-  return guarded([&] { return comm ? comm->communicator->barrier() : missing("faro_comm_barrier", "comm"); });
-}
-
-void faro_comm_destroy(faro_comm *comm) { delete comm; }
-
-static Status adopt(const Expected<std::shared_ptr<const Module>> &module, faro_module **out) {
-  if (!module)
-    return module.status();
-  *out = new faro_module{*module};
-  return Status::ok();
-}
-
-faro_status faro_module_load(const char *path, faro_module **out) {
-  return guarded([&] {
-    return path && out ? adopt(Module::load(path), out) : missing("faro_module_load", path ? "out" : "path");
-  });
-}
-
-faro_status faro_module_compile(const char *text, size_t size, const char *name, faro_module **out) {
-  return faro_module_compile_for(text, size, name, -1, out);
-}
-
-faro_status faro_module_compile_for(const char *text, size_t size, const char *name, int cuda_device,
-                                    faro_module **out) {
-  faro_compile_targets targets{};
-  targets.struct_size = sizeof targets;
-  targets.cuda_device = cuda_device;
-  return faro_module_compile_with(text, size, name, &targets, out);
-}
-
-faro_status faro_module_compile_with(const char *text, size_t size, const char *name,
-                                     const faro_compile_targets *targets, faro_module **out) {
-  return guarded([&]() -> Status {
-    if (!text || !targets || !out)
-      return missing("faro_module_compile_with", !text ? "text" : !targets ? "targets" : "out");
-    if (size > MostText)
-      return {FARO_INVALID_ARGUMENT,
-              fmt::format("faro_module_compile_with: a spec of {} bytes; expected at most {}", size, MostText)};
-    const auto known = knownOf("faro_module_compile_with", "faro_compile_targets", *targets,
-                               offsetof(faro_compile_targets, cuda_device) + sizeof targets->cuda_device);
-    if (!known)
-      return known.status();
-    CompileTargets wanted{
-        known->cuda_device,          known->cuda_architecture, known->planning != 0, known->bulk_copies != 0,
-        known->resident_pushes != 0, known->host != 0,         std::nullopt};
-    if (known->wire > FARO_WIRE_RDMA)
-      return {FARO_INVALID_ARGUMENT,
-              fmt::format("faro_module_compile_with: wire is {}; expected a faro_wire", known->wire)};
-    if (known->wire != FARO_WIRE_UNSAID)
-      wanted.wire = known->wire == FARO_WIRE_RDMA ? WireKind::Rdma : WireKind::Tcp;
-    return adopt(Module::compile(std::string(text, size), name ? name : "spec", nullptr, wanted), out);
-  });
-}
-
-void faro_module_destroy(faro_module *module) { delete module; }
+const char *faro_version(void) { return FARO_VERSION_TEXT; }
 
 faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out) {
   return faro_session_create_with(comm, module, nullptr, out);
@@ -183,6 +102,22 @@ faro_status faro_prepare(faro_session *session, const char *program, const int64
 int64_t faro_plan_tokens(const faro_plan *plan) { return plan ? planTokens(*plan->plan) : 0; }
 int64_t faro_plan_rows(const faro_plan *plan) { return plan ? planRows(*plan->plan) : 0; }
 void faro_plan_destroy(faro_plan *plan) { delete plan; }
+
+faro_status faro_plan_experts(const faro_plan *plan, const int64_t **expert_offsets, const int64_t **expert_counts,
+                              int64_t *local_experts) {
+  return guarded([&]() -> Status {
+    if (!plan)
+      return missing("faro_plan_experts", "plan");
+    const auto offsets = planExpertOffsets(*plan->plan), counts = planExpertCounts(*plan->plan);
+    if (expert_offsets)
+      *expert_offsets = offsets.empty() ? nullptr : offsets.data();
+    if (expert_counts)
+      *expert_counts = counts.data();
+    if (local_experts)
+      *local_experts = int64_t(counts.size());
+    return Status::ok();
+  });
+}
 
 faro_status faro_reserve(faro_session *session, const faro_plan *plan) {
   return guarded([&]() -> Status {
@@ -316,9 +251,7 @@ faro_status faro_session_statistics(const faro_session *session, faro_statistics
     to.wire_device_bytes = from.wireDeviceBytes;
     to.whole_slices = from.wholeSlices;
     to.resident_pushes = from.residentPushes;
-    // A caller of an older header has fewer fields; one of a newer header finds zeros in those that are not known here.
-    std::memset(out, 0, size);
-    std::memcpy(out, &to, std::min(size, sizeof to));
+    copyKnown(out, size, to);
     return Status::ok();
   });
 }

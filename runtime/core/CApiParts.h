@@ -40,6 +40,12 @@ template <typename Work> faro_status guarded(Work work) {
   }
 }
 
+/// A caller of an older header has fewer fields; one of a newer header finds zeros in those that are not known here.
+template <typename Facts> void copyKnown(Facts *out, size_t size, const Facts &known) {
+  std::memset(static_cast<void *>(out), 0, size);
+  std::memcpy(static_cast<void *>(out), &known, std::min(size, sizeof known));
+}
+
 /// What a caller's options say. Callers of an older version have fewer fields, but at least the first `least` bytes;
 /// the others are 0.
 template <typename Options>

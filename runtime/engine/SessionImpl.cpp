@@ -12,6 +12,10 @@ int64_t planTokens(const Plan &plan) { return plan.tokens; }
 
 int64_t planRows(const Plan &plan) { return plan.receivedRows; }
 
+std::span<const int64_t> planExpertOffsets(const Plan &plan) { return plan.expertOffsets; }
+
+std::span<const int64_t> planExpertCounts(const Plan &plan) { return plan.expertCounts; }
+
 Expected<Received> Session::dispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) {
   FARO_RETURN_IF_ERROR(postDispatch(plan, x));
   FARO_RETURN_IF_ERROR(wait());

@@ -1,6 +1,6 @@
 /*
- * Faro's C API: what the C++ API does, for everybody else. (Ranks as threads, communicators that no launcher's
- * environment describes, observers of stages and the sources of rows are the C++ API's alone.)
+ * Faro's C API: what the C++ API does, for everybody else. (Ranks as threads, observers of stages, the sources of rows
+ * and the parts of a device's dispatch, enqueuePlan and enqueuePush, are the C++ API's alone.)
  *
  *   faro_comm ─┐
  *              ├─► faro_session ─► faro_prepare ─► faro_dispatch ─► (experts) ─► faro_combine
@@ -48,9 +48,28 @@ typedef struct faro_plan faro_plan;
 FARO_API const char *faro_last_error(void);
 /* "OK", "INVALID_ARGUMENT", ... */
 FARO_API const char *faro_status_name(faro_status status);
+/* "0.1.0": of the library, which may be a later one than this header's. */
+FARO_API const char *faro_version(void);
 
 /* Collective. Meets the other ranks of the job, as told by the environment of torchrun, Open MPI, Slurm or PMI. */
 FARO_API faro_status faro_comm_create(faro_comm **out);
+/* Who this rank is and where the others are, where no launcher's environment says it: some ranks of a job, as those
+ * that share experts, number themselves from 0 and meet at a port of their own. What is 0 or null is what
+ * FARO_TRANSPORT, FARO_TIMEOUT, FARO_NICS and FARO_JOB_SECRET in the environment say. */
+typedef struct faro_comm_options {
+  uint32_t struct_size; /* sizeof(faro_comm_options): fields that a caller does not know of are 0 */
+  uint32_t rank, world_size;
+  int32_t node;               /* the one that this rank is on; -1 on all ranks: by the machine that they are on */
+  const char *master_address; /* where rank 0 listens; null: 127.0.0.1 */
+  uint32_t master_port;       /* the same on all ranks; needed where there are others */
+  uint32_t reserved;
+  const char *job_secret; /* strangers without it cannot join; null: the user's own, on one machine */
+  const char *transport;
+  double nics;         /* network cards that carry this rank's rows */
+  uint64_t timeout_ns; /* for every wait */
+} faro_comm_options;
+/* Collective among these ranks. Options: null as faro_comm_create. */
+FARO_API faro_status faro_comm_create_with(const faro_comm_options *options, faro_comm **out);
 FARO_API uint32_t faro_comm_rank(const faro_comm *comm);
 FARO_API uint32_t faro_comm_size(const faro_comm *comm);
 /* Nodes of the job, numbered by their smallest rank, and the one that this rank is on. */
@@ -58,6 +77,11 @@ FARO_API uint32_t faro_comm_nodes(const faro_comm *comm);
 FARO_API uint32_t faro_comm_node(const faro_comm *comm);
 /* Collective. Returns when all ranks are here. */
 FARO_API faro_status faro_comm_barrier(faro_comm *comm);
+/* FARO_OK, or how the job has failed: FARO_PEER_FAILED, FARO_ABORTED. Never blocks. */
+FARO_API faro_status faro_comm_check(faro_comm *comm);
+/* Tells every rank that this one gives up, and why: their calls end with FARO_ABORTED and these words, this rank's next
+ * ones, too. `code`: not FARO_OK. */
+FARO_API faro_status faro_comm_abort(faro_comm *comm, faro_status code, const char *why);
 /* Leaves the job. Where nothing has failed it waits for what this rank sent to go out, and for the others to be done:
  * up to 10 seconds each. Null is fine, as for all destroy functions. */
 FARO_API void faro_comm_destroy(faro_comm *comm);
@@ -90,6 +114,21 @@ typedef struct faro_compile_targets {
 FARO_API faro_status faro_module_compile_with(const char *text, size_t size, const char *name,
                                               const faro_compile_targets *targets, faro_module **out);
 FARO_API void faro_module_destroy(faro_module *module);
+typedef enum faro_op { FARO_DISPATCH = 0, FARO_COMBINE = 1 } faro_op;
+typedef struct faro_program {
+  const char *name;    /* the module's */
+  const char *element; /* "bf16", "f16", "f32" */
+  uint64_t row_bytes;  /* of a row, */
+  uint64_t row_stride; /* and from row to row in memory of Faro's */
+  uint64_t experts;    /* of all ranks */
+  uint64_t align;      /* groups of received rows are filled up to multiples of so many */
+  uint32_t topk;
+  faro_op op;
+} faro_program;
+/* `name`: a program of the module; null: the only one with that operation. `size`: sizeof(faro_program), as the
+ * caller's header has it. */
+FARO_API faro_status faro_program_of(const faro_module *module, const char *name, faro_op op, faro_program *out,
+                                     size_t size);
 
 /* Collective. */
 FARO_API faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out);
@@ -123,6 +162,11 @@ FARO_API faro_status faro_prepare(faro_session *session, const char *program, co
 FARO_API int64_t faro_plan_tokens(const faro_plan *plan);
 /* Rows this rank receives, padding included. */
 FARO_API int64_t faro_plan_rows(const faro_plan *plan);
+/* What a dispatch of it will say, before there is one: where each local expert's rows begin ([local_experts + 1], or
+ * null when the layout is not expert-first), and how many it has ([local_experts], without padding). Both belong to the
+ * plan. Any of the three may be null. */
+FARO_API faro_status faro_plan_experts(const faro_plan *plan, const int64_t **expert_offsets,
+                                       const int64_t **expert_counts, int64_t *local_experts);
 FARO_API void faro_plan_destroy(faro_plan *plan);
 
 typedef struct faro_received {
@@ -151,11 +195,13 @@ FARO_API faro_status faro_combine(faro_session *session, const char *program, co
                                   int64_t y_stride, const float *weights, void *out, int64_t out_stride);
 
 /*
- * The same in halves, so that the caller can compute in between. A posted call is under way until faro_wait returns, or
- * faro_test says that it is over; until then nothing else of the session may be called, and x, y, weights and out must
- * stay as they are. Who has calls of several sessions under way waits for them in the same order on all ranks, or asks
- * faro_test of each by turns. A posted dispatch leaves its rows in faro_received_of, which refuses any other plan than
- * that of the last dispatch.
+ * The same in halves, so that the caller can compute in between. A post waits for nobody but where memory has to be
+ * made first: for a dispatch that is the first of its size (faro_reserve does that ahead), and for a combine whose rows
+ * lie elsewhere than faro_expert_rows says. A posted call is under way until faro_wait returns, or faro_test says that
+ * it is over; until then nothing else of the session may be called, and x, y, weights and out must stay as they are.
+ * Who has calls of several sessions under way waits for them in the same order on all ranks, or asks faro_test of each
+ * by turns. A posted dispatch leaves its rows in faro_received_of, which refuses any other plan than that of the last
+ * dispatch.
  */
 FARO_API faro_status faro_post_dispatch(faro_session *session, const faro_plan *plan, const void *x, int64_t x_stride);
 FARO_API faro_status faro_post_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,

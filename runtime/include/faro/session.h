@@ -149,11 +149,14 @@ public:
                  const float *weights, Rows out);
 
   /// The same in halves, so that the caller can compute in between. `post` tells the others that this rank is ready and
-  /// does what needs nobody else; `test` does what has become possible, without waiting for anybody, and says whether
-  /// the call is over; `wait` returns when it is. Who has calls of several sessions under way waits for them in the
-  /// same order on all ranks, or asks `test` of each by turns. One call is under way at a time, and nothing else of the
-  /// session may be called until it is over; x, y, weights and out must stay as they are. After a dispatch, `received`
-  /// has its rows (INVALID_ARGUMENT for any other plan than the last dispatch's; that does not end the session).
+  /// does what needs nobody else, but where memory has to be made first it waits for the ranks of the node: for a
+  /// dispatch that is the first of its size (see reserve), and for a combine of rows that lie elsewhere than expertRows
+  /// says, so posts of several sessions are made in the same order, too; `test` does what has become possible, without
+  /// waiting for anybody, and says whether the call is over; `wait` returns when it is. Who has calls of several
+  /// sessions under way waits for them in the same order on all ranks, or asks `test` of each by turns. One call is
+  /// under way at a time, and nothing else of the session may be called until it is over; x, y, weights and out must
+  /// stay as they are. After a dispatch, `received` has its rows (INVALID_ARGUMENT for any other plan than the last
+  /// dispatch's; that does not end the session).
   virtual Status postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) = 0;
   virtual Status postCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                              const float *weights, Rows out) = 0;
@@ -184,5 +187,8 @@ public:
 int64_t planTokens(const Plan &plan);
 /// Rows this rank receives, padding included.
 int64_t planRows(const Plan &plan);
+/// As in Received, before there is a dispatch.
+std::span<const int64_t> planExpertOffsets(const Plan &plan);
+std::span<const int64_t> planExpertCounts(const Plan &plan);
 
 } // namespace faro

@@ -2,6 +2,8 @@
 #include "runtime/tools/faro-run/Numbers.h"
 #include "runtime/tools/faro-run/Say.h"
 
+#include "faro/faro.h"
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
@@ -11,7 +13,8 @@ namespace faro::run {
 
 namespace {
 
-constexpr const char *Version = "faro-run 0.1.0";
+std::string versionText() { return fmt::format("faro-run {}", faro_version()); }
+
 constexpr const char *Footer = R"(
 PROGRAM is a spec (compiled just in time) or a shared library that faroc made.
 
@@ -85,7 +88,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   Options options;
   CLI::App app{"Runs a Faro program (token dispatch and combine) on local ranks, checks and times it.", "faro-run"};
   app.footer(Footer);
-  app.set_version_flag("--version", Version);
+  app.set_version_flag("--version", versionText());
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 
   uint32_t ranks = 0;
@@ -159,7 +162,7 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   } catch (const CLI::CallForHelp &) {
     return print(app.help());
   } catch (const CLI::CallForVersion &) {
-    return print(std::string(Version) + "\n");
+    return print(versionText() + "\n");
   } catch (const CLI::ParseError &error) {
     return usage(error.what());
   }

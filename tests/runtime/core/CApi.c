@@ -85,6 +85,19 @@ int main(void) {
   expect(faro_comm_rank(comm) == 0 && faro_comm_size(comm) == 1, "a world of one rank");
   expect(faro_comm_nodes(comm) == 1 && faro_comm_node(comm) == 0, "one node");
   expect(faro_comm_barrier(comm) == FARO_OK, "a barrier of one");
+  expect(faro_comm_check(comm) == FARO_OK && faro_comm_check(NULL) == FARO_INVALID_ARGUMENT, "a job that is well");
+  expect(strchr(faro_version(), '.') != NULL, "a version");
+
+  faro_program program;
+  expect(faro_program_of(module, NULL, FARO_DISPATCH, &program, sizeof program) == FARO_OK &&
+             strcmp(program.name, "dispatch") == 0 && strcmp(program.element, "f32") == 0 &&
+             program.row_bytes == HIDDEN * sizeof(float) && program.row_stride >= program.row_bytes &&
+             program.experts == EXPERTS && program.align == 4 && program.topk == TOPK && program.op == FARO_DISPATCH,
+         "what a program is");
+  expect(faro_program_of(module, "combine", FARO_DISPATCH, &program, sizeof program) == FARO_INVALID_ARGUMENT &&
+             faro_program_of(module, "nothing", FARO_COMBINE, &program, sizeof program) == FARO_NOT_FOUND &&
+             faro_program_of(module, NULL, (faro_op)7, &program, sizeof program) == FARO_INVALID_ARGUMENT,
+         "what is no such program");
 
   /* Expert 0: tokens 0 2; expert 1: nothing; expert 2: tokens 0 1 3 4; one choice is dropped. */
   const int64_t idx[TOKENS][TOPK] = {{0, 2}, {2, -1}, {0, 0}, {2, 2}, {-1, 2}};
@@ -105,6 +118,13 @@ int main(void) {
     printf("FAILED: %s\n", faro_last_error());
     return 1;
   }
+  const int64_t *planned_offsets = NULL, *planned_counts = NULL;
+  int64_t planned_experts = 0;
+  expect(faro_plan_experts(plan, &planned_offsets, &planned_counts, &planned_experts) == FARO_OK &&
+             planned_offsets == got.expert_offsets && planned_counts == got.expert_counts &&
+             planned_experts == got.local_experts && faro_plan_experts(plan, NULL, NULL, NULL) == FARO_OK &&
+             faro_plan_experts(NULL, NULL, NULL, NULL) == FARO_INVALID_ARGUMENT,
+         "experts of a plan");
   expect(faro_plan_tokens(plan) == TOKENS && faro_plan_rows(plan) == 12 && got.rows == 12, "sizes");
   const int64_t offsets[] = {0, 4, 4, 12}, counts[] = {3, 0, 5};
   expect(got.local_experts == 3 && memcmp(got.expert_offsets, offsets, sizeof offsets) == 0, "expert_offsets");

@@ -1,6 +1,7 @@
 /*
  * The C API from C, by several processes: CApiJob RANKS NODES starts itself as many times, as torchrun would, and each
- * rank holds what it receives and combines against the definition.
+ * rank holds what it receives and combines against the definition. CApiJob RANKS NODES described: the environment is of
+ * a larger job, of which these are some ranks that meet by themselves; at the end one gives up.
  *
  * Rank r has r mod 64 + 2 tokens; choice k of its token t goes to expert (3 r + 5 t + k) mod EXPERTS, and is dropped
  * where (r + t + k) mod 7 is 0. An element says where it comes from, and is a whole number, so sums are exact.
@@ -80,11 +81,50 @@ static void check_received(const faro_received *got, int ranks, int rank, char *
   expect(row == got->rows, "numbers of rows");
 }
 
-static void run_rank(int ranks, int nodes) {
+static int number(const char *name) { return atoi(getenv(name)); }
+
+/* A rank of a part of the job that the environment is of. */
+static faro_comm *meet_described(int ranks, int nodes) {
+  faro_comm *comm = NULL;
+  faro_comm_options options = {.struct_size = sizeof options, .world_size = (uint32_t)ranks, .node = -2};
+  options.rank = (uint32_t)number("RANK") - 100;
+  options.timeout_ns = 30000000000u;
+  expect(faro_comm_create_with(&options, &comm) == FARO_INVALID_ARGUMENT && !comm, "options of node -2");
+  options.node = nodes > 1 ? (int32_t)options.rank / (ranks / nodes) : -1;
+  expect(faro_comm_create_with(&options, &comm) == FARO_INVALID_ARGUMENT && !comm, "options without a port");
+  options.master_port = (uint32_t)number("CAPI_JOB_PORT");
+  options.nics = 2000;
+  expect(faro_comm_create_with(&options, &comm) == FARO_INVALID_ARGUMENT && !comm, "options with 2000 cards");
+  options.nics = 1;
+  must(faro_comm_create_with(&options, &comm), "communicator of options");
+  return comm;
+}
+
+/* The last rank gives up, and all others hear why. */
+static void give_up(faro_comm *comm) {
+  const uint32_t last = faro_comm_size(comm) - 1;
+  expect(faro_comm_check(comm) == FARO_OK, "checks of a job that is well");
+  must(faro_comm_barrier(comm), "barrier");
+  if (faro_comm_rank(comm) == last) {
+    expect(faro_comm_abort(comm, FARO_OK, "all is well") == FARO_INVALID_ARGUMENT, "aborts of a job that is well");
+    must(faro_comm_abort(comm, FARO_INTERNAL, "the experts are tired"), "abort");
+  } else {
+    while (faro_comm_check(comm) == FARO_OK)
+      usleep(1000);
+  }
+  expect(faro_comm_check(comm) == FARO_ABORTED && strstr(faro_last_error(), "the experts are tired"),
+         "words of an abort");
+  expect(faro_comm_barrier(comm) == FARO_ABORTED, "barriers after an abort");
+}
+
+static void run_rank(int ranks, int nodes, int described) {
   faro_comm *comm = NULL;
   faro_module *module = NULL;
   faro_session *session = NULL;
-  must(faro_comm_create(&comm), "communicator");
+  if (described)
+    comm = meet_described(ranks, nodes);
+  else
+    must(faro_comm_create_with(NULL, &comm), "communicator");
   const int rank = rank_of_this = (int)faro_comm_rank(comm), tokens = tokens_of(rank);
   expect(faro_comm_size(comm) == (uint32_t)ranks && faro_comm_nodes(comm) == (uint32_t)nodes, "ranks and nodes");
   must(faro_module_compile(spec, strlen(spec), "job.mlir", &module), "module");
@@ -121,6 +161,8 @@ static void run_rank(int ranks, int nodes) {
     faro_plan_destroy(plan);
   }
   faro_session_destroy(session);
+  if (described)
+    give_up(comm);
   faro_module_destroy(module);
   faro_comm_destroy(comm);
 }
@@ -143,23 +185,26 @@ static void set(const char *name, int value) {
 }
 
 int main(int argc, char **argv) {
-  const int ranks = argc == 3 ? atoi(argv[1]) : 0, nodes = argc == 3 ? atoi(argv[2]) : 0;
+  const int described = argc == 4 && strcmp(argv[3], "described") == 0, given = argc == 3 || described;
+  const int ranks = given ? atoi(argv[1]) : 0, nodes = given ? atoi(argv[2]) : 0;
   if (ranks < 1 || nodes < 1 || ranks % nodes != 0) {
-    fprintf(stderr, "CApiJob RANKS NODES\n");
+    fprintf(stderr, "CApiJob RANKS NODES [described]\n");
     return 2;
   }
   if (getenv("CAPI_JOB_RANK")) {
-    run_rank(ranks, nodes);
+    run_rank(ranks, nodes, described);
     return 0;
   }
   setenv("CAPI_JOB_RANK", "1", 1);
-  set("WORLD_SIZE", ranks);
+  const int before = described ? 100 : 0; /* ranks that are none of these */
+  set("WORLD_SIZE", before + ranks);
   set("LOCAL_WORLD_SIZE", ranks / nodes);
   set("MASTER_PORT", free_port());
+  set("CAPI_JOB_PORT", free_port());
   setenv("MASTER_ADDR", "127.0.0.1", 1);
   int failed = 0, status = 0;
   for (int rank = 0; rank < ranks; ++rank) {
-    set("RANK", rank);
+    set("RANK", before + rank);
     set("LOCAL_RANK", rank % (ranks / nodes));
     set("GROUP_RANK", rank / (ranks / nodes));
     const pid_t child = fork();
