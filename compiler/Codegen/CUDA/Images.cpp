@@ -68,10 +68,10 @@ CudaImageWork::~CudaImageWork() {
 
 FailureOr<std::unique_ptr<CudaImageWork>> CudaImageWork::start(ModuleOp module, llvm::ArrayRef<int> architectures,
                                                                Assembler *assembler, const MoreKernels &more,
-                                                               GpuObserver observer) {
+                                                               GpuObserver observer, size_t parts) {
   std::unique_ptr<CudaImageWork> work(new CudaImageWork(assembler));
   const size_t cores = std::max(std::thread::hardware_concurrency(), 1u);
-  const size_t most = (cores + architectures.size() - 1) / architectures.size();
+  const size_t most = parts ? parts : (cores + architectures.size() - 1) / architectures.size();
   for (int architecture : architectures)
     if (failed(work->startTarget(module, architecture, more, most, observer)))
       return failure();

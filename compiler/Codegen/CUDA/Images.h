@@ -48,10 +48,11 @@ class CudaImageWork {
 public:
   /// `module` is at the xfer level, and stays as it is; it is not looked at any more when this returns, while threads
   /// may still be at work. `architectures`: 90 for sm_90, ascending, at least one. Without an assembler, which must
-  /// outlive this, images are PTX. Faults are diagnosed at the module.
+  /// outlive this, images are PTX. Faults are diagnosed at the module. `parts`: that the kernels of an architecture are
+  /// made in, by a thread each; machine code depends on it. 0: all cores are used.
   static llvm::FailureOr<std::unique_ptr<CudaImageWork>> start(mlir::ModuleOp module, llvm::ArrayRef<int> architectures,
                                                                Assembler *assembler, const MoreKernels &more = {},
-                                                               GpuObserver observer = nullptr);
+                                                               GpuObserver observer = nullptr, size_t parts = 0);
   ~CudaImageWork(); // waits for its threads
 
   /// Waits for them; once.

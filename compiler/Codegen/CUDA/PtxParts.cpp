@@ -23,6 +23,21 @@ size_t sizeOf(gpu::GPUFuncOp kernel) {
   return operations;
 }
 
+/// A kernel's text with labels of kernel `place`. LLVM numbers them by functions of the part: $L__BB1_7.
+std::string withLabelsOf(llvm::StringRef kernel, size_t place) {
+  constexpr llvm::StringLiteral Label = "$L__BB";
+  std::string text;
+  for (size_t at = 0; at < kernel.size();) {
+    const size_t next = std::min(kernel.find(Label, at), kernel.size());
+    text += kernel.slice(at, next);
+    if (next == kernel.size())
+      break;
+    text += (Label + std::to_string(place)).str();
+    at = kernel.find_first_not_of("0123456789", next + Label.size());
+  }
+  return text;
+}
+
 } // namespace
 
 std::vector<std::string> kernelNames(gpu::GPUModuleOp kernels) {
@@ -80,8 +95,8 @@ std::string joinPtx(llvm::ArrayRef<std::string> parts, llvm::ArrayRef<std::strin
       at = part.find(Entry, end);
     }
   }
-  for (const std::string &name : names)
-    text += ("\n" + kernels.lookup(name)).str();
+  for (size_t place = 0; place < names.size(); ++place)
+    text += "\n" + withLabelsOf(kernels.lookup(names[place]), place);
   return text;
 }
 

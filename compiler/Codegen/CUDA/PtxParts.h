@@ -18,7 +18,8 @@ std::vector<mlir::OwningOpRef<mlir::gpu::GPUModuleOp>> splitKernels(mlir::gpu::G
 /// The names of its kernels, in their order.
 std::vector<std::string> kernelNames(mlir::gpu::GPUModuleOp kernels);
 
-/// One text of all kernels of `parts`, as LLVM prints them (a head, then kernels), in the order of `names`.
+/// One text of all kernels of `parts`, as LLVM prints them (a head, then kernels), in the order of `names`. The same,
+/// whatever part a kernel was in.
 std::string joinPtx(llvm::ArrayRef<std::string> parts, llvm::ArrayRef<std::string> names);
 
 } // namespace faro::compiler

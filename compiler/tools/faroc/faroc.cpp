@@ -155,9 +155,10 @@ private:
                         : "no libnvJitLink and no ptxas in the system's paths, CUDA_HOME or /usr/local/cuda, "
                           "nor in FARO_PTXAS")
                 << "; the module carries PTX, which the driver assembles where it runs\n";
-    auto work =
-        CudaImageWork::start(compilation.module(), options.cuda, assembler.get(), {},
-                             [&](int architecture, mlir::ModuleOp kernels) { return dumpGpu(architecture, kernels); });
+    constexpr size_t Parts = 4; // not by cores: a module has the same bytes wherever it is compiled
+    auto work = CudaImageWork::start(
+        compilation.module(), options.cuda, assembler.get(), {},
+        [&](int architecture, mlir::ModuleOp kernels) { return dumpGpu(architecture, kernels); }, Parts);
     if (failed(work))
       return llvm::failure();
     llvm::Expected<CudaImages> made =

@@ -116,15 +116,7 @@ TEST_F(Kernels, PartsMakeTheTextOfTheWhole) {
       ASSERT_TRUE(succeeded(code)) << said;
       parts.push_back(llvm::cantFail(writePtx(std::move(*code), 90)));
     }
-    std::string text;
-    // Labels count functions of their own part: $L__BB3_1.
-    const std::string joined = joinPtx(parts, names);
-    for (size_t at = 0; at < joined.size(); ++at) {
-      text += joined[at];
-      if (std::string_view(joined).substr(0, at + 1).ends_with("$L__BB"))
-        at = joined.find('_', at + 1) - 1;
-    }
-    texts.push_back(std::move(text));
+    texts.push_back(joinPtx(parts, names));
   }
   EXPECT_NE(texts[0].find(".shared .align 128 .b8 d_push_bulk_staging"), std::string::npos);
   EXPECT_TRUE(texts[0] == texts[1]);
