@@ -82,6 +82,7 @@ Compilation::Compilation(std::string text, std::string name, Report report)
 Compilation::~Compilation() = default;
 
 void Compilation::show(Diagnostic &diagnostic) {
+  saidError |= diagnostic.getSeverity() == DiagnosticSeverity::Error;
   const std::string place = placeOf(diagnostic.getLocation());
   report((place.empty() ? name : place) + ": " + severityName(diagnostic.getSeverity()) + ": " + diagnostic.str());
   for (Diagnostic &note : diagnostic.getNotes())
@@ -102,7 +103,8 @@ LogicalResult Compilation::parse() {
     return failure();
   }
   mlirModule = parseSourceString<ModuleOp>(text, ParserConfig(&context), name);
-  if (!mlirModule)
+  // MLIR's parser says what is wrong behind the type of an alias, and goes on as if nothing were.
+  if (!mlirModule || saidError)
     return failure();
   const auto isOfXfer = [](Operation &op) {
     auto kernels = dyn_cast<ModuleOp>(op);

@@ -73,6 +73,7 @@ private:
   llvm::LLVMContext llvmContext;
   std::unique_ptr<llvm::TargetMachine> machine;
   std::unique_ptr<llvm::Module> llvmModule;
+  bool saidError = false;  ///< a diagnostic that is an error was shown
   bool llvmFailed = false; ///< LLVM has reported an error, and went on
 };
 
