@@ -1,12 +1,16 @@
 #include "runtime/core/TcpBootstrap.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <poll.h>
 
 namespace faro {
 
-/// The hub ends waits that have lasted too long and says who is missing. This is how much longer a rank waits for that.
-constexpr auto HubSlack = std::chrono::seconds(2);
+/// The hub ends waits that have lasted too long and says who is missing. This is how much longer a rank waits for that:
+/// not much more than the wait itself, which may be the last fifth of a job's time but one (Communicator::endBy).
+static Nanoseconds hubSlack(Nanoseconds timeout) {
+  return std::clamp<Nanoseconds>(timeout / 8, std::chrono::milliseconds(500), std::chrono::seconds(2));
+}
 
 Expected<std::unique_ptr<TcpBootstrap>> TcpBootstrap::create(const CommunicatorOptions &options) {
   if (!options.masterPort)
@@ -33,7 +37,7 @@ Expected<std::unique_ptr<TcpBootstrap>> TcpBootstrap::create(const CommunicatorO
       return connection.status();
     self->connection_ = std::move(*connection);
   }
-  const auto met = self->wait(deadline + HubSlack, nullptr, [&] { return !self->job_.empty(); });
+  const auto met = self->wait(deadline + hubSlack(options.timeout), nullptr, [&] { return !self->job_.empty(); });
   if (!met)
     return met.status();
   if (!*met)
@@ -131,7 +135,7 @@ Expected<std::vector<Bytes>> TcpBootstrap::allgather(const Bytes &mine, const ch
   if (mine.size() > MaxFrameBytes / 2)
     return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has {} bytes for '{}'; at most {} fit", rank_,
                                                      mine.size(), what, MaxFrameBytes / 2));
-  const auto deadline = Clock::now() + timeout + HubSlack;
+  const auto deadline = Clock::now() + timeout + hubSlack(timeout);
   gathered_.reset();
   connection_->queue(FrameWriter(FrameKind::Gather)
                          .number(++gathers_)

@@ -247,6 +247,15 @@ TEST(Environment, HalfOfTorchrunsVariablesIsAnError) {
   expectRefused({{"WORLD_SIZE", "2"}}, {"RANK is not set"});
   expectRefused({{"RANK", "0"}, {"WORLD_SIZE", "2"}}, {"MASTER_PORT"});
   EXPECT_TRUE(read({{"RANK", "0"}, {"WORLD_SIZE", "1"}})) << "one rank needs no port";
+  EXPECT_TRUE(read({{"RANK", "0"}, {"WORLD_SIZE", "1"}, {"GROUP_RANK", "7"}})) << "nor an address of another node";
+}
+
+TEST(Environment, HalfOfOpenMpisVariablesIsAnErrorHalfOfSlurmsAnAllocation) {
+  expectRefused({{"OMPI_COMM_WORLD_SIZE", "2"}}, {"OMPI_COMM_WORLD_RANK is not set"});
+  expectRefused({{"OMPI_COMM_WORLD_RANK", "0"}}, {"OMPI_COMM_WORLD_SIZE is not set"});
+  const auto allocation = read({{"SLURM_NTASKS", "4"}});
+  ASSERT_TRUE(allocation);
+  EXPECT_EQ(allocation->worldSize, 1u);
 }
 
 } // namespace

@@ -1,4 +1,5 @@
 #include "runtime/tools/faro-run/Job.h"
+#include "runtime/plan/PlanHash.h"
 
 #include <cerrno>
 #include <chrono>
@@ -142,13 +143,12 @@ Expected<Job> makeJob(std::shared_ptr<const Module> module, const std::string &p
         fmt::format("{}: the placement table names ranks that {} ranks do not have; give more --ranks", path, ranks));
   if (job.combine) {
     job.combineReference = reference::fromAbi(*job.combine);
-    const reference::Program &back = *job.combineReference, &there = job.reference;
-    if (back.element != there.element || back.columns != there.columns || back.topk != there.topk ||
-        !(back.layout == there.layout) || !(back.placement == there.placement))
+    if (!sameShuffle(*job.combine, *job.dispatch))
       return Status(
           FARO_INVALID_ARGUMENT,
-          fmt::format("{}: '{}' and '{}' differ in row, layout or routes; a combine needs what the dispatch left", path,
-                      job.dispatch->name, job.combine->name));
+          fmt::format("{}: '{}' and '{}' differ in row, its stride, layout or routes; a combine needs what the "
+                      "dispatch left",
+                      path, job.dispatch->name, job.combine->name));
   }
   return job;
 }

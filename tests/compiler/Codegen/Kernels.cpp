@@ -12,15 +12,19 @@ using namespace compiler;
 
 std::string nameOf(const ::testing::TestParamInfo<Row> &info) {
   const char *names[] = {"", "BF16", "F16", "F32"};
-  return std::string(names[int(info.param.element)]) + "x" + std::to_string(info.param.columns);
+  const auto &[element, columns, topk] = info.param;
+  return std::string(names[int(element)]) + "x" + std::to_string(columns) +
+         (topk == 8 ? std::string() : "Top" + std::to_string(topk));
 }
 
-std::string specOf(reference::Element element, uint64_t columns, bool f32Partials) {
+std::string specOf(reference::Element element, uint64_t columns, bool f32Partials, uint32_t topk) {
   const char *name = element == reference::Element::BF16 ? "bf16" : element == reference::Element::F16 ? "f16" : "f32";
   const std::string row = std::to_string(columns) + "x" + name;
   return "!tokens = !faro.tokens<" + row + ">\n!experts = !faro.tokens<" + row +
          ", #faro.layout<order = [expert, source, token], align = 4>>\n"
-         "!routes = !faro.routes<topk = 8, experts = 16>\n"
+         "!routes = !faro.routes<topk = " +
+         std::to_string(topk) + ", experts = " + std::to_string(std::max(topk, 16u)) +
+         ">\n"
          "func.func @dispatch(%x: !tokens, %r: !routes) -> !experts {\n"
          "  %y = faro.dispatch %x, %r : (!tokens, !routes) -> !experts\n"
          "  return %y : !experts\n}\n"
@@ -91,11 +95,11 @@ std::unique_ptr<JitModule> compileSpec(const std::string &text, llvm::ArrayRef<C
 }
 
 static Kernels compileFor(llvm::ArrayRef<CpuTarget> targets, reference::Element element, uint64_t columns,
-                          bool f32Partials, const EmitKernelsOptions &options) {
+                          bool f32Partials, const EmitKernelsOptions &options, uint32_t topk) {
   LoweringOptions lowering;
   lowering.kernels = options;
   Kernels kernels;
-  kernels.module = compileSpec(specOf(element, columns, f32Partials), targets, lowering);
+  kernels.module = compileSpec(specOf(element, columns, f32Partials, topk), targets, lowering);
   const faro_abi_module &table = *kernels.module->table();
   for (uint32_t s = 0; s < table.kernel_set_count; ++s)
     if (const faro_abi_kernel_set &set = table.kernel_sets[s]; machineRuns(set.level)) {
@@ -110,16 +114,16 @@ static Kernels compileFor(llvm::ArrayRef<CpuTarget> targets, reference::Element 
 }
 
 Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials,
-                       std::optional<EmitKernelsOptions> options) {
+                       std::optional<EmitKernelsOptions> options, uint32_t topk) {
   std::vector<CpuTarget> targets = aotTargets();
   targets.push_back(llvm::cantFail(hostTarget()));
   for (CpuTarget &target : targets)
     target.kernels = options.value_or(target.kernels);
-  return compileFor(targets, element, columns, f32Partials, options.value_or(EmitKernelsOptions()));
+  return compileFor(targets, element, columns, f32Partials, options.value_or(EmitKernelsOptions()), topk);
 }
 
-Kernels compileOldest(reference::Element element, uint64_t columns, bool f32Partials) {
-  return compileFor(aotTargets().front(), element, columns, f32Partials, EmitKernelsOptions());
+Kernels compileOldest(reference::Element element, uint64_t columns, bool f32Partials, uint32_t topk) {
+  return compileFor(aotTargets().front(), element, columns, f32Partials, EmitKernelsOptions(), topk);
 }
 
 EdgeMemory::EdgeMemory(size_t bytes) : bytes(bytes) {

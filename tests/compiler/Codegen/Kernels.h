@@ -16,16 +16,17 @@
 
 namespace faro::test {
 
-/// The shape that a test of kernels is run for, and the test's name: "BF16x257".
+/// The shape that a test of kernels is run for, and the test's name: "BF16x257", or "BF16x257Top2".
 struct Row {
   reference::Element element;
   uint64_t columns;
+  uint32_t topk = 8;
 };
 std::string nameOf(const ::testing::TestParamInfo<Row> &info);
 
 /// A dispatch and a combine of rows of `columns` elements on any number of nodes. `f32Partials`: whose sums travel
 /// between nodes as f32.
-std::string specOf(reference::Element element, uint64_t columns, bool f32Partials = false);
+std::string specOf(reference::Element element, uint64_t columns, bool f32Partials = false, uint32_t topk = 8);
 
 /// One kernel set, and the two forms (plain, streaming) of the kernels of specOf's programs. A streaming form may be
 /// missing.
@@ -49,10 +50,10 @@ struct Kernels {
 /// Compiles for all levels and for this machine, and leaves out what it cannot run. Throws when anything goes wrong.
 /// `options`: how kernels are written; each level's own way without.
 Kernels compileKernels(reference::Element element, uint64_t columns, bool f32Partials = false,
-                       std::optional<compiler::EmitKernelsOptions> options = {});
+                       std::optional<compiler::EmitKernelsOptions> options = {}, uint32_t topk = 8);
 
 /// The same for the oldest processors alone.
-Kernels compileOldest(reference::Element element, uint64_t columns, bool f32Partials = false);
+Kernels compileOldest(reference::Element element, uint64_t columns, bool f32Partials = false, uint32_t topk = 8);
 
 /// A spec for these processors, in memory. Throws when anything goes wrong.
 std::unique_ptr<compiler::JitModule> compileSpec(const std::string &text, llvm::ArrayRef<compiler::CpuTarget> targets,

@@ -170,13 +170,13 @@ const ptx::Function *twin(const ptx::Program &program, const Kernels &kernels, F
 } // namespace
 
 TEST_P(PtxKernels, ShuffleAsTheCpusDo) {
-  const auto [element, columns] = GetParam();
-  const Kernels kernels = compileOldest(element, columns);
+  const auto [element, columns, topk] = GetParam();
+  const Kernels kernels = compileOldest(element, columns, /*f32Partials=*/false, topk);
   const KernelSet &cpu = kernels.sets.front();
   Lines source = rowsOf(Tokens, element, kernels.rowBytes, kernels.rowBytes);
   Lines rows = rowsOf(offsets.back(), element, kernels.rowBytes, kernels.stride);
   size_t bulk = 0;
-  for (const ptx::Program &program : compilePtx(specOf(element, columns))) {
+  for (const ptx::Program &program : compilePtx(specOf(element, columns, /*f32Partials=*/false, topk))) {
     const faro_abi_push_fn push = cpu.push[0];
     comparePush(twin(program, kernels, push), push, source, kernels.rowBytes, kernels.stride);
     const ptx::Function *copies = twin(program, kernels, push, FARO_ABI_BULK_SUFFIX);
@@ -191,13 +191,13 @@ TEST_P(PtxKernels, ShuffleAsTheCpusDo) {
 }
 
 TEST_P(PtxKernels, SumBetweenNodesAsTheCpusDo) {
-  const auto [element, columns] = GetParam();
-  const Kernels kernels = compileOldest(element, columns, /*f32Partials=*/true);
+  const auto [element, columns, topk] = GetParam();
+  const Kernels kernels = compileOldest(element, columns, /*f32Partials=*/true, topk);
   const KernelSet &cpu = kernels.sets.front();
   const uint64_t partial = kernels.partialStride;
   Lines rows = rowsOf(offsets.back(), element, kernels.rowBytes, kernels.stride);
   Lines partials = rowsOf(offsets.back(), Element::F32, 4 * columns, partial);
-  for (const ptx::Program &program : compilePtx(specOf(element, columns, /*f32Partials=*/true))) {
+  for (const ptx::Program &program : compilePtx(specOf(element, columns, /*f32Partials=*/true, topk))) {
     comparePull(twin(program, kernels, cpu.share), cpu.share, rows, kernels.stride, partial);
     comparePull(twin(program, kernels, cpu.add[0]), cpu.add[0], partials, partial, kernels.rowBytes);
     comparePush(twin(program, kernels, cpu.land[0]), cpu.land[0], partials, partial, partial);

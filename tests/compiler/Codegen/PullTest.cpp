@@ -14,22 +14,22 @@ namespace {
 
 using reference::Element;
 
-reference::Program programOf(Element element, uint64_t columns) {
+reference::Program programOf(Element element, uint64_t columns, uint32_t topk = 8) {
   reference::Program program;
   program.isDispatch = false;
   program.element = element;
   program.columns = columns;
-  program.topk = 8;
+  program.topk = topk;
   return program;
 }
 
-/// Tokens with 0 to 8 rows each, to be summed and stored as `stored`. A third of the elements are random bits: NaNs,
-/// infinities, denormals among them.
+/// Tokens with 0 to `topk` rows each, to be summed and stored as `stored`. A third of the elements are random bits:
+/// NaNs, infinities, denormals among them.
 struct Batch {
-  Batch(Element element, uint64_t columns, uint64_t stride, uint32_t seed, Element stored)
-      : program(programOf(element, columns)), stored(stored), random(seed) {
+  Batch(Element element, uint64_t columns, uint64_t stride, uint32_t seed, Element stored, uint32_t topk = 8)
+      : program(programOf(element, columns, topk)), stored(stored), random(seed) {
     for (int64_t t = 0; t < Tokens; ++t)
-      offsets.push_back(offsets.back() + uint32_t((t * 5) % 9));
+      offsets.push_back(offsets.back() + (t % 3 == 1 ? topk : uint32_t(t * 5) % (topk + 1)));
     const bool aligned = stride % 64 == 0;
     const size_t step = stride + (aligned ? 0 : 1);
     memory = std::make_unique<EdgeMemory>(step * offsets.back());
@@ -127,8 +127,8 @@ protected:
 
 TEST_P(PullTest, SumsEqualTheInterpretersToTheBit) {
   const Row &row = GetParam();
-  const Kernels kernels = compileKernels(row.element, row.columns);
-  const Batch batch(row.element, row.columns, kernels.stride, uint32_t(row.columns) + 17, row.element);
+  const Kernels kernels = compileKernels(row.element, row.columns, /*f32Partials=*/false, {}, row.topk);
+  const Batch batch(row.element, row.columns, kernels.stride, uint32_t(row.columns) + 17, row.element, row.topk);
   for (const KernelSet &set : kernels.sets) {
     SCOPED_TRACE(set.target);
     const uint64_t bytes = kernels.rowBytes;
@@ -187,6 +187,17 @@ std::vector<Row> rows() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, PullTest, ::testing::ValuesIn(some(rows(), 5)), nameOf);
+
+/// Few rows have vectors of their own, many no place in registers: EmitPull.cpp's limits, and what is beside them.
+std::vector<Row> rowsOfTopk() {
+  std::vector<Row> rows;
+  for (uint32_t topk : {1, 2, 3, 9, 16, 17, 64})
+    for (uint64_t columns : {256, 7167})
+      rows.push_back({Element::BF16, columns, topk});
+  return rows;
+}
+
+INSTANTIATE_TEST_SUITE_P(Topk, PullTest, ::testing::ValuesIn(some(rowsOfTopk(), 4)), nameOf);
 
 std::vector<Row> rowsOfShares() {
   std::vector<Row> rows = {{Element::F32, 129}}; // its own element: one kernel for all

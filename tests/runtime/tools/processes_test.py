@@ -204,6 +204,14 @@ class Processes(RunTest):
                                 stderr=subprocess.PIPE, env=self.environment, timeout=30 * PATIENCE)
         self.assertEqual(result.returncode, 1, result.stderr)
 
+    def test_standard_descriptors_that_are_closed(self):
+        """No pipe or file of ours takes their place: the table would go there, and errors would be read as signals."""
+        for closed in ("<&- >&-", "<&- >&- 2>&-"):
+            result = subprocess.run("'%s' '%s' --ranks 2 --tokens 3 --output '%s' %s" % (FARO_RUN, self.program, self.folder / "out", closed),
+                                    shell=True, env=self.environment, timeout=30 * PATIENCE)
+            self.assertEqual(result.returncode, 1, closed)
+            self.assertEqual(list((self.folder / "out").iterdir()), [], closed)
+
     def test_a_reader_that_has_gone_away(self):
         out, figures = self.folder / "out", self.folder / "figures.json"
         def run(tokens, stdout):
@@ -266,6 +274,22 @@ class Launched(RunTest):
         self.assertIn("rank 2 runs with --repeat 2", results[0].err)
         self.assertIn("rank 0 with --repeat 1", results[0].err)
         self.assertEqual([r.err for r in results[1:]], ["", ""])
+
+    def test_ranks_that_make_up_different_input(self):
+        results = self.launch(2, self.compile_library(Spec()), options=lambda rank: ("--tokens", 5 + rank))
+        self.assertEqual([r.status for r in results], [1, 1])
+        self.assertIn("rank 1 runs with --repeat 1", results[0].err)
+        self.assertIn("--tokens 6", results[0].err)
+
+    def test_a_terminal_that_goes_ends_a_rank(self):
+        """UCX takes SIGHUP for its debugging, unless it is told to take another."""
+        place = dict(RANK="0", WORLD_SIZE="1")
+        process = self.start(self.compile_library(Spec()), "--tokens", 50, "--repeat", 1000000, environment=place)
+        time.sleep(STARTED)
+        process.send_signal(signal.SIGHUP)
+        result = self.finish(process, time.monotonic(), 10)
+        self.check_refused(result, "SIGHUP", status=128 + signal.SIGHUP)
+        self.assertNotIn("UCX", result.out + result.err)
 
     def test_options_that_have_no_effect_are_said(self):
         source = self.write_input([random_batch(random.Random(1), Spec(), [3]).tensors(0)])
