@@ -81,9 +81,9 @@ std::optional<WireClass> wireOf(const faro_compile_options &asked) {
 
 Result jit(llvm::StringRef text, const std::string &name, const faro_compile_options &asked, const Report &report) {
   const int cuda = int(asked.cuda_architecture);
-  const MoreKernels kernels{(asked.cuda_kernels & FARO_COMPILE_PLAN) != 0,
-                            (asked.cuda_kernels & FARO_COMPILE_BULK) != 0,
-                            (asked.cuda_kernels & FARO_COMPILE_RESIDENT) != 0};
+  const MoreKernels kernels{.plan = (asked.cuda_kernels & FARO_COMPILE_PLAN) != 0,
+                            .bulk = (asked.cuda_kernels & FARO_COMPILE_BULK) != 0,
+                            .resident = (asked.cuda_kernels & FARO_COMPILE_RESIDENT) != 0};
   const bool withHost = cuda == 0 || (asked.cuda_kernels & FARO_COMPILE_HOST);
   llvm::Expected<CpuTarget> host = hostTarget();
   if (!host) {

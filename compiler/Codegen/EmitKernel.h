@@ -55,7 +55,7 @@ void emitPushToken(KernelBuilder &kernel, const KernelShape &shape, const EmitKe
 
 /// In how many equal parts a push by bulk copies moves a row; nothing where such copies cannot.
 std::optional<int64_t> bulkPartsOf(const KernelShape &shape);
-/// The body of such a push, all but its fence; `arguments` are emitPush's.
-void emitPushBulk(KernelBuilder &kernel, const KernelShape &shape, int64_t parts, mlir::ValueRange arguments);
+/// The body of such a push, all but its fence.
+void emitPushBulk(KernelBuilder &kernel, const KernelShape &shape, int64_t parts, const PushArguments &push);
 
 } // namespace faro::compiler

@@ -85,8 +85,15 @@ public:
   }
 
   void runOnOperation() final {
-    const EmitKernelsOptions options{tile,     block,     vector, fewRowsVector, rowAlignment,
-                                     prefetch, streaming, bulk,   resident};
+    const EmitKernelsOptions options{.tile = tile,
+                                     .block = block,
+                                     .vector = vector,
+                                     .fewRowsVector = fewRowsVector,
+                                     .rowAlignment = rowAlignment,
+                                     .prefetch = prefetch,
+                                     .streaming = streaming,
+                                     .bulk = bulk,
+                                     .resident = resident};
     if (failed(checkOptions(options)))
       return signalPassFailure();
     emitted.clear();

@@ -231,16 +231,15 @@ func::FuncOp emitPush(OpBuilder &builder, Location loc, llvm::StringRef name, co
   auto function = func::FuncOp::create(builder, loc, name, pushType(builder.getContext()));
   builder.setInsertionPointToStart(function.addEntryBlock());
   KernelBuilder kernel(builder, function);
-  if (const std::optional<int64_t> parts = bulkPartsOf(shape); parts && options.bulk == KernelForm::Instead) {
-    emitPushBulk(kernel, shape, *parts, function.getArguments());
-    xfer::FenceOp::create(builder, loc);
-    func::ReturnOp::create(builder, loc);
-    return function;
-  }
   const PushArguments push{function.getArgument(0), function.getArgument(1), function.getArgument(2),
                            function.getArgument(3), function.getArgument(4), function.getArgument(5)};
-  kernel.overBlocks(push.begin, push.end, [&](Value token) { emitPushToken(kernel, shape, options, push, token); });
-  if (shape.streaming)
+  const std::optional<int64_t> parts = bulkPartsOf(shape);
+  const bool byCopies = parts && options.bulk == KernelForm::Instead;
+  if (byCopies)
+    emitPushBulk(kernel, shape, *parts, push);
+  else
+    kernel.overBlocks(push.begin, push.end, [&](Value token) { emitPushToken(kernel, shape, options, push, token); });
+  if (shape.streaming || byCopies)
     xfer::FenceOp::create(builder, loc);
   func::ReturnOp::create(builder, loc);
   return function;

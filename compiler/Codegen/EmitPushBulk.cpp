@@ -24,15 +24,14 @@ constexpr int64_t MostParts = 64;
 
 class BulkPush {
 public:
-  BulkPush(KernelBuilder &kernel, const KernelShape &shape, int64_t parts, ValueRange arguments)
-      : kernel(kernel), parts(parts), source(arguments[0]), sourceStride(arguments[1]), offsets(arguments[2]),
-        destinations(arguments[3]), begin(arguments[4]) {
+  BulkPush(KernelBuilder &kernel, const KernelShape &shape, int64_t parts, const PushArguments &push)
+      : kernel(kernel), parts(parts), push(push) {
     Type type = xfer::StagingType::get(kernel.builder.getContext(), Slots, shape.bytes / parts, shape.stride / parts);
     staging = xfer::StagingOp::create(kernel.builder, kernel.loc, type);
     auto block = xfer::BlockOp::create(kernel.builder, kernel.loc);
     id = block.getId();
     count = block.getCount();
-    Value tokens = arith::SubIOp::create(kernel.builder, kernel.loc, arguments[5], begin);
+    Value tokens = arith::SubIOp::create(kernel.builder, kernel.loc, push.end, push.begin);
     total = kernel.mul(tokens, parts);
   }
 
@@ -68,10 +67,10 @@ private:
   /// Row and part of number j.
   std::pair<Value, Value> placeOf(Value j) {
     if (parts == 1)
-      return {kernel.add(begin, j), kernel.constant(0)};
+      return {kernel.add(push.begin, j), kernel.constant(0)};
     Value token = arith::DivUIOp::create(kernel.builder, kernel.loc, j, kernel.constant(parts));
     Value part = arith::RemUIOp::create(kernel.builder, kernel.loc, j, kernel.constant(parts));
-    return {kernel.add(begin, token), kernel.mul(part, bytes())};
+    return {kernel.add(push.begin, token), kernel.mul(part, bytes())};
   }
   int64_t bytes() const { return cast<xfer::StagingType>(staging.getType()).getBytes(); }
 
@@ -82,7 +81,7 @@ private:
       if (drains) // all groups but the one of this round have read their slots
         xfer::BulkDrainOp::create(builder, loc, 1, /*written=*/false);
       auto [token, at] = placeOf(j);
-      Value row = kernel.offset(source, kernel.add(kernel.mul(token, sourceStride), at));
+      Value row = kernel.offset(push.source, kernel.add(kernel.mul(token, push.stride), at));
       xfer::BulkLoadOp::create(builder, loc, staging, slot, row);
       scf::YieldOp::create(builder, loc);
     });
@@ -90,10 +89,10 @@ private:
 
   void storeEverywhere(Value j, Value slot) {
     auto [token, at] = placeOf(j);
-    Value lo = kernel.elementU32(offsets, token), hi = kernel.elementU32(offsets, kernel.add(token, 1));
+    Value lo = kernel.elementU32(push.offsets, token), hi = kernel.elementU32(push.offsets, kernel.add(token, 1));
     Value part = at; // a structured binding cannot be captured
     kernel.loop(lo, hi, [&](Value d) {
-      Value to = kernel.offset(kernel.elementAddr(destinations, d), part);
+      Value to = kernel.offset(kernel.elementAddr(push.destinations, d), part);
       xfer::BulkStoreOp::create(kernel.builder, kernel.loc, staging, slot, to);
     });
     xfer::BulkCommitOp::create(kernel.builder, kernel.loc);
@@ -101,7 +100,8 @@ private:
 
   KernelBuilder &kernel;
   const int64_t parts;
-  Value source, sourceStride, offsets, destinations, begin, staging, id, count, total;
+  const PushArguments push;
+  Value staging, id, count, total;
 };
 
 } // namespace
@@ -119,8 +119,8 @@ std::optional<int64_t> bulkPartsOf(const KernelShape &shape) {
   return std::nullopt;
 }
 
-void emitPushBulk(KernelBuilder &kernel, const KernelShape &shape, int64_t parts, ValueRange arguments) {
-  kernel.overThreads(1, 1, [&](Value) { BulkPush(kernel, shape, parts, arguments).emit(); });
+void emitPushBulk(KernelBuilder &kernel, const KernelShape &shape, int64_t parts, const PushArguments &push) {
+  kernel.overThreads(1, 1, [&](Value) { BulkPush(kernel, shape, parts, push).emit(); });
 }
 
 } // namespace faro::compiler

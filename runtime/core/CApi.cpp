@@ -63,7 +63,9 @@ faro_status faro_session_create_with(faro_comm *comm, faro_module *module, const
                                  offsetof(faro_session_options, cuda_device) + sizeof options->cuda_device);
       if (!known)
         return known.status();
-      wanted = {known->cuda_device, known->cuda_multiprocessors, known->cuda_stream};
+      wanted.cudaDevice = known->cuda_device;
+      wanted.cudaMultiprocessors = known->cuda_multiprocessors;
+      wanted.cudaStream = known->cuda_stream;
     }
     auto session = Session::create(comm->communicator, module->module, wanted);
     if (!session)

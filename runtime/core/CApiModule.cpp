@@ -46,9 +46,13 @@ faro_status faro_module_compile_with(const char *text, size_t size, const char *
                                offsetof(faro_compile_targets, cuda_device) + sizeof targets->cuda_device);
     if (!known)
       return known.status();
-    CompileTargets wanted{
-        known->cuda_device,          known->cuda_architecture, known->planning != 0, known->bulk_copies != 0,
-        known->resident_pushes != 0, known->host != 0,         std::nullopt};
+    CompileTargets wanted{.cudaDevice = known->cuda_device,
+                          .cudaArchitecture = known->cuda_architecture,
+                          .planning = known->planning != 0,
+                          .bulkCopies = known->bulk_copies != 0,
+                          .residentPushes = known->resident_pushes != 0,
+                          .host = known->host != 0,
+                          .wire = std::nullopt};
     if (known->wire > FARO_WIRE_RDMA)
       return {FARO_INVALID_ARGUMENT,
               fmt::format("faro_module_compile_with: wire is {}; expected a faro_wire", known->wire)};

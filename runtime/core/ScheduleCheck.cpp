@@ -1,38 +1,12 @@
 #include "runtime/core/ScheduleCheck.h"
 
 #include "faro/module.h"
+#include "runtime/core/StageKinds.h"
 
 #include <fmt/format.h>
 
 namespace faro {
 namespace {
-
-/// What stages of an operation have, and where they belong.
-struct OpRule {
-  const char *name;
-  bool kernel, flag;
-  bool onceASlice, from, into;
-  bool reads; ///< touches rows of peers: their flag has to be awaited first
-  /// How many a schedule has: [dispatch, combine][direct, hierarchical]. Any: as many as it likes, and none at all.
-  uint8_t count[2][2];
-};
-constexpr uint8_t Any = 255;
-constexpr OpRule Rules[] = {
-    //           kernel flag   slice  from   into   reads
-    {"notify", false, true, false, false, false, false, {{Any, Any}, {Any, Any}}},
-    {"await", false, true, false, false, false, false, {{Any, Any}, {Any, Any}}},
-    {"pad", false, false, false, false, false, false, {{Any, Any}, {0, 0}}},
-    {"push", true, false, false, false, false, true, {{1, 1}, {0, 0}}},
-    {"pull", true, false, false, false, false, true, {{0, 0}, {1, 1}}},
-    {"hand", true, false, false, false, false, true, {{0, 1}, {0, 0}}},
-    {"ask", false, false, false, false, false, false, {{0, 0}, {0, 1}}},
-    {"gather", true, false, true, false, true, false, {{0, 1}, {0, 0}}},
-    {"reduce", true, false, true, false, true, true, {{0, 0}, {0, 1}}},
-    {"wire", false, false, true, true, true, false, {{0, 1}, {0, 1}}},
-    {"fan_out", true, false, true, true, false, true, {{0, 1}, {0, 1}}},
-    {"settle", true, false, true, true, false, true, {{0, 0}, {0, Any}}},
-};
-static_assert(std::size(Rules) == FARO_ABI_STAGE_SETTLE + 1);
 
 /// Slots are memory, and lie in lines; more than this is no ring but a damaged number.
 constexpr uint64_t SlotUnit = 64, MostRingBytes = uint64_t(1) << 40;
@@ -85,7 +59,7 @@ private:
     const faro_abi_stage &stage = schedule.stages[index];
     if (!stage.name || stage.op > FARO_ABI_STAGE_SETTLE || stage.resource > FARO_ABI_ON_NIC)
       return fmt::format("stage {} has unknown operation {} or resource {}", index, stage.op, stage.resource);
-    const OpRule &rule = Rules[stage.op];
+    const StageKind &rule = kindOf(stage);
     if (rule.count[program.op][schedule.path] == 0)
       return fmt::format("stage {} ({}) moves rows against the direction of its program, or on another path", index,
                          rule.name);
@@ -97,8 +71,7 @@ private:
     if (rule.kernel && (stage.kernel >= kernels ||
                         (stage.streaming_kernel != FARO_ABI_NO_KERNEL && stage.streaming_kernel >= kernels)))
       return fmt::format("stage {} names a kernel that is not there", index);
-    const bool shares = schedule.path == FARO_ABI_HIERARCHICAL &&
-                        (stage.op == FARO_ABI_STAGE_PULL || stage.op == FARO_ABI_STAGE_SETTLE);
+    const bool shares = schedule.path == FARO_ABI_HIERARCHICAL && rule.shares;
     if (shares ? stage.share_kernel >= kernels : stage.share_kernel != FARO_ABI_NO_KERNEL)
       return fmt::format("stage {} ({}) names {}", index, rule.name,
                          shares ? "no kernel for this node's shares" : "a kernel for shares, which it does not add");
@@ -109,7 +82,7 @@ private:
     return checkBefore(index, rule);
   }
 
-  std::string checkRingsOf(uint32_t index, const OpRule &rule) {
+  std::string checkRingsOf(uint32_t index, const StageKind &rule) {
     const faro_abi_stage &stage = schedule.stages[index];
     for (auto [named, wanted, word] : {std::tuple(stage.from, rule.from, "from"), {stage.into, rule.into, "into"}})
       if (wanted ? named >= schedule.ring_count : named != FARO_ABI_NO_RING)
@@ -122,7 +95,7 @@ private:
     return {};
   }
 
-  std::string checkBefore(uint32_t index, const OpRule &rule) {
+  std::string checkBefore(uint32_t index, const StageKind &rule) {
     const faro_abi_stage &stage = schedule.stages[index];
     if (stage.after_count > index || (stage.after_count && !stage.after))
       return fmt::format("stage {} waits for {} others, of {}", index, stage.after_count, index);
@@ -140,9 +113,10 @@ private:
   }
 
   std::string checkCounts() {
-    for (uint32_t op = 0; op < std::size(Rules); ++op)
-      if (const uint8_t wanted = Rules[op].count[program.op][schedule.path]; wanted != Any && wanted != found[op])
-        return fmt::format("{} stages of operation {}, expected {}", found[op], Rules[op].name, wanted);
+    for (uint32_t op = 0; op < std::size(StageKinds); ++op)
+      if (const uint8_t wanted = StageKinds[op].count[program.op][schedule.path];
+          wanted != AnyNumber && wanted != found[op])
+        return fmt::format("{} stages of operation {}, expected {}", found[op], StageKinds[op].name, wanted);
     const uint32_t pads = program.op == FARO_ABI_DISPATCH && program.layout.align > 1;
     if (found[FARO_ABI_STAGE_PAD] != pads)
       return fmt::format("{} stages that zero padding, expected {} for align {}", found[FARO_ABI_STAGE_PAD], pads,
@@ -200,7 +174,7 @@ private:
   const faro_abi_program &program;
   const faro_abi_schedule &schedule;
   uint32_t kernels;
-  uint32_t found[std::size(Rules)] = {};
+  uint32_t found[std::size(StageKinds)] = {};
   uint32_t raises[FARO_ABI_FLAGS] = {}, awaits[FARO_ABI_FLAGS] = {}; ///< stages, by flag
   uint64_t before[FARO_ABI_MAX_STAGES] = {};                         ///< a bit a stage
 };

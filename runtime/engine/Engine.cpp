@@ -7,16 +7,6 @@
 
 namespace faro {
 
-/// Needs little time, and others wait for it.
-static bool isFlag(const faro_abi_stage &stage) {
-  return stage.op == FARO_ABI_STAGE_NOTIFY || stage.op == FARO_ABI_STAGE_AWAIT;
-}
-
-/// Comes before any slice can be made: here or at the ranks that wait for it.
-static bool isUrgent(const faro_abi_stage &stage) {
-  return stage.op == FARO_ABI_STAGE_HAND || stage.op == FARO_ABI_STAGE_ASK;
-}
-
 Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
     : context(std::move(c)), schedule(*context->schedule), board(*context->parts.board), bindings(std::move(b)),
       flows(std::move(f)), times(context->parts.onStage, schedule) {
@@ -26,7 +16,7 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
   flowsLeftOf.resize(stages);
   for (uint32_t s = 0; s < stages; ++s) {
     const faro_abi_stage &stage = schedule.stages[s];
-    if (isOnceASlice(stage))
+    if (kindOf(stage).onceASlice)
       sliceStages.push_back(s);
     else
       onceStages |= uint64_t(1) << s;
@@ -47,7 +37,7 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
       continue;
     making += flow.end() == FlowEnd::Sender;
     for (uint32_t s : sliceStages)
-      flowsLeftOf[s] += endOf(schedule.stages[s]) == flow.end();
+      flowsLeftOf[s] += kindOf(schedule.stages[s]).end == flow.end();
   }
 }
 
@@ -200,7 +190,7 @@ Expected<bool> Run::fireShort() {
   bool moved = false;
   for (uint32_t s = 0; s < schedule.stage_count; ++s) {
     const faro_abi_stage &stage = schedule.stages[s];
-    if (!isFlag(stage) || isDone(s) || !ready(s))
+    if (!kindOf(stage).flag || isDone(s) || !ready(s))
       continue;
     auto fired = fireFlag(s);
     if (!fired)
@@ -217,7 +207,7 @@ Expected<bool> Run::fireGrain(bool urgentOnly) {
       break;
     for (uint32_t s = 0; s < schedule.stage_count; ++s) {
       const faro_abi_stage &stage = schedule.stages[s];
-      if (isFlag(stage) || isOnceASlice(stage) || isUrgent(stage) != urgent || isDone(s) || !ready(s))
+      if (kindOf(stage).flag || kindOf(stage).onceASlice || kindOf(stage).urgent != urgent || isDone(s) || !ready(s))
         continue;
       auto fired = step(s);
       if (!fired || *fired)

@@ -85,6 +85,8 @@ private:
   std::vector<uint32_t> absent() const;
   SignalBoard::Waiter newWaiter();
   std::string waits() const;
+  /// DEADLINE_EXCEEDED, with what is waited for, once it has been waited for too long.
+  Status lookAtDeadline(const SignalBoard::Waiter &waiter) const;
   Status withWaits(Status status) const;
   std::string waitOf(const FlowRun &flow) const;
 

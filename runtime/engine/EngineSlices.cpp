@@ -77,7 +77,7 @@ Expected<bool> Run::ready(const FlowRun &flow, uint32_t s) {
   for (uint32_t i = 0; i < stage.after_count; ++i) {
     const faro_abi_stage &before = schedule.stages[stage.after[i]];
     // What happens at the flow's other end has happened when the slice is here.
-    if (isOnceASlice(before) && endOf(before) == flow.end() && flow.done[stage.after[i]] <= n)
+    if (kindOf(before).onceASlice && kindOf(before).end == flow.end() && flow.done[stage.after[i]] <= n)
       return false;
   }
   if (!tokensThere(flow, s))
@@ -150,7 +150,7 @@ Expected<bool> Run::take(InFlow &in) {
   if (flow == flows.end() || in.consumed < flow->begun || in.consumed >= flow->begun + flow->slices)
     return false;
   const uint32_t n = uint32_t(in.consumed - flow->begun);
-  const auto reads = [&](uint32_t s) { return endOf(schedule.stages[s]) == FlowEnd::Receiver; };
+  const auto reads = [&](uint32_t s) { return kindOf(schedule.stages[s]).end == FlowEnd::Receiver; };
   for (const uint32_t s : sliceStages)
     if (reads(s) && (flow->fired[s] != n || (done & onceBefore[s]) != onceBefore[s]))
       return false;
@@ -195,7 +195,7 @@ Expected<bool> Run::fireNext(FlowEnd end) {
       continue;
     bool moved = false;
     for (const uint32_t s : sliceStages) {
-      if (endOf(schedule.stages[s]) != end)
+      if (kindOf(schedule.stages[s]).end != end)
         continue;
       auto fired = fireIfReady(flow, s);
       if (!fired)

@@ -58,7 +58,7 @@ std::string Run::waitOf(const FlowRun &flow) const {
     return say(wire, flow.done[wire], "its bytes to leave");
   }
   for (const uint32_t s : sliceStages) {
-    if (endOf(schedule.stages[s]) != flow.end() || flow.fired[s] == flow.slices)
+    if (kindOf(schedule.stages[s]).end != flow.end() || flow.fired[s] == flow.slices)
       continue;
     for (uint32_t before = 0; before < s; ++before)
       if (onceBefore[s] >> before & 1 && !isDone(before))
@@ -72,7 +72,7 @@ std::string Run::waitOf(const FlowRun &flow) const {
                                rings.shape.rings[r].givenBackAt == flow.end() ? "" : " that the other end gives back"));
   }
   for (const uint32_t s : sliceStages)
-    if (endOf(schedule.stages[s]) == flow.end() && flow.done[s] < flow.slices)
+    if (kindOf(schedule.stages[s]).end == flow.end() && flow.done[s] < flow.slices)
       return say(s, flow.done[s],
                  flow.done[s] < flow.fired[s]                     ? "its device"
                  : schedule.stages[s].op == FARO_ABI_STAGE_REDUCE ? "that rank to say which tokens it asks for"
@@ -100,7 +100,7 @@ std::string Run::waits() const {
   for (const FlowRun &flow : flows) {
     bool over = flow.slotsFree();
     for (const uint32_t s : sliceStages)
-      over &= endOf(schedule.stages[s]) != flow.end() || flow.done[s] == flow.slices;
+      over &= kindOf(schedule.stages[s]).end != flow.end() || flow.done[s] == flow.slices;
     if (!over && left++ < Most)
       text += (text.empty() ? "" : "; ") + waitOf(flow);
   }
@@ -120,8 +120,17 @@ Expected<bool> Run::test() {
     watch = newWaiter();
   }
   FARO_RETURN_IF_ERROR(watch->look(schedule.name));
-  FARO_RETURN_IF_ERROR(withWaits(watch->lookAtDeadline(schedule.name)));
+  FARO_RETURN_IF_ERROR(lookAtDeadline(*watch));
   return false;
+}
+
+Status Run::lookAtDeadline(const SignalBoard::Waiter &waiter) const {
+  const Status status = waiter.lookAtDeadline(schedule.name);
+  const std::optional<uint32_t> stage = status ? std::nullopt : waitsForDevice();
+  return !stage ? withWaits(status)
+                : Status(status.code(),
+                         fmt::format("rank {}: stage {} of {} is not done on its device after {:.1f} s",
+                                     context->rank(), schedule.stages[*stage].name, schedule.name, waiter.seconds()));
 }
 
 /// What a rank waited for too long, with what its flows wait for.
@@ -135,7 +144,6 @@ Status Run::withWaits(Status status) const {
 Status Run::wait() {
   auto waiter = newWaiter();
   uint64_t before = changes;
-  auto lastChange = Clock::now();
   while (true) {
     auto over = advance();
     if (!over)
@@ -144,17 +152,12 @@ Status Run::wait() {
       return Status::ok();
     if (changes != before) { // something happened: the time-out counts from the last thing that did
       before = changes;
-      lastChange = Clock::now();
       waiter = newWaiter();
       continue;
     }
-    if (const std::optional<uint32_t> stage = waitsForDevice()) {
-      // A device rings no bell. What it does is bounded like any other wait.
+    if (waitsForDevice()) { // which rings no bell
       FARO_RETURN_IF_ERROR(waiter.look(schedule.name));
-      if (Clock::now() - lastChange > context->parts.communicator->timeout())
-        return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {}: stage {} of {} is not done on its device after {:.1f} s",
-                                                    context->rank(), schedule.stages[*stage].name, schedule.name,
-                                                    std::chrono::duration<double>(Clock::now() - lastChange).count())};
+      FARO_RETURN_IF_ERROR(lookAtDeadline(waiter));
       std::this_thread::yield();
       continue;
     }

@@ -74,6 +74,8 @@ public:
     /// An error once the deadline has passed. Of the time in which nobody looked, a second at most counts: the caller
     /// was elsewhere.
     Status lookAtDeadline(const std::string &what) const;
+    /// How long that has been.
+    double seconds() const { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
   private:
     using Clock = std::chrono::steady_clock;

@@ -74,11 +74,11 @@ Status SignalBoard::Waiter::lookAtDeadline(const std::string &what) const {
   if (now - start <= board->communicator->timeout())
     return Status::ok();
   const auto ranks = missing();
-  return {FARO_DEADLINE_EXCEEDED, fmt::format("rank {} waited {:.1f} s in {} for {}", board->communicator->rank(),
-                                              std::chrono::duration<double>(now - start).count(), what,
-                                              !ranks.empty()       ? nameRanks(ranks)
-                                              : board->acrossNodes ? "what comes from other nodes"
-                                                                   : "a flag that nobody raises")};
+  return {FARO_DEADLINE_EXCEEDED,
+          fmt::format("rank {} waited {:.1f} s in {} for {}", board->communicator->rank(), seconds(), what,
+                      !ranks.empty()       ? nameRanks(ranks)
+                      : board->acrossNodes ? "what comes from other nodes"
+                                           : "a flag that nobody raises")};
 }
 
 Status SignalBoard::Waiter::look(const std::string &what) {

@@ -7,15 +7,6 @@
 
 namespace faro {
 
-bool isOnceASlice(const faro_abi_stage &stage) {
-  return stage.op == FARO_ABI_STAGE_GATHER || stage.op == FARO_ABI_STAGE_REDUCE || stage.op == FARO_ABI_STAGE_WIRE ||
-         stage.op == FARO_ABI_STAGE_FAN_OUT || stage.op == FARO_ABI_STAGE_SETTLE;
-}
-
-FlowEnd endOf(const faro_abi_stage &stage) {
-  return stage.op == FARO_ABI_STAGE_FAN_OUT || stage.op == FARO_ABI_STAGE_SETTLE ? FlowEnd::Receiver : FlowEnd::Sender;
-}
-
 /// Bytes of a slice of so many rows; without the rows where the ring holds heads only.
 static uint64_t sliceBytes(const SliceShape &shape, uint64_t rows, bool headOnly) {
   return sliceHeadBytes(rows, rows * shape.mostPlaces) + (headOnly ? 0 : rows * shape.rowStride);
@@ -54,7 +45,7 @@ Expected<SliceShape> SliceShape::of(const faro_abi_program &program, const faro_
     byReference |= stage.op == FARO_ABI_STAGE_GATHER && stage.gather == FARO_ABI_BY_REFERENCE;
     for (uint32_t r = 0; r < schedule.ring_count; ++r)
       if (stage.releases >> r & 1)
-        shape.rings[r].givenBackAt = endOf(stage);
+        shape.rings[r].givenBackAt = kindOf(stage).end;
   }
   const faro_abi_stage &wire = schedule.stages[shape.wire];
   shape.rings[wire.into].perFlow = true;

@@ -4,19 +4,13 @@
 
 #include "faro/module.h"
 #include "faro/status.h"
+#include "runtime/core/StageKinds.h"
 
 #include <algorithm>
 #include <array>
 #include <string>
 
 namespace faro {
-
-/// Where a stage that runs once a slice runs.
-enum class FlowEnd : uint8_t { Sender, Receiver };
-
-/// GATHER, REDUCE, WIRE, FAN_OUT, SETTLE.
-bool isOnceASlice(const faro_abi_stage &stage);
-FlowEnd endOf(const faro_abi_stage &stage);
 
 /// A ring as slices see it: a slice larger than a slot takes several adjacent ones, which are one here. Slots are taken
 /// where slices leave, and tokens are counted there; when a slot is given back at the other end, a message says so.

@@ -39,6 +39,14 @@ Expected<std::shared_ptr<Device>> Device::open(std::shared_ptr<const Driver> dri
   return device;
 }
 
+Expected<uint32_t> Device::share(uint32_t asked) const {
+  if (asked > multiprocessors_)
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("cudaMultiprocessors: expected at most the {} of device {} ({}), or 0 for all; found {}",
+                              multiprocessors_, number_, name_, asked));
+  return asked ? asked : multiprocessors_;
+}
+
 Expected<std::shared_ptr<Device>> Device::open(int number) {
   auto driver = Driver::get();
   if (!driver)

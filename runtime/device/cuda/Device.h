@@ -30,6 +30,8 @@ public:
   const std::string &name() const { return name_; }
   uint32_t architecture() const { return architecture_; } ///< 90 for compute capability 9.0
   uint32_t multiprocessors() const { return multiprocessors_; }
+  /// As many as a caller asks for (cudaMultiprocessors); 0: all. INVALID_ARGUMENT when there are less.
+  Expected<uint32_t> share(uint32_t asked) const;
 
   /// For the calling thread, until it makes another one current.
   Status makeCurrent() const;

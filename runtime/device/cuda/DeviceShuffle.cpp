@@ -101,11 +101,9 @@ Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::sh
     return device.status();
   const InContext current(**device);
   FARO_RETURN_IF_ERROR(current.status());
-  const uint32_t all = (*device)->multiprocessors();
-  if (options.cudaMultiprocessors > all)
-    return Status(FARO_INVALID_ARGUMENT,
-                  fmt::format("cudaMultiprocessors: expected at most the {} of device {} ({}), or 0 for all; found {}",
-                              all, options.cudaDevice, (*device)->name(), options.cudaMultiprocessors));
+  const auto multiprocessors = (*device)->share(options.cudaMultiprocessors);
+  if (!multiprocessors)
+    return multiprocessors.status();
   auto kernels = Kernels::load(*device, module);
   if (!kernels)
     return kernels.status();
@@ -116,7 +114,7 @@ Expected<std::unique_ptr<DeviceShuffle>> DeviceShuffleImpl::create(const std::sh
     return memory.status();
   std::unique_ptr<DeviceShuffleImpl> made(new DeviceShuffleImpl());
   const uint32_t rank = communicator->rank();
-  made->multiprocessors = options.cudaMultiprocessors ? options.cudaMultiprocessors : all;
+  made->multiprocessors = *multiprocessors;
   made->experts = map->experts();
   made->local = map->firstOfRank[rank + 1] - map->firstOfRank[rank];
   made->communicator = communicator;

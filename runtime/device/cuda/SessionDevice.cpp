@@ -32,11 +32,9 @@ Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOpti
   auto device = Device::open(options.cudaDevice);
   if (!device)
     return device.status();
-  const uint32_t all = (*device)->multiprocessors();
-  if (options.cudaMultiprocessors > all)
-    return Status(FARO_INVALID_ARGUMENT,
-                  fmt::format("cudaMultiprocessors: expected at most the {} of device {} ({}), or 0 for all; found {}",
-                              all, options.cudaDevice, (*device)->name(), options.cudaMultiprocessors));
+  const auto multiprocessors = (*device)->share(options.cudaMultiprocessors);
+  if (!multiprocessors)
+    return multiprocessors.status();
   const InContext current(**device);
   FARO_RETURN_IF_ERROR(current.status());
   auto kernels = Kernels::load(*device, std::move(module));
@@ -50,8 +48,7 @@ Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOpti
   if (!stream)
     return stream.status();
   return std::unique_ptr<SessionDevice>(
-      new SessionDevice(std::move(*device), std::move(*kernels), std::move(*stream),
-                        options.cudaMultiprocessors ? options.cudaMultiprocessors : all, *resident));
+      new SessionDevice(std::move(*device), std::move(*kernels), std::move(*stream), *multiprocessors, *resident));
 }
 
 Expected<PushQueue *> SessionDevice::queue(uint32_t kernel, uint64_t rowBytes, std::chrono::nanoseconds timeout) {

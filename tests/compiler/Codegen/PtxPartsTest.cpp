@@ -76,21 +76,22 @@ func.func @c(%y: !experts, %r: !routes) -> !tokens {
 
 TEST_F(Kernels, OnlyThoseThatAreAskedForAreWritten) {
   const std::vector<std::string> session{"d_push", "c_pull"};
-  EXPECT_EQ(namesOf(90, {false, false, false}), session);
+  EXPECT_EQ(namesOf(90, {.plan = false, .bulk = false, .resident = false}), session);
   auto bulk = session;
   bulk.insert(bulk.begin() + 1, "d_push_bulk");
-  EXPECT_EQ(namesOf(90, {false, true, false}), bulk);
-  EXPECT_EQ(namesOf(80, {false, true, false}), session);
-  const std::vector<std::string> planned = namesOf(90, {true, false, false});
+  EXPECT_EQ(namesOf(90, {.plan = false, .bulk = true, .resident = false}), bulk);
+  EXPECT_EQ(namesOf(80, {.plan = false, .bulk = true, .resident = false}), session);
+  const std::vector<std::string> planned = namesOf(90, {.plan = true, .bulk = false, .resident = false});
   ASSERT_EQ(planned.size(), session.size() + 7);
   EXPECT_TRUE(std::equal(session.begin(), session.end(), planned.begin()));
   EXPECT_EQ(planned[2], "d_plan_count");
-  EXPECT_EQ(namesOf(80, {false, false, true}), (std::vector<std::string>{"d_push", "d_push_resident", "c_pull"}));
+  EXPECT_EQ(namesOf(80, {.plan = false, .bulk = false, .resident = true}),
+            (std::vector<std::string>{"d_push", "d_push_resident", "c_pull"}));
 }
 
 TEST_F(Kernels, EachIsInOnePart) {
   for (const size_t most : {1u, 2u, 3u, 16u}) {
-    auto made = makeGpuModule(compilation.module(), 90, {false, true, true});
+    auto made = makeGpuModule(compilation.module(), 90, {.plan = false, .bulk = true, .resident = true});
     ASSERT_TRUE(succeeded(made)) << said;
     std::vector<std::string> all = kernelNames(gpuModuleOf(**made)), found;
     const auto parts = splitKernels(gpuModuleOf(**made), most);
@@ -107,7 +108,7 @@ TEST_F(Kernels, EachIsInOnePart) {
 TEST_F(Kernels, PartsMakeTheTextOfTheWhole) {
   std::vector<std::string> texts;
   for (const size_t most : {1u, 2u, 5u}) {
-    auto made = makeGpuModule(compilation.module(), 90, {true, true, true});
+    auto made = makeGpuModule(compilation.module(), 90, {.plan = true, .bulk = true, .resident = true});
     ASSERT_TRUE(succeeded(made)) << said;
     const std::vector<std::string> names = kernelNames(gpuModuleOf(**made));
     std::vector<std::string> parts;
@@ -124,7 +125,8 @@ TEST_F(Kernels, PartsMakeTheTextOfTheWhole) {
 }
 
 TEST_F(Kernels, WithoutAnAssemblerImagesAreText) {
-  auto work = CudaImageWork::start(compilation.module(), {80, 90}, nullptr, {false, false});
+  auto work =
+      CudaImageWork::start(compilation.module(), {80, 90}, nullptr, {.plan = false, .bulk = false, .resident = true});
   ASSERT_TRUE(succeeded(work)) << said;
   const CudaImages made = llvm::cantFail((*work)->finish());
   ASSERT_EQ(made.images.size(), 2u);
@@ -199,7 +201,8 @@ public:
 
 TEST_F(Kernels, AFaultOfTheAssemblerIsToldOfTheWholeText) {
   Faulty assembler;
-  auto work = CudaImageWork::start(compilation.module(), {90}, &assembler, {false, false, false});
+  auto work =
+      CudaImageWork::start(compilation.module(), {90}, &assembler, {.plan = false, .bulk = false, .resident = false});
   ASSERT_TRUE(succeeded(work)) << said;
   llvm::Expected<CudaImages> made = (*work)->finish();
   ASSERT_FALSE(bool(made));
