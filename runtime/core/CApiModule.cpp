@@ -64,12 +64,12 @@ faro_status faro_module_compile_with(const char *text, size_t size, const char *
 
 void faro_module_destroy(faro_module *module) { delete module; }
 
-faro_status faro_program_of(const faro_module *module, const char *name, faro_op op, faro_program *out, size_t size) {
+faro_status faro_program_of(const faro_module *module, const char *name, uint32_t op, faro_program *out, size_t size) {
   return guarded([&]() -> Status {
     if (!module || !out)
       return missing("faro_program_of", module ? "out" : "module");
     if (op != FARO_DISPATCH && op != FARO_COMBINE)
-      return {FARO_INVALID_ARGUMENT, fmt::format("faro_program_of: op is {}; expected a faro_op", int(op))};
+      return {FARO_INVALID_ARGUMENT, fmt::format("faro_program_of: op is {}; expected a faro_op", op)};
     auto found = programOf(*module->module, name, op == FARO_DISPATCH ? FARO_ABI_DISPATCH : FARO_ABI_COMBINE);
     if (!found)
       return found.status();

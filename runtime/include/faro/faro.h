@@ -123,11 +123,11 @@ typedef struct faro_program {
   uint64_t experts;    /* of all ranks */
   uint64_t align;      /* groups of received rows are filled up to multiples of so many */
   uint32_t topk;
-  faro_op op;
+  uint32_t op; /* faro_op */
 } faro_program;
-/* `name`: a program of the module; null: the only one with that operation. `size`: sizeof(faro_program), as the
- * caller's header has it. */
-FARO_API faro_status faro_program_of(const faro_module *module, const char *name, faro_op op, faro_program *out,
+/* `name`: a program of the module; null: the only one with that operation. `op`: a faro_op. `size`:
+ * sizeof(faro_program), as the caller's header has it. */
+FARO_API faro_status faro_program_of(const faro_module *module, const char *name, uint32_t op, faro_program *out,
                                      size_t size);
 
 /* Collective. */

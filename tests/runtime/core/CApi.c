@@ -96,7 +96,7 @@ int main(void) {
          "what a program is");
   expect(faro_program_of(module, "combine", FARO_DISPATCH, &program, sizeof program) == FARO_INVALID_ARGUMENT &&
              faro_program_of(module, "nothing", FARO_COMBINE, &program, sizeof program) == FARO_NOT_FOUND &&
-             faro_program_of(module, NULL, (faro_op)7, &program, sizeof program) == FARO_INVALID_ARGUMENT,
+             faro_program_of(module, NULL, 7, &program, sizeof program) == FARO_INVALID_ARGUMENT,
          "what is no such program");
 
   /* Expert 0: tokens 0 2; expert 1: nothing; expert 2: tokens 0 1 3 4; one choice is dropped. */
