@@ -25,8 +25,7 @@ public:
   Transport(const Transport &) = delete;
   Transport &operator=(const Transport &) = delete;
 
-  /// Lets what was sent go out and tears the connections down, until the deadline.
-  /// What faro_transport::leave asks for; once.
+  /// faro_transport::leave: lets what was sent go out and tears the connections down, until the deadline. Once.
   void leave(Clock::time_point deadline);
 
   uint32_t rank() const { return rank_; }

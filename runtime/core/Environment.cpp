@@ -29,50 +29,46 @@ struct Launcher {
   const char *name;
   const char *rank;
   const char *worldSize;
-  const char *localRank;    // null: does not say
-  const char *ranksPerNode; // null: does not say
-  bool atMost;              // ranksPerNode is a limit, and may be another job step's
-  bool either;              // rank or worldSize alone means this launcher, so that a missing one is found out
-  const char *node[2];      // the node's number; null: does not say. The first that is set counts
-  const char *nodes[2];     // how many nodes; likewise
-  const char *jobs[3];      // what tells one job from another on the same machine
+  const char *localRank;
+  const char *ranksPerNode;
+  bool atMost = false;       // ranksPerNode is a limit, and may be another job step's
+  bool either = false;       // rank or worldSize alone means this launcher, so that a missing one is found out
+  const char *node[2] = {};  // the node's number; null: does not say. The first that is set counts
+  const char *nodes[2] = {}; // how many nodes; likewise
+  const char *jobs[3] = {};  // what tells one job from another on the same machine
 };
 
-constexpr Launcher Torchrun = {
-    "torchrun", "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", false, true, {"GROUP_RANK", "NODE_RANK"},
-    {},         {}};
+constexpr Launcher Torchrun = {.name = "torchrun",
+                               .rank = "RANK",
+                               .worldSize = "WORLD_SIZE",
+                               .localRank = "LOCAL_RANK",
+                               .ranksPerNode = "LOCAL_WORLD_SIZE",
+                               .either = true,
+                               .node = {"GROUP_RANK", "NODE_RANK"}};
 /// In the order in which they are asked: mpirun inside of a Slurm allocation sees Slurm's variables as well.
 constexpr Launcher Launchers[] = {
-    {"Open MPI",
-     "OMPI_COMM_WORLD_RANK",
-     "OMPI_COMM_WORLD_SIZE",
-     "OMPI_COMM_WORLD_LOCAL_RANK",
-     "OMPI_COMM_WORLD_LOCAL_SIZE",
-     false,
-     true,
-     {},
-     {},
-     {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_ess_jobid"}},
-    {"PMI",
-     "PMI_RANK",
-     "PMI_SIZE",
-     "MPI_LOCALRANKID",
-     "MPI_LOCALNRANKS",
-     false,
-     false,
-     {},
-     {},
-     {"PMI_JOBID", "PMI_KVSNAME", nullptr}},
-    {"Slurm",
-     "SLURM_PROCID",
-     "SLURM_NTASKS",
-     "SLURM_LOCALID",
-     "SLURM_NTASKS_PER_NODE",
-     true,
-     false, // an allocation has SLURM_NTASKS outside of its steps, too
-     {"SLURM_NODEID", nullptr},
-     {"SLURM_STEP_NUM_NODES", "SLURM_NNODES"},
-     {"SLURM_JOB_ID", nullptr, nullptr}},
+    {.name = "Open MPI",
+     .rank = "OMPI_COMM_WORLD_RANK",
+     .worldSize = "OMPI_COMM_WORLD_SIZE",
+     .localRank = "OMPI_COMM_WORLD_LOCAL_RANK",
+     .ranksPerNode = "OMPI_COMM_WORLD_LOCAL_SIZE",
+     .either = true,
+     .jobs = {"PMIX_NAMESPACE", "OMPI_MCA_ess_base_jobid", "OMPI_MCA_orte_ess_jobid"}},
+    {.name = "PMI",
+     .rank = "PMI_RANK",
+     .worldSize = "PMI_SIZE",
+     .localRank = "MPI_LOCALRANKID",
+     .ranksPerNode = "MPI_LOCALNRANKS",
+     .jobs = {"PMI_JOBID", "PMI_KVSNAME"}},
+    {.name = "Slurm", // whose allocations have SLURM_NTASKS outside of its steps, too
+     .rank = "SLURM_PROCID",
+     .worldSize = "SLURM_NTASKS",
+     .localRank = "SLURM_LOCALID",
+     .ranksPerNode = "SLURM_NTASKS_PER_NODE",
+     .atMost = true,
+     .node = {"SLURM_NODEID"},
+     .nodes = {"SLURM_STEP_NUM_NODES", "SLURM_NNODES"},
+     .jobs = {"SLURM_JOB_ID"}},
 };
 
 /// Reads variables and keeps the first error.

@@ -207,9 +207,10 @@ Expected<const faro_abi_kernel_set *> chooseKernels(const faro_abi_module &m, co
       best = &set;
   }
   if (!best && wanted && !isOffered)
-    return Status(FARO_NOT_FOUND, fmt::format("{}: it holds kernels for {}; FARO_KERNELS asks for {}, which is none of "
-                                              "these",
-                                              name, offered, wanted));
+    return Status(FARO_UNAVAILABLE,
+                  fmt::format("{}: it holds kernels for {}; FARO_KERNELS asks for {}, which is none of "
+                              "these",
+                              name, offered, wanted));
   if (!best)
     return Status(FARO_UNAVAILABLE,
                   fmt::format("{}: it holds kernels for {}; this machine can run none of them{}{}", name, offered,

@@ -6,8 +6,9 @@
 
 namespace faro {
 
-/// The hub ends waits that have lasted too long and says who is missing. This is how much longer a rank waits for that:
-/// not much more than the wait itself, which may be the last fifth of a job's time but one (Communicator::endBy).
+/// The hub ends waits that have lasted too long and says who is missing. This is how much longer a rank waits for that.
+/// A wait may have four fifths of what is left of a job's time (Communicator::endBy), and this ends before the job,
+/// too.
 static Nanoseconds hubSlack(Nanoseconds timeout) {
   return std::clamp<Nanoseconds>(timeout / 8, std::chrono::milliseconds(500), std::chrono::seconds(2));
 }

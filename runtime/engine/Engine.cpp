@@ -206,8 +206,8 @@ Expected<bool> Run::fireGrain(bool urgentOnly) {
     if (!urgent && urgentOnly)
       break;
     for (uint32_t s = 0; s < schedule.stage_count; ++s) {
-      const faro_abi_stage &stage = schedule.stages[s];
-      if (kindOf(stage).flag || kindOf(stage).onceASlice || kindOf(stage).urgent != urgent || isDone(s) || !ready(s))
+      const StageKind &kind = kindOf(schedule.stages[s]);
+      if (kind.flag || kind.onceASlice || kind.urgent != urgent || isDone(s) || !ready(s))
         continue;
       auto fired = step(s);
       if (!fired || *fired)

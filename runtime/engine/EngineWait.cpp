@@ -71,12 +71,14 @@ std::string Run::waitOf(const FlowRun &flow) const {
                    fmt::format("a slot of ring {}{}", rings.shape.rings[r].name,
                                rings.shape.rings[r].givenBackAt == flow.end() ? "" : " that the other end gives back"));
   }
-  for (const uint32_t s : sliceStages)
-    if (kindOf(schedule.stages[s]).end == flow.end() && flow.done[s] < flow.slices)
-      return say(s, flow.done[s],
-                 flow.done[s] < flow.fired[s]                     ? "its device"
-                 : schedule.stages[s].op == FARO_ABI_STAGE_REDUCE ? "that rank to say which tokens it asks for"
-                                                                  : "its rows");
+  for (const uint32_t s : sliceStages) {
+    if (kindOf(schedule.stages[s]).end != flow.end() || flow.done[s] == flow.slices)
+      continue;
+    if (flow.done[s] < flow.fired[s])
+      return say(s, flow.done[s], "its device");
+    const bool isAsked = schedule.stages[s].op == FARO_ABI_STAGE_REDUCE;
+    return say(s, flow.done[s], isAsked ? "that rank to say which tokens it asks for" : "its rows");
+  }
   return fmt::format(
       "all {} slices to rank {} are sent, and their slots of ring {} are not all given back, for {:.1f} s", flow.slices,
       flow.peer(), arrivals.name, since);
@@ -126,11 +128,12 @@ Expected<bool> Run::test() {
 
 Status Run::lookAtDeadline(const SignalBoard::Waiter &waiter) const {
   const Status status = waiter.lookAtDeadline(schedule.name);
-  const std::optional<uint32_t> stage = status ? std::nullopt : waitsForDevice();
-  return !stage ? withWaits(status)
-                : Status(status.code(),
-                         fmt::format("rank {}: stage {} of {} is not done on its device after {:.1f} s",
-                                     context->rank(), schedule.stages[*stage].name, schedule.name, waiter.seconds()));
+  if (status)
+    return status;
+  if (const std::optional<uint32_t> stage = waitsForDevice())
+    return {status.code(), fmt::format("rank {}: stage {} of {} is not done on its device after {:.1f} s",
+                                       context->rank(), schedule.stages[*stage].name, schedule.name, waiter.seconds())};
+  return withWaits(status);
 }
 
 /// What a rank waited for too long, with what its flows wait for.

@@ -142,21 +142,25 @@ static Status differentCalls(uint32_t one, uint32_t other) {
                                              one, other)};
 }
 
+/// Whether it has raised a flag that this rank has not, and in another call.
+bool SignalBoard::isElsewhere(uint32_t from, uint16_t activity) const {
+  for (uint32_t flag = 0; flag < Flags; ++flag) {
+    const uint64_t epoch = raised[flag] + 1, word = flagAt(me, flag, from, epoch).word.load(std::memory_order_acquire);
+    if (epochOf(word) == uint16_t(epoch) && activityOf(word) != activity)
+      return true;
+  }
+  return false;
+}
+
 Status SignalBoard::checkCalls() const {
-  const auto word = [&](uint32_t flag, uint32_t from, uint64_t epoch) {
-    return flagAt(me, flag, from, epoch).word.load(std::memory_order_acquire);
-  };
   for (uint32_t flag = 0; flag < Flags; ++flag) {
     if (!outstanding(flag))
       continue;
-    const uint16_t mine = activityOf(word(flag, me, raised[flag]));
+    const uint64_t own = flagAt(me, flag, me, raised[flag]).word.load(std::memory_order_relaxed);
     for (uint32_t from = 0; from < ranks(); ++from)
-      for (uint32_t other = 0; other < Flags && !raisedBy(flag, from); ++other) {
-        const uint64_t ahead = word(other, from, raised[other] + 1);
-        // Whoever is in a later call has raised this flag before, which is then seen now.
-        if (epochOf(ahead) == uint16_t(raised[other] + 1) && activityOf(ahead) != mine && !raisedBy(flag, from))
-          return differentCalls(node[me], node[from]);
-      }
+      // Asked last: whoever is in a later call has raised this flag before, which is then seen.
+      if (isElsewhere(from, activityOf(own)) && !raisedBy(flag, from))
+        return differentCalls(node[me], node[from]);
   }
   return Status::ok();
 }

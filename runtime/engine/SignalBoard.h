@@ -112,6 +112,7 @@ private:
   Flag &flagAt(uint32_t board, uint32_t flag, uint32_t from, uint64_t epoch) const;
   std::byte *letterOf(uint32_t local, uint64_t epoch) const;
   bool raisedBy(uint32_t flag, uint32_t from) const;
+  bool isElsewhere(uint32_t from, uint16_t activity) const;
   bool complete(uint32_t flag) const;
   bool outstanding(uint32_t flag) const { return raised[flag] > awaited[flag]; }
   /// Until a flag that this rank has raised may be complete, something may have come over the wire, or `limit`.

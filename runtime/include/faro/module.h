@@ -17,7 +17,8 @@ struct CompileReport {
   /// For a device: milliseconds of PTX and of machine code, in the longest of the threads that shared the work; 0 from
   /// the cache. Other work goes on meanwhile.
   double ptxMilliseconds = 0, codeMilliseconds = 0;
-  std::string assembler; ///< that makes machine code for a device ("nvJitLink 13.0"); empty: it is left to the driver
+  std::string assembler; ///< that makes machine code for a device ("nvJitLink 13.0", size and time of its file); empty:
+                         ///< it is left to the driver
 };
 
 /// What is between nodes.
