@@ -33,9 +33,6 @@ llvm::FailureOr<faro_abi_row> partialRowOf(xfer::ProgramOp program) {
   if (failed(row))
     return failure();
   const Type element = program.getPartialElement();
-  // Rows of the program's own element are as far apart as the program says, by hand or not.
-  if (elementOf(element) == row->element)
-    return row;
   row->element = elementOf(element);
   row->bytes = row->columns * (element.getIntOrFloatBitWidth() / 8);
   row->stride = uint64_t(partialStrideOf(program));

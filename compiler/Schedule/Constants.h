@@ -30,10 +30,13 @@ inline int64_t rowStrideOf(int64_t rowBytes) {
   return rowBytes >= PaddedRowBytes ? int64_t(llvm::alignTo(uint64_t(rowBytes), uint64_t(LineBytes))) : rowBytes;
 }
 
-/// The same of partial rows: rows of as many columns of the partial element. Requires program.hasPartials().
+/// The same of partial rows: rows of as many columns of the partial element. Those of the program's own element are as
+/// far apart as the program says, by hand or not. Requires program.hasPartials().
 inline int64_t partialStrideOf(xfer::ProgramOp program) {
-  return rowStrideOf(program.getRowsType().getPlanes().front().columns *
-                     (program.getPartialElement().getIntOrFloatBitWidth() / 8));
+  const ir::Plane &plane = program.getRowsType().getPlanes().front();
+  if (program.getPartialElement() == plane.element)
+    return int64_t(program.getRowStride());
+  return rowStrideOf(plane.columns * (program.getPartialElement().getIntOrFloatBitWidth() / 8));
 }
 
 } // namespace faro::compiler

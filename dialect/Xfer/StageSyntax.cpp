@@ -25,7 +25,7 @@ public:
     while (true) {
       const SMLoc loc = parser.getCurrentLocation();
       StringRef word;
-      if (isLocation(loc) || parser.parseOptionalKeyword(&word))
+      if (isLocation(loc) || isOperation(loc) || parser.parseOptionalKeyword(&word))
         break;
       if (llvm::is_contained(seen, word))
         return parser.emitError(loc) << "has the clause '" << word << "' twice";
@@ -46,6 +46,14 @@ private:
     const char *text = at.getPointer();
     return std::strncmp(text, Word.data(), Word.size()) == 0 && !llvm::isAlnum(text[Word.size()]) &&
            text[Word.size()] != '_';
+  }
+
+  /// Whether the next operation follows, one without results.
+  static bool isOperation(SMLoc at) {
+    const char *text = at.getPointer();
+    while (llvm::isAlnum(*text) || *text == '_' || *text == '$')
+      ++text;
+    return *text == '.';
   }
 
   ParseResult parseHead() {

@@ -18,7 +18,8 @@ def Xfer_SignalOp : Xfer_Signalling<"signal"> {
     ```mlir
     xfer.signal %n, %a[%off]
     ```
-    What came before are this thread's stores, and those of earlier kernels of its stream.
+    What came before are this thread's stores, and those of earlier kernels of its stream. Streaming stores only with
+    an `xfer.fence` in between.
   }];
   let arguments = (ins I64:$value, Xfer_Addr:$base, I64:$offset);
   let assemblyFormat = "$value `,` $base `[` $offset `]` attr-dict";

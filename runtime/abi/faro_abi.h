@@ -202,6 +202,7 @@ typedef struct faro_abi_program {
  * dst[offsets[t]] .. dst[offsets[t + 1] - 1] (addresses). row.stride bytes are stored for each: a padded row
  * (row.stride > row.bytes) has zeros in its padding. dst rows are aligned to 64 bytes when row.stride is a multiple of
  * 64; src needs no alignment. The streaming form ends with a store fence.
+ * A device's takes src, dst and src_stride in multiples of the largest power of two that divides row.bytes, up to 32.
  */
 typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint32_t *offsets, const uint64_t *dst,
                                  int64_t begin, int64_t end);
@@ -217,7 +218,8 @@ typedef void (*faro_abi_push_fn)(const void *src, int64_t src_stride, const uint
  * streaming form needs `out` and out_stride to be multiples of 64, stores whole lines past the cache and a last,
  * partial one plainly, and ends with a store fence. A CPU's takes multiples of the element where rows are no whole
  * lines, of FARO_ABI_ANYWHERE_BYTES at least, and sums are stored as the element that is read. Both store row.bytes
- * bytes a row, whatever lies between rows; the plain form at any alignment.
+ * bytes a row, whatever lies between rows; the plain form at any alignment. A device's takes rows, `out` and strides as
+ * its push does.
  */
 typedef void (*faro_abi_pull_fn)(void *out, int64_t out_stride, const uint32_t *offsets, const uint64_t *rows,
                                  const float *weights, int64_t begin, int64_t end);

@@ -45,7 +45,9 @@ Expected<const faro_abi_program *> capi::programOf(const Module &module, const c
 }
 
 const char *faro_last_error(void) { return lastError.c_str(); }
-const char *faro_status_name(faro_status status) { return statusCodeName(status); }
+const char *faro_status_name(uint32_t status) {
+  return status > FARO_INTERNAL ? "UNKNOWN" : statusCodeName(faro_status(status));
+}
 const char *faro_version(void) { return FARO_VERSION_TEXT; }
 
 faro_status faro_session_create(faro_comm *comm, faro_module *module, faro_session **out) {
@@ -56,7 +58,7 @@ faro_status faro_session_create_with(faro_comm *comm, faro_module *module, const
                                      faro_session **out) {
   return guarded([&]() -> Status {
     if (!comm || !module || !out)
-      return missing("faro_session_create", !comm ? "comm" : !module ? "module" : "out");
+      return missing("faro_session_create_with", !comm ? "comm" : !module ? "module" : "out");
     SessionOptions wanted;
     if (options) {
       const auto known = knownOf("faro_session_create_with", "faro_session_options", *options,

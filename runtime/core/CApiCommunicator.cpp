@@ -89,13 +89,14 @@ faro_status faro_comm_check(faro_comm *comm) {
   return guarded([&] { return comm ? comm->communicator->check() : missing("faro_comm_check", "comm"); });
 }
 
-faro_status faro_comm_abort(faro_comm *comm, faro_status code, const char *why) {
+faro_status faro_comm_abort(faro_comm *comm, uint32_t code, const char *why) {
   return guarded([&]() -> Status {
     if (!comm || !why)
       return missing("faro_comm_abort", comm ? "why" : "comm");
-    if (code == FARO_OK)
-      return {FARO_INVALID_ARGUMENT, "faro_comm_abort: code is FARO_OK; expected what went wrong"};
-    comm->communicator->abort({code, why});
+    if (code == FARO_OK || code > FARO_INTERNAL)
+      return {FARO_INVALID_ARGUMENT,
+              fmt::format("faro_comm_abort: code is {}; expected a faro_status other than FARO_OK", code)};
+    comm->communicator->abort({faro_status(code), why});
     return Status::ok();
   });
 }

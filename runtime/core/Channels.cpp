@@ -48,9 +48,11 @@ Expected<uint64_t> Channels::sliceTag(uint16_t channel, uint64_t tagOrToken, con
 void Channels::sending(uint16_t channel) { ++open_.at(channel).leaving; }
 void Channels::notSent(uint16_t channel) { --open_.at(channel).leaving; }
 
-void Channels::fail(std::string message) {
+void Channels::fail(std::string message) { note({FARO_INTERNAL, std::move(message)}); }
+
+void Channels::note(Status failure) {
   if (failure_)
-    failure_ = Status(FARO_INTERNAL, std::move(message));
+    failure_ = std::move(failure);
 }
 
 void Channels::message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) {

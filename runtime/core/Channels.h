@@ -40,7 +40,9 @@ public:
 
   /// Delivers what came before its channel was open. How many messages.
   uint32_t deliverEarly();
-  /// The first thing that came and should not have.
+  /// A receiver could not go on.
+  void note(Status failure);
+  /// The first thing that came and should not have, or was more than a receiver could take.
   const Status &failure() const { return failure_; }
 
 private:

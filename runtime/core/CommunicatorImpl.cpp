@@ -1,5 +1,6 @@
 #include "runtime/core/CommunicatorImpl.h"
 
+#include "runtime/core/Exceptions.h"
 #include "runtime/core/TransportPlugin.h"
 #include "runtime/core/Wire.h"
 
@@ -29,24 +30,36 @@ void SoloBootstrap::abort(const Status &why) {
 CommunicatorImpl::CommunicatorImpl(CommunicatorOptions options, Topology topology, std::unique_ptr<Bootstrap> bootstrap)
     : Communicator(std::move(options), std::move(topology)), bootstrap_(std::move(bootstrap)), channels_(rank()) {}
 
+/// What a handler does. Exceptions must not pass the transport, which is called from C in the middle of its own work:
+/// the communicator has failed, as the next `check` finds out, and the answer is no.
+template <typename Work> static auto handled(void *user, Work work) -> decltype(work(std::declval<Channels &>())) {
+  auto &channels = *static_cast<Channels *>(user);
+  try {
+    return work(channels);
+  } catch (...) {
+    channels.note(statusOfException());
+    return decltype(work(channels))();
+  }
+}
+
 /// The transport's handlers; `user` is the Channels.
 static void listen(faro_transport_config &config, Channels &channels) {
   config.user = &channels;
   config.on_message = [](void *user, uint32_t rank, uint32_t tag, const void *data, size_t size) {
-    static_cast<Channels *>(user)->message(rank, tag, {static_cast<const std::byte *>(data), size});
+    handled(user, [&](Channels &c) { c.message(rank, tag, {static_cast<const std::byte *>(data), size}); });
   };
   config.on_place = [](void *user, uint32_t rank, uint64_t tag, size_t size, size_t rowBytes) {
-    return static_cast<Channels *>(user)->place(rank, tag, size, rowBytes);
+    return handled(user, [&](Channels &c) { return c.place(rank, tag, size, rowBytes); });
   };
   config.on_arrived = [](void *user, uint32_t rank, uint64_t tag, size_t size) {
-    static_cast<Channels *>(user)->arrived(rank, tag, size);
+    handled(user, [&](Channels &c) { c.arrived(rank, tag, size); });
   };
   config.on_lost = [](void *user, uint32_t rank, uint64_t tag, size_t size) {
-    static_cast<Channels *>(user)->lost(rank, tag, size);
+    handled(user, [&](Channels &c) { c.lost(rank, tag, size); });
   };
-  config.on_sent = [](void *user, uint64_t token) { static_cast<Channels *>(user)->sent(token); };
+  config.on_sent = [](void *user, uint64_t token) { handled(user, [&](Channels &c) { c.sent(token); }); };
   config.on_whole = [](void *user, uint32_t rank, uint64_t tag, const void *data, size_t size) -> int {
-    return static_cast<Channels *>(user)->whole(rank, tag, {static_cast<const std::byte *>(data), size});
+    return handled(user, [&](Channels &c) { return c.whole(rank, tag, {static_cast<const std::byte *>(data), size}); });
   };
 }
 
@@ -230,13 +243,13 @@ void CommunicatorImpl::close(uint16_t channel) {
   // What is under way to or from a rank that has failed is given up by the transport; the rest ends when the other side
   // goes on. Nobody goes on for long after a failure.
   auto until = Clock::now() + timeout();
-  while (channels_.busy(channel) && Clock::now() < until) {
+  while (channels_.busy(channel) && !hasLeftWire_ && Clock::now() < until) {
     if (!check())
       until = std::min(until, Clock::now() + GivingUpTakes);
     if (!progress() && !sleep(std::chrono::milliseconds(1)))
       break;
   }
-  if (channels_.busy(channel))
+  if (channels_.busy(channel) && !hasLeftWire_)
     leaveWire();
   channels_.close(channel);
 }
@@ -287,8 +300,10 @@ Status CommunicatorImpl::check() {
   if (Status told = bootstrap_->check(); !told)
     return failure_ = told;
   progress();
-  if (!channels_.failure())
+  if (!channels_.failure()) { // nobody else knows
+    bootstrap_->abort(channels_.failure());
     return failure_ = channels_.failure();
+  }
 
   if (suspicion_) {
     for (const uint32_t rank : watch_.ended())

@@ -49,6 +49,7 @@ public:
   Status barrier() override;
   void abort(const Status &why) override;
   Status check() override;
+  Status failure() const override { return failure_; }
   bool hasLeft(uint32_t rank) const override { return bootstrap_->hasLeft(rank); }
   Expected<uint16_t> open(Receiver &receiver) override { return channels_.open(receiver); }
   void close(uint16_t channel) override;

@@ -158,7 +158,11 @@ void HubProtocol::leave(uint32_t rank) {
   if (gathering_)
     return fail(FARO_PEER_FAILED, fmt::format("rank {} left the job, but rank {} waits in '{}'", rank,
                                               gathering_->first, gathering_->what));
-  broadcast(FrameWriter(FrameKind::Left).number(rank).finish());
+  // Who has left itself waits for nobody but for all.
+  const auto frame = FrameWriter(FrameKind::Left).number(rank).finish();
+  for (uint32_t other = 0; other < worldSize_; ++other)
+    if (presence_[other] == Presence::Here)
+      send_(other, frame);
   if (!count(Presence::Here) && !count(Presence::Absent))
     broadcast(FrameWriter(FrameKind::Goodbye).finish());
 }

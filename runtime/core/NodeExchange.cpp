@@ -24,10 +24,9 @@ Expected<Topology> topologyOf(const std::vector<NodeHint> &hints) {
   bool machines = true;
   for (uint32_t rank = 0; rank < hints.size(); ++rank) {
     machines &= !hints[rank].machine.empty();
-    if (const double nics = hints[rank].nics; !(nics > FewestNics && nics <= MostNics)) // a NaN is neither
-      return Status(FARO_INVALID_ARGUMENT,
-                    fmt::format("rank {} has {:g} network cards: expected more than {:g} and at most {:g}", rank, nics,
-                                FewestNics, MostNics));
+    if (const double nics = hints[rank].nics; !(nics >= FewestNics && nics <= MostNics)) // a NaN is neither
+      return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has {:g} network cards: expected {:g} to {:g}", rank,
+                                                       nics, FewestNics, MostNics));
     if (hints[rank].node.has_value() != hints[0].node.has_value()) {
       const uint32_t told = hints[0].node ? 0 : rank;
       return Status(FARO_INVALID_ARGUMENT,

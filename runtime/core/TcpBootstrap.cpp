@@ -133,9 +133,12 @@ Expected<std::vector<Bytes>> TcpBootstrap::allgather(const Bytes &mine, const ch
                                                      const Idle &idle) {
   FARO_RETURN_IF_ERROR(check());
   // Leaves room for the other fields; the hub checks the sum over the ranks.
-  if (mine.size() > MaxFrameBytes / 2)
-    return Status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has {} bytes for '{}'; at most {} fit", rank_,
-                                                     mine.size(), what, MaxFrameBytes / 2));
+  if (mine.size() > MaxFrameBytes / 2) {
+    const Status status(FARO_INVALID_ARGUMENT, fmt::format("rank {} has {} bytes for '{}'; at most {} fit", rank_,
+                                                           mine.size(), what, MaxFrameBytes / 2));
+    abort(status); // the others wait for this rank
+    return status;
+  }
   const auto deadline = Clock::now() + timeout + hubSlack(timeout);
   gathered_.reset();
   connection_->queue(FrameWriter(FrameKind::Gather)

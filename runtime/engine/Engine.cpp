@@ -26,8 +26,6 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
       onceBefore[s] |= onceBefore[before] | (onceStages & uint64_t(1) << before);
     }
   }
-  if (context->rings)
-    context->rings->taker = this;
   const auto now = Clock::now();
   for (FlowRun &flow : flows) {
     flow.fired.resize(stages);
@@ -39,6 +37,8 @@ Run::Run(std::unique_ptr<RunContext> c, Bindings b, std::vector<FlowRun> f)
     for (uint32_t s : sliceStages)
       flowsLeftOf[s] += kindOf(schedule.stages[s]).end == flow.end();
   }
+  if (context->rings) // last: from here on slices come to this object, whose destructor says that it is gone
+    context->rings->taker = this;
 }
 
 void Run::stop() {

@@ -68,6 +68,7 @@ private:
   // Slices.
   Status settle();
   Status settleDevice();
+  bool isNext(const FlowRun &flow, uint32_t stage) const;
   Expected<bool> ready(const FlowRun &flow, uint32_t stage);
   Status fire(FlowRun &flow, uint32_t stage);
   Expected<bool> fireIfReady(FlowRun &flow, uint32_t stage);

@@ -65,8 +65,8 @@ bool Run::tokensThere(const FlowRun &flow, uint32_t stage) const {
   return rings.available(flow.out->tokens, each.acquires, slots / sharers + (slots % sharers != 0));
 }
 
-/// Whether the flow's next slice can go through the stage.
-Expected<bool> Run::ready(const FlowRun &flow, uint32_t s) {
+/// Whether the flow's next slice has come by what stands before the stage.
+bool Run::isNext(const FlowRun &flow, uint32_t s) const {
   const uint32_t n = flow.fired[s];
   if (n == flow.slices || (done & onceBefore[s]) != onceBefore[s])
     return false;
@@ -80,9 +80,14 @@ Expected<bool> Run::ready(const FlowRun &flow, uint32_t s) {
     if (kindOf(before).onceASlice && kindOf(before).end == flow.end() && flow.done[stage.after[i]] <= n)
       return false;
   }
-  if (!tokensThere(flow, s))
+  return true;
+}
+
+/// Whether it can go through.
+Expected<bool> Run::ready(const FlowRun &flow, uint32_t s) {
+  if (!isNext(flow, s) || !tokensThere(flow, s))
     return false;
-  return bindings.slices[s]->ready(flow, n);
+  return bindings.slices[s]->ready(flow, flow.fired[s]);
 }
 
 Status Run::fire(FlowRun &flow, uint32_t s) {

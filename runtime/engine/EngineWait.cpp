@@ -14,7 +14,7 @@ bool Run::waitsForCredit() const {
     return false;
   const uint32_t wire = context->rings->shape.wire;
   for (const FlowRun &flow : flows)
-    if (flow.out && flow.fired[wire] < flow.slices && !tokensThere(flow, wire))
+    if (flow.out && isNext(flow, wire) && !tokensThere(flow, wire))
       return true;
   return false;
 }

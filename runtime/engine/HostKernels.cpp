@@ -2,6 +2,7 @@
 #include "runtime/engine/RowKernels.h"
 #include "runtime/engine/RunContext.h"
 
+#include <cfenv>
 #include <cstring>
 #if defined(__x86_64__)
 #include <emmintrin.h>
@@ -28,6 +29,22 @@ void zeroPastCache(std::byte *to, uint64_t bytes) {
 #endif
 }
 
+/// Sums are of IEEE's default arithmetic, whatever the calling thread has set for itself: frameworks flush subnormals
+/// to zero there, and so do libraries that were linked for fast mathematics, by being loaded.
+class DefaultArithmetic {
+public:
+  DefaultArithmetic() {
+    std::fegetenv(&before);
+    std::fesetenv(FE_DFL_ENV);
+  }
+  ~DefaultArithmetic() { std::fesetenv(&before); }
+  DefaultArithmetic(const DefaultArithmetic &) = delete;
+  DefaultArithmetic &operator=(const DefaultArithmetic &) = delete;
+
+private:
+  std::fenv_t before;
+};
+
 class HostKernels final : public RowKernels {
 public:
   explicit HostKernels(const RunContext &run) : run(run) {}
@@ -51,6 +68,7 @@ public:
 
   Status pull(uint32_t kernel, void *out, int64_t stride, std::span<const uint32_t> offsets,
               std::span<const uint64_t> rows, std::span<const float> weights) override {
+    const DefaultArithmetic arithmetic;
     run.kernel<faro_abi_pull_fn>(kernel)(out, stride, offsets.data(), origin(rows, offsets[0]),
                                          origin(weights, offsets[0]), 0, int64_t(offsets.size()) - 1);
     return Status::ok();

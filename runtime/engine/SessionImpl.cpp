@@ -3,7 +3,9 @@
 
 #include "runtime/core/Exceptions.h"
 #include "runtime/device/cuda/DeviceWindow.h"
+#include "runtime/plan/PlanHash.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace faro {
@@ -69,6 +71,7 @@ template <typename T> const Status &statusOf(const Expected<T> &value) { return 
 /// thread and its context.
 template <typename Work> auto SessionImpl::inContext(Work &work) -> decltype(work()) {
   try {
+    FARO_RETURN_IF_ERROR(communicator->failure()); // of another session, or the caller's own
     std::optional<cuda::InContext> current;
     if (device) {
       current.emplace(*device->device);
@@ -140,10 +143,23 @@ Expected<std::shared_ptr<const Plan>> SessionImpl::prepare(const faro_abi_progra
   return guarded(&stats.prepareNs, [&] { return makeBatch(program, topkIdx); });
 }
 
+/// Of the combines that may undo what the program dispatches.
+uint64_t SessionImpl::largestPartialStride(const faro_abi_program &dispatch) const {
+  uint64_t stride = 0;
+  for (const auto &[program, map] : experts)
+    if (program->op == FARO_ABI_COMBINE && sameShuffle(*program, dispatch))
+      stride = std::max(stride, scheduleOf(*program, path())->partial_stride);
+  return stride;
+}
+
 Status SessionImpl::reserve(const std::shared_ptr<const Plan> &plan) {
   return guarded(nullptr, [&]() -> Status {
     auto batch = enter(plan, "reserve");
-    return batch ? windows.ensureReceived(**batch) : batch.status();
+    if (!batch)
+      return batch.status();
+    FARO_RETURN_IF_ERROR(windows.ensureReceived(**batch));
+    const std::optional<NodePlan> &across = (*batch)->across;
+    return across ? windows.ensurePartials(*across, largestPartialStride(*(*batch)->program)) : Status::ok();
   });
 }
 
@@ -196,8 +212,8 @@ Expected<Received> SessionImpl::received(const std::shared_ptr<const Plan> &plan
 }
 
 Status SessionImpl::after(void *cudaEvent) {
-  if (!broken.isOk())
-    return broken;
+  FARO_RETURN_IF_ERROR(broken);
+  FARO_RETURN_IF_ERROR(communicator->failure());
   FARO_RETURN_IF_ERROR(checkIdle("after"));
   if (!device || !cudaEvent)
     return Status(

@@ -63,6 +63,7 @@ private:
   template <typename Work> auto inContext(Work &work) -> decltype(work());
   template <typename Work> auto guarded(uint64_t *nanoseconds, Work work) -> decltype(work());
   Status checkIdle(const char *name) const;
+  uint64_t largestPartialStride(const faro_abi_program &dispatch) const;
   /// What every call with a plan asks first.
   Expected<BatchHandle> batchOf(const std::shared_ptr<const Plan> &plan, const char *name) const;
   /// The same, and from then on flags are about this batch.

@@ -115,7 +115,9 @@ Status SliceExchange::giveBack(SliceRings &rings, InFlow &flow, uint32_t mask, N
     if (ring.perFlow) // the slot that the flow's next slice arrived in
       flow.bytes[flow.consumed++ % flow.bytes.size()] = 0;
     const bool rides = news == News::MayRide && r == rings.arrivalRing();
-    const uint64_t batch = news == News::IsLast ? 1 : std::max<uint64_t>(1, ring.slots / (rides ? 2 : 4));
+    // The other end shares out slots that are of all its flows: few of them may be this one's.
+    const bool atOnce = news == News::IsLast || !ring.perFlow;
+    const uint64_t batch = atOnce ? 1 : std::max<uint64_t>(1, ring.slots / (rides ? 2 : 4));
     if (flow.givenBack[r] - flow.reported[r] < batch)
       continue;
     const CreditMessage message{r, flow.givenBack[r]};

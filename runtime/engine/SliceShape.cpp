@@ -37,6 +37,10 @@ Expected<SliceShape> SliceShape::of(const faro_abi_program &program, const faro_
   shape.mostPlaces = combines ? 1 : program.routes.topk;
   shape.rowBytes = combines ? program.row.columns * elementBytes(schedule.partial) : program.row.bytes;
   shape.rowStride = combines ? schedule.partial_stride : program.row.stride;
+  if (shape.rowStride > std::numeric_limits<decltype(SliceHeader::stride)>::max())
+    return Status(FARO_INVALID_ARGUMENT,
+                  fmt::format("schedule {}: rows are {} bytes apart; expected less than 4 GiB, to travel between nodes",
+                              schedule.name, shape.rowStride));
   bool byReference = false;
   for (uint32_t s = 0; s < schedule.stage_count; ++s) {
     const faro_abi_stage &stage = schedule.stages[s];

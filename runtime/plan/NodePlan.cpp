@@ -68,7 +68,7 @@ Status Builder::groupItems() {
   const uint32_t nodes = topology.nodes(), tokens = uint32_t(plan.tokens);
   std::vector<uint32_t> rowsOf(nodes), itemsOf(nodes), seen(nodes, NoToken);
   std::vector<uint32_t> nodeOfItem(plan.places.size());
-  out.partialOffsets.resize(tokens + 1);
+  out.partialOffsets.resize(size_t(tokens) + 1);
   for (uint32_t t = 0, partials = 0; t < tokens; ++t) {
     for (uint32_t i = plan.offsets[t]; i < plan.offsets[t + 1]; ++i) {
       const uint32_t node = nodeOfItem[i] = topology.nodeOf(plan.places[i].rank);
@@ -96,10 +96,10 @@ Status Builder::groupItems() {
   out.firstRow = nextRow;
   out.firstRow.push_back(out.partialOffsets.back() - shares);
   out.rowToken.resize(out.firstRow.back());
-  out.rowItems.resize(out.firstRow.back() + 1);
+  out.rowItems.resize(size_t(out.firstRow.back()) + 1);
   out.items.resize(plan.places.size() - localItems);
   out.rowItems.back() = uint32_t(out.items.size());
-  out.localOffsets.resize(tokens + 1);
+  out.localOffsets.resize(size_t(tokens) + 1);
   out.localItems.reserve(localItems);
 
   std::fill(seen.begin(), seen.end(), NoToken);

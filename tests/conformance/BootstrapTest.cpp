@@ -121,6 +121,17 @@ TEST_F(TcpMeeting, AnAbortReachesAllWithItsReason) {
     });
 }
 
+TEST_F(TcpMeeting, AGatherOfMoreThanFitsIsAnErrorOfAllAtOnce) {
+  const auto start = Clock::now();
+  meet(3, [&](TcpBootstrap &self, uint32_t rank) {
+    const Bytes mine(rank == 1 ? MaxFrameBytes / 2 + 1 : 1);
+    const auto all = self.allgather(mine, "much", seconds(60), nullptr);
+    ASSERT_FALSE(all);
+    expectStatus(all.status(), rank == 1 ? FARO_INVALID_ARGUMENT : FARO_ABORTED, {"rank 1", "'much'", "at most"});
+  });
+  EXPECT_LT(Clock::now() - start, seconds(20));
+}
+
 TEST_F(TcpMeeting, LeavingIsNoFailureButAGatherWithoutThatRankIs) {
   std::atomic<int> checked{0};
   meet(3, [&](TcpBootstrap &self, uint32_t rank) {

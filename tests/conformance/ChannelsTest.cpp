@@ -30,6 +30,8 @@ public:
   };
 
   void message(uint32_t rank, uint32_t tag, std::span<const std::byte> bytes) override {
+    if (hasNoMemory)
+      throw std::bad_alloc();
     messages.push_back({rank, tag, std::string(reinterpret_cast<const char *>(bytes.data()), bytes.size())});
   }
   faro_place place(uint32_t rank, uint64_t tag, size_t size, size_t) override {
@@ -54,7 +56,7 @@ public:
   std::vector<Message> messages;
   std::deque<Slice> slices;
   std::vector<uint64_t> tokens;
-  bool refuses = false;
+  bool refuses = false, hasNoMemory = false;
 };
 
 std::span<const std::byte> bytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
@@ -215,10 +217,23 @@ TEST_P(ChannelsOf, ASliceWithoutAPlaceIsAnErrorThatNamesItsSender) {
     if (self.rank() == 1) {
       const Status status = hear(self);
       expectStatus(status, FARO_INTERNAL, {"rank 0", "1000 bytes", "tag 99", "no place"});
-      self.abort(status);
-    } else {
+    } else { // whoever finds it out tells the others
       expectStatus(hear(self), FARO_ABORTED, {"rank 1", "rank 0", "no place"});
     }
+  });
+}
+
+/// An exception does not pass the transport, whose caller may be C.
+TEST_P(ChannelsOf, AReceiverThatThrowsIsAnErrorOfAll) {
+  run([](Communicator &self) {
+    Recorder receiver;
+    const auto channel = self.open(receiver);
+    ASSERT_TRUE(channel);
+    receiver.hasNoMemory = true;
+    (void)self.barrier(); // the message may come to a rank that is about to leave it
+    if (self.rank() == 0)
+      EXPECT_TRUE(self.send(*channel, 1, 7, bytesOf("hello")));
+    expectStatus(hear(self), self.rank() == 1 ? FARO_OUT_OF_MEMORY : FARO_ABORTED, {"out of memory"});
   });
 }
 

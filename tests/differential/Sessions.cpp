@@ -180,6 +180,32 @@ TEST_P(Mistakes, combineIntoRowsThatOthersReadIsRefused) {
   }
 }
 
+/// Also where no rank waits for another, which would find it out.
+TEST_P(Mistakes, callsOnACommunicatorThatIsOverFail) {
+  expectAll(run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &mine) -> Status {
+              if (rank == 0)
+                mine->abort({FARO_UNAVAILABLE, "the experts are tired"});
+              while (rank != 0 && mine->check())
+                std::this_thread::yield();
+              return prepare(session, rank, 0).status();
+            }),
+            "the experts are tired");
+}
+
+TEST_P(Mistakes, aSessionThatFailedEndsTheOthersOfItsCommunicator) {
+  expectAll(run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &mine) -> Status {
+              auto other = Session::create(mine, module);
+              if (!other)
+                return other.status();
+              if (rank == 0)
+                EXPECT_FALSE(session.dispatch(nullptr, x()));
+              while (rank != 0 && mine->check())
+                std::this_thread::yield();
+              return prepare(**other, rank, 0).status();
+            }),
+            "is null");
+}
+
 TEST_P(Mistakes, receivedRowsAreThoseOfTheLastDispatch) {
   const auto ended = runPlanned(2, [&](uint32_t, Session &session, const Plans &plans) -> Status {
     EXPECT_FALSE(session.received(plans[0])) << "nothing was dispatched";
@@ -302,6 +328,41 @@ TEST_P(TwoNodes, windowsGrowOnTheNodeThatNeedsThem) {
     }
     const bool grew = growths[1] > growths[0];
     return grew == (rank < 2) ? Status::ok() : Status(FARO_INTERNAL, grew ? "it grew" : "it did not grow");
+  });
+  expectAllOk(ended);
+}
+
+/// All memory is there after reserve and expertRows: posts wait for nobody, so their order does not matter.
+TEST_P(TwoNodes, combinesOfTwoSessionsArePostedInAnyOrder) {
+  const auto ended = run([&](uint32_t rank, Session &first, const std::shared_ptr<Communicator> &mine) -> Status {
+    auto second = Session::create(mine, module);
+    if (!second)
+      return second.status();
+    Session *const sessions[] = {&first, second->get()};
+    std::vector<std::shared_ptr<const Plan>> plans;
+    std::vector<Rows> rows;
+    for (Session *session : sessions) {
+      auto plan = prepare(*session, rank, 0);
+      if (!plan)
+        return plan.status();
+      FARO_RETURN_IF_ERROR(session->reserve(*plan));
+      auto own = session->expertRows(*plan);
+      if (!own)
+        return own.status();
+      FARO_RETURN_IF_ERROR(session->dispatch(*plan, x()).status());
+      plans.push_back(*plan);
+      rows.push_back(*own);
+    }
+    std::vector<float> out(2 * Tokens * Columns);
+    for (const uint32_t step : {0u, 1u}) {
+      const uint32_t s = rank % 2 ? 1 - step : step;
+      FARO_RETURN_IF_ERROR(sessions[s]->postCombine(*combine, plans[s], {rows[s].data, rows[s].rows, rows[s].stride},
+                                                    weights.data(),
+                                                    {&out[s * Tokens * Columns], Tokens, Columns * sizeof(float)}));
+    }
+    for (Session *session : sessions)
+      FARO_RETURN_IF_ERROR(session->wait());
+    return Status::ok();
   });
   expectAllOk(ended);
 }

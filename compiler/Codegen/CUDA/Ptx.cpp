@@ -1,6 +1,7 @@
 #include "compiler/Codegen/CUDA/Ptx.h"
 
 #include "compiler/Codegen/CUDA/Optimise.h"
+#include "compiler/Codegen/Module/CodeGenerators.h"
 #include "compiler/Codegen/Module/Object.h"
 #include "compiler/Codegen/Passes.h"
 #include "dialect/Xfer/XferDialect.h"
@@ -11,13 +12,11 @@
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
 
 #include <charconv>
-#include <mutex>
 #include <set>
 
 namespace faro::compiler {
@@ -26,23 +25,13 @@ using namespace mlir;
 
 namespace {
 
-void initialiseNvptx() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    LLVMInitializeNVPTXTargetInfo();
-    LLVMInitializeNVPTXTarget();
-    LLVMInitializeNVPTXTargetMC();
-    LLVMInitializeNVPTXAsmPrinter();
-  });
-}
-
 const llvm::Triple &nvptx() {
   static const llvm::Triple triple("nvptx64-nvidia-cuda");
   return triple;
 }
 
 llvm::Expected<const llvm::Target *> findTarget() {
-  initialiseNvptx();
+  initialiseCodeGenerators();
   std::string error;
   if (const llvm::Target *target = llvm::TargetRegistry::lookupTarget(nvptx(), error))
     return target;

@@ -8,6 +8,7 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <thread>
@@ -72,7 +73,8 @@ public:
     }
     Assembled assembled{code.read(), readUsage(said.read())};
     if (assembled.cubin.empty())
-      return llvm::createStringError("'%s' %s wrote no machine code", path.c_str(), target.c_str());
+      return llvm::createStringError("'%s' %s wrote no machine code: %s", path.c_str(), target.c_str(),
+                                     llvm::StringRef(said.read()).rtrim().str().c_str());
     return assembled;
   }
 
@@ -94,8 +96,9 @@ private:
       const llvm::sys::ProcessInfo ended = llvm::sys::Wait(child, /*SecondsToWait=*/0, &why);
       if (ended.Pid == child.Pid)
         return ended.ReturnCode;
+      // Where this process ignores SIGCHLD, the system forgets how children ended: what was written tells.
       if (!why.empty())
-        return -1;
+        return errno == ECHILD ? 0 : -1;
       if (std::chrono::steady_clock::now() >= end) {
         ::kill(child.Pid, SIGKILL);
         llvm::sys::Wait(child, std::nullopt);

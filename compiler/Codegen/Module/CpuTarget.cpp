@@ -1,32 +1,21 @@
 #include "compiler/Codegen/Module/CpuTarget.h"
 
+#include "compiler/Codegen/Module/CodeGenerators.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Target/TargetOptions.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
 
 #include <algorithm>
-#include <mutex>
 
 namespace faro::compiler {
 namespace {
 
 constexpr const char *TargetTriple = "x86_64-unknown-linux-gnu";
-
-void initialiseX86() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    LLVMInitializeX86TargetInfo();
-    LLVMInitializeX86Target();
-    LLVMInitializeX86TargetMC();
-    LLVMInitializeX86AsmPrinter();
-    LLVMInitializeX86AsmParser(); // of kernels written by hand; without one LLVM ends the process
-  });
-}
 
 /// Whose memory kernels are written for, as measured on Emerald Rapids, Zen 5, Zen 3 and Zen 2 (family 17h).
 enum class Memory { Intel, Zen5, Zen3, Zen2 };
@@ -120,7 +109,7 @@ llvm::Expected<CpuTarget> hostTarget() {
 }
 
 llvm::Expected<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine() {
-  initialiseX86();
+  initialiseCodeGenerators();
   const llvm::Triple triple(TargetTriple);
   std::string error;
   const llvm::Target *target = llvm::TargetRegistry::lookupTarget(triple, error);

@@ -122,6 +122,9 @@ private:
 
     const std::byte *from = ask.bytes.data() + sizeof header;
     const size_t firstItem = to.items.size();
+    if (firstItem + header.items > std::numeric_limits<uint32_t>::max())
+      return refuse(ask.rank, fmt::format("with it rank {} asks for {} items, more than can be counted", header.rail,
+                                          firstItem + header.items));
     to.items.resize(firstItem + header.items);
     std::memcpy(to.items.data() + firstItem, from + header.rows * sizeof(AskRow), header.items * sizeof(AskItem));
     for (size_t i = firstItem; i < to.items.size(); ++i)

@@ -118,9 +118,13 @@ public:
   /// Tells every rank that this one gives up, and why; their waits end with ABORTED and this message.
   virtual void abort(const Status &why) = 0;
 
-  /// Never blocks. PEER_FAILED or ABORTED once another rank is known to be gone or to have given up. Called from every
-  /// long wait, every few milliseconds.
+  /// PEER_FAILED or ABORTED once another rank is known to be gone or to have given up. Called from every
+  /// long wait, every few milliseconds. Does not block, but for half a second at most when it is the first to know of
+  /// a failure, which it tells the others.
   virtual Status check() = 0;
+
+  /// Why no call can succeed any more, as far as this rank has noticed: without looking, see check. OK before.
+  virtual Status failure() const = 0;
 
   /// Whether the rank has said that it needs nobody any more; it comes to no further call. As of the last check().
   virtual bool hasLeft(uint32_t rank) const = 0;

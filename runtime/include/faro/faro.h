@@ -47,7 +47,7 @@ typedef struct faro_plan faro_plan;
 /* The calling thread's last error, or "". Valid until its next call. */
 FARO_API const char *faro_last_error(void);
 /* "OK", "INVALID_ARGUMENT", ... */
-FARO_API const char *faro_status_name(faro_status status);
+FARO_API const char *faro_status_name(uint32_t status);
 /* "0.1.0": of the library, which may be a later one than this header's. */
 FARO_API const char *faro_version(void);
 
@@ -77,11 +77,12 @@ FARO_API uint32_t faro_comm_nodes(const faro_comm *comm);
 FARO_API uint32_t faro_comm_node(const faro_comm *comm);
 /* Collective. Returns when all ranks are here. */
 FARO_API faro_status faro_comm_barrier(faro_comm *comm);
-/* FARO_OK, or how the job has failed: FARO_PEER_FAILED, FARO_ABORTED. Never blocks. */
+/* FARO_OK, or how the job has failed: FARO_PEER_FAILED, FARO_ABORTED. Waits for nobody, but for half a second at most
+ * when this rank is the first to know, which it tells the others. */
 FARO_API faro_status faro_comm_check(faro_comm *comm);
 /* Tells every rank that this one gives up, and why: their calls end with FARO_ABORTED and these words, this rank's next
- * ones, too. `code`: not FARO_OK. */
-FARO_API faro_status faro_comm_abort(faro_comm *comm, faro_status code, const char *why);
+ * ones, too. `code`: a faro_status other than FARO_OK. */
+FARO_API faro_status faro_comm_abort(faro_comm *comm, uint32_t code, const char *why);
 /* Leaves the job. Where nothing has failed it waits for what this rank sent to go out, and for the others to be done:
  * up to 10 seconds each. Null is fine, as for all destroy functions. */
 FARO_API void faro_comm_destroy(faro_comm *comm);
@@ -196,8 +197,9 @@ FARO_API faro_status faro_combine(faro_session *session, const char *program, co
 
 /*
  * The same in halves, so that the caller can compute in between. A post waits for nobody but where memory has to be
- * made first: for a dispatch that is the first of its size (faro_reserve does that ahead), and for a combine whose rows
- * lie elsewhere than faro_expert_rows says. A posted call is under way until faro_wait returns, or faro_test says that
+ * made first: for a dispatch that is the first of its size, for a combine across nodes that is (faro_reserve does both
+ * ahead), and for a combine whose rows lie elsewhere than faro_expert_rows says; so posts of several sessions are made
+ * in the same order on all ranks. A posted call is under way until faro_wait returns, or faro_test says that
  * it is over; until then nothing else of the session may be called, and x, y, weights and out must stay as they are.
  * Who has calls of several sessions under way waits for them in the same order on all ranks, or asks faro_test of each
  * by turns. A posted dispatch leaves its rows in faro_received_of, which refuses any other plan than that of the last
@@ -211,7 +213,8 @@ FARO_API faro_status faro_test(faro_session *session, int *over);
 FARO_API faro_status faro_wait(faro_session *session);
 FARO_API faro_status faro_received_of(faro_session *session, const faro_plan *plan, faro_received *out);
 
-/* Collective. Makes the shared memory that dispatches of this plan need, which the first would make otherwise. What an
+/* Collective. Makes the shared memory that dispatches of this plan, and what undoes them, need; the first of them would
+ * make it otherwise. What an
  * earlier dispatch received may be gone, and must be given to no combine. */
 FARO_API faro_status faro_reserve(faro_session *session, const faro_plan *plan);
 
@@ -264,7 +267,7 @@ typedef struct faro_statistics {
   uint64_t wire_rows, wire_rows_received;
   uint64_t wire_bytes, wire_bytes_received; /* of slices, headers included */
   uint64_t moved_rows;                      /* handed to another rank of the node, whose rail had room */
-  uint64_t credit_wait_ns;                  /* a slice was ready and waited for a free slot on the other side */
+  uint64_t credit_wait_ns;                  /* in waits: a slice was ready, and no slot on the other side */
   uint64_t settled_tokens;                  /* summed in combines before the last partial row had come */
   uint64_t wire_device_bytes;               /* of wire_bytes: sent from the memory of a device */
   uint64_t whole_slices;    /* of slices_received: read where the transport had them, without their slots */

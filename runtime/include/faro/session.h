@@ -63,7 +63,7 @@ struct SessionStatistics {
   uint64_t wireRows = 0, wireRowsReceived = 0;
   uint64_t wireBytes = 0, wireBytesReceived = 0; ///< of slices, headers included
   uint64_t movedRows = 0;                        ///< handed to another rank of the node, whose rail had room
-  uint64_t creditWaitNs = 0;                     ///< a slice was ready and waited for a free slot on the other side
+  uint64_t creditWaitNs = 0;                     ///< in waits (not `test`): a slice was ready, and no slot there
   uint64_t settledTokens = 0;                    ///< summed in combines before the last partial row had come
   uint64_t wholeSlices = 0;     ///< of slicesReceived: read where the transport had them, without their slots
   uint64_t residentPushes = 0;  ///< launched once for many of them (FARO_PUSHES=resident)
@@ -130,10 +130,10 @@ public:
   /// `program` is a dispatch of the module. Errors: INVALID_ARGUMENT for an expert outside [-1, experts).
   virtual Expected<std::shared_ptr<const Plan>> prepare(const faro_abi_program &program, TopkIdx topkIdx) = 0;
 
-  /// Collective. Makes the shared memory that dispatches of this plan need, unless it is there already. A dispatch does
-  /// so by itself; this is for callers who want the cost of new memory elsewhere. New memory takes the place of the
-  /// old: rows that an earlier dispatch received are gone, and must be given to no combine. Nor to one after a later
-  /// dispatch; that is found out where the memory has stayed the session's.
+  /// Collective. Makes the shared memory that dispatches of this plan and combines that undo them need, unless it is
+  /// there already. They do so by themselves; this is for callers who want the cost of new memory elsewhere. New memory
+  /// takes the place of the old: rows that an earlier dispatch received are gone, and must be given to no combine. Nor
+  /// to one after a later dispatch; that is found out where the memory has stayed the session's.
   virtual Status reserve(const std::shared_ptr<const Plan> &plan) = 0;
 
   /// Collective. Moves the tokens to the ranks of their experts. x.rows must be the plan's tokens, and lie anywhere but
@@ -150,13 +150,13 @@ public:
 
   /// The same in halves, so that the caller can compute in between. `post` tells the others that this rank is ready and
   /// does what needs nobody else, but where memory has to be made first it waits for the ranks of the node: for a
-  /// dispatch that is the first of its size (see reserve), and for a combine of rows that lie elsewhere than expertRows
-  /// says, so posts of several sessions are made in the same order, too; `test` does what has become possible, without
-  /// waiting for anybody, and says whether the call is over; `wait` returns when it is. Who has calls of several
-  /// sessions under way waits for them in the same order on all ranks, or asks `test` of each by turns. One call is
-  /// under way at a time, and nothing else of the session may be called until it is over; x, y, weights and out must
-  /// stay as they are. After a dispatch, `received` has its rows (INVALID_ARGUMENT for any other plan than the last
-  /// dispatch's; that does not end the session).
+  /// dispatch that is the first of its size, for a combine across nodes that is (see reserve), and for a combine of
+  /// rows that lie elsewhere than expertRows says, so posts of several sessions are made in the same order, too; `test`
+  /// does what has become possible, without waiting for anybody, and says whether the call is over; `wait` returns when
+  /// it is. Who has calls of several sessions under way waits for them in the same order on all ranks, or asks `test`
+  /// of each by turns. One call is under way at a time, and nothing else of the session may be called until it is over;
+  /// x, y, weights and out must stay as they are. After a dispatch, `received` has its rows (INVALID_ARGUMENT for any
+  /// other plan than the last dispatch's; that does not end the session).
   virtual Status postDispatch(const std::shared_ptr<const Plan> &plan, ConstRows x) = 0;
   virtual Status postCombine(const faro_abi_program &program, const std::shared_ptr<const Plan> &plan, ConstRows y,
                              const float *weights, Rows out) = 0;

@@ -8,8 +8,8 @@
  *
  * Capabilities say which entries work. An entry whose capability is not announced may be null. All calls on one
  * transport come from one thread at a time, except `wake`. No call blocks but `sleep`, `flush`, `leave` and
- * `close`, and these are bounded by a time-out. Every call that can fail returns a faro_status and leaves a message for
- * faro_transport::last_error.
+ * `close`, which are bounded by a time-out, and `unmap`, which may take a second. Every call that can fail returns a
+ * faro_status and leaves a message for faro_transport::last_error.
  */
 #ifndef FARO_TRANSPORT_H
 #define FARO_TRANSPORT_H
@@ -77,8 +77,9 @@ typedef struct faro_place {
   void *rows; /* in attached memory; not looked at where the slice has no rows there */
 } faro_place;
 
-/* A message of `size` bytes arrived from `rank`. Called from `progress`, `sleep` or `flush` on the calling thread;
- * `data` is valid during the call only. No handler may call into the transport, except `send` and `deliver`. */
+/* A message of `size` bytes arrived from `rank`. Called on the calling thread, from `progress`, `sleep`, `flush`,
+ * `unmap`, `leave` or `close`; `data` is valid during the call only. No handler may call into the transport, except
+ * `send` and `deliver`. */
 typedef void (*faro_message_handler)(void *user, uint32_t rank, uint32_t tag, const void *data, size_t size);
 
 /* Where a slice from `rank` is to land: `size` bytes, and `row_bytes` more that are for a device. The memory must stay

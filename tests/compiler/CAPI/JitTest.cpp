@@ -1,6 +1,8 @@
 // The compiler's C face: results and diagnostics.
 #include "tests/compiler/CAPI/JitKit.h"
 
+#include <csignal>
+#include <fstream>
 #include <tuple>
 
 using namespace faro::test;
@@ -166,6 +168,27 @@ TEST_F(JitTest, ADeviceGetsAnImageOfItsOwn) {
   EXPECT_EQ(both.stats.from_cache, 0u);
   EXPECT_EQ(faro_compiled_module(both.result)->image_count, 1u);
   EXPECT_TRUE(both.works());
+}
+
+/// Then nobody can say how the assembler ended; what it wrote is there.
+TEST_F(JitTest, AProcessThatIgnoresItsChildrenGetsMachineCode) {
+  const fs::path assembler = folder / "ptxas";
+  std::ofstream(assembler) << "#!/bin/sh\nwhile [ $# -gt 1 ]; do [ \"$1\" = -o ] && out=$2; shift; done\n"
+                              "sleep 0.05\nprintf code > \"$out\"\n";
+  fs::permissions(assembler, fs::perms::owner_all);
+  setenv("FARO_PTXAS", assembler.c_str(), 1);
+  const auto before = std::signal(SIGCHLD, SIG_IGN);
+  Compiled device(Spec, "", 90);
+  std::signal(SIGCHLD, before);
+  unsetenv("FARO_PTXAS");
+  fs::remove(assembler);
+  ASSERT_EQ(device.status, 0) << (device.said.empty() ? "" : device.said[0]);
+  const faro_abi_module &module = *faro_compiled_module(device.result);
+  ASSERT_GE(module.image_count, 1u);
+  EXPECT_EQ(module.images[0].format, uint32_t(FARO_ABI_CUBIN));
+  EXPECT_EQ(
+      std::string(static_cast<const char *>(static_cast<const void *>(module.images[0].data)), module.images[0].size),
+      "code");
 }
 
 /// What else is asked for is part of the cache's key, and of the tables.

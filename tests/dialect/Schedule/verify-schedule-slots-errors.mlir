@@ -93,6 +93,31 @@ xfer.program @schedule_s18 dispatch(!experts, !routes) path(hierarchical)
 
 // -----
 
+// Partial rows of the program's own element are as far apart as the program says, which is not what others would be.
+!experts = !faro.tokens<224xbf16, #faro.layout<order = [expert]>>
+!routes = !faro.routes<topk = 2, experts = 4>
+xfer.program @schedule_s18_partials combine(!experts, !routes) path(hierarchical)
+    attributes {row_stride = 510 : i64, streaming_threshold = 0 : i64} {
+  %plan = xfer.descriptors : !xfer.descriptors
+  // expected-error@+1 {{ring "tx" has 1 x 576 bytes, and a row with its destinations takes 638}}
+  %tx = xfer.ring "tx" slots(1) bytes(576) : !xfer.ring
+  %rx = xfer.ring "rx" slots(2) bytes(576) : !xfer.ring
+  %ask = xfer.ask %plan on(link)
+  %open = xfer.notify "open" on(link)
+  %in = xfer.await "open" after(%open) on(link)
+  %part = xfer.reduce %plan after(%in, %ask) into(%tx) acquires(%tx) on(core) kernel(@p)
+  %there = xfer.wire after(%part) from(%tx) into(%rx) acquires(%rx) releases(%tx) on(nic)
+  %some = xfer.settle %plan after(%in, %there) from(%rx) on(core) kernel(@p) share(@p)
+  %land = xfer.fan_out %plan after(%in, %there, %some) from(%rx) releases(%rx) on(core) kernel(@q)
+  %told = xfer.notify "landed" after(%land) on(link)
+  %landed = xfer.await "landed" after(%told) on(link)
+  %sum = xfer.pull %plan after(%some, %landed) on(core) kernel(@p) share(@p)
+  %sent = xfer.notify "done" after(%sum, %part) on(link)
+  %all = xfer.await "done" after(%sent) on(link)
+}
+
+// -----
+
 !experts = !faro.tokens<16xf32, #faro.layout<order = [expert]>>
 !routes = !faro.routes<topk = 2, experts = 4>
 xfer.program @schedule_s17_settle combine(!experts, !routes) path(hierarchical)

@@ -82,6 +82,17 @@ xfer.program @combine_across combine(!experts, !routes) path(hierarchical) of(@c
   %sum = xfer.pull %plan after(%some) on(core) share(@combine_share) kernel(@combine_add)
 }
 
+// Nobody needs a name for what nobody waits for; what follows is no clause.
+// CHECK: xfer.program @nameless
+// CHECK-NEXT:   %notify_done = xfer.notify "done" on(link)
+// CHECK-NEXT:   %await_done = xfer.await "done" on(link)
+// CHECK-NEXT: }
+xfer.program @nameless dispatch(!experts, !routes) path(direct)
+    attributes {row_stride = 14336 : i64, streaming_threshold = 2097152 : i64} {
+  xfer.notify "done" on(link)
+  xfer.await "done" on(link)
+}
+
 // Attributes of users, even of a clause's name, are theirs.
 // CHECK: xfer.program @annotated
 // CHECK: xfer.notify "open" on(link) {kernel = @zz, mine = 3 : i64, streaming}

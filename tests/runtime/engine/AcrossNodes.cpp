@@ -1,4 +1,5 @@
 // Hierarchical schedules, played by threads: whatever the slots, the nodes and the order of events, every row arrives.
+#include "runtime/engine/SliceShape.h"
 #include "tests/runtime/engine/HandMade.h"
 #include "tests/runtime/engine/Shuffle.h"
 
@@ -247,6 +248,33 @@ TEST(AcrossNodes, aSlotMayBeGivenBackAtTheOtherEnd) {
     }
   };
   expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 50), 3));
+}
+
+/// With many flows each may have one of these slots, however many there are: it must come back at once.
+TEST(AcrossNodes, slotsOfAllFlowsComeBackOneByOneFromTheOtherEnd) {
+  ModuleShape shape;
+  shape.slots = 8;
+  shape.edit = [](EditableSchedule &dispatch, EditableSchedule &combine) {
+    for (EditableSchedule *schedule : {&dispatch, &combine}) {
+      (*schedule)["there"].table.releases = 0;
+      (*schedule)["out"].table.releases = 3;
+    }
+  };
+  expectRight(shuffleAll({0, 1, 2, 3, 4, 5, 6, 7, 8}, moduleOf(shape), inputsOf(9, 150), 2));
+}
+
+/// Rows whose heads cannot say how far apart they lie.
+TEST(AcrossNodes, rowsOfFourGigabytesAreRefused) {
+  faro_abi_program program{};
+  program.op = FARO_ABI_DISPATCH;
+  program.routes.topk = 1;
+  program.row = {FARO_ABI_F32, 0, uint64_t(1) << 30, uint64_t(1) << 32, uint64_t(1) << 32};
+  faro_abi_schedule schedule{};
+  schedule.name = "send_across";
+  const auto shape = SliceShape::of(program, schedule, /*copies=*/false);
+  ASSERT_FALSE(shape);
+  EXPECT_EQ(shape.status().code(), FARO_INVALID_ARGUMENT);
+  EXPECT_NE(shape.status().message().find("4 GiB"), std::string::npos) << shape.status().message();
 }
 
 /// Own rows first, then the wire.
