@@ -92,6 +92,10 @@ if [ -n "$pack" ]; then
   ldd "$build"/bin/{faro-run,faro-bench,PlannedOnDevice,PushQueues} "$build"/lib/libfaro_transport_*.so 2>/dev/null |
     awk '$2 == "=>" && $3 ~ /^\// {print $3}' | sort -u |
     grep -vE '/(ld-linux|libc|libm|libdl|librt|libpthread|libstdc\+\+|libgcc_s|libz|libfaro)[.-]' | xargs -r cp -Lt "$pack/lib"
+  # UCX loads what it has for CUDA from a folder beside itself.
+  ucx=$(ldd "$build/lib/libfaro_transport_ucx.so" | awk '$1 ~ /^libucs/ {print $3}')
+  mkdir -p "$pack/lib/ucx"
+  find "$(dirname "$ucx")/ucx" -name '*.so.0' -exec cp -Lt "$pack/lib/ucx" {} + 2>/dev/null || true
   [ ! -x "$pack/bin/PlannedOnDevice" ] || cp "$build"/tests/runtime/device/planned/*.so "$pack/planned"
   for name in "${examples[@]}" "${rows[@]}" packed; do
     module=$(module_of "$name")
@@ -144,6 +148,8 @@ verify() {
   # Processes need UCX, and a driver that lets them share memory.
   if ! said=$("$build/bin/faro-run" "$probe" --ranks 2 --tokens 1 --transport ucx 2>&1 >/dev/null); then
     printf 'transport ucx: SKIPPED, it does not work here without a device either: %s\n' "$said"
+  elif nvidia-smi --query-gpu=compute_mode --format=csv,noheader 2>/dev/null | grep -qi exclusive; then
+    printf 'transport ucx: SKIPPED, the device is in a compute mode in which one process has it for itself\n'
   elif ! said=$("$build/bin/faro-run" "$probe" --ranks 2 --tokens 1 --transport ucx --device cuda --timeout 30 2>&1 >/dev/null) &&
     grep -q 'does not share it with other processes' <<<"$said"; then
     printf 'transport ucx: SKIPPED, processes cannot share memory of this device: %s\n' "$said"

@@ -1,7 +1,6 @@
 // Kernels on the session's CUDA device, in its stream; or, for pushes across nodes, beside it in queues
 // that kernels take them from (FARO_PUSHES=resident). There is one list of each kind on the device, though many
-// launches may be in the stream: an upload is in the stream too, behind the launches that read the list before, and the
-// driver has taken the host's copy when the call returns.
+// launches may be in the stream: an upload is in the stream too, behind the launches that read the list before.
 #include "runtime/device/cuda/SessionDevice.h"
 #include "runtime/engine/RowKernels.h"
 #include "runtime/engine/RunContext.h"
@@ -85,9 +84,25 @@ public:
                                 lists->addresses, *factors, 0, sums);
   }
 
-  Status zero(void *to, uint64_t bytes, bool) override {
+  /// One launch for all runs, which may be as many as there are experts: each by itself would be one.
+  Status zero(uint32_t kernel, std::byte *first, std::span<const RowRun> runs, bool) override {
+    const uint64_t stride = run.program->row.stride;
+    if (runs.size() == 1) {
+      FARO_RETURN_IF_ERROR(start());
+      return device.stream->zero(onDevice(first + runs[0].first * stride), runs[0].count * stride);
+    }
     FARO_RETURN_IF_ERROR(start());
-    return device.stream->zero(onDevice(to), bytes);
+    auto zeros = device.zeroRow(run.program->row.bytes);
+    if (!zeros)
+      return zeros.status();
+    offsets.assign(1, 0);
+    places.clear();
+    for (const RowRun &rows : runs)
+      for (uint64_t row = rows.first; row < rows.first + rows.count; ++row) {
+        places.push_back(onDevice(first + row * stride));
+        offsets.push_back(uint32_t(places.size()));
+      }
+    return push(kernel, reinterpret_cast<const void *>(uintptr_t(*zeros)), /*stride=*/0, offsets, places);
   }
 
   /// What was launched is before what will be, in one stream.
@@ -243,6 +258,7 @@ private:
   const RunContext &run;
   SessionDevice &device;
   std::vector<uint32_t> offsets;
+  std::vector<uint64_t> places;
   const bool usesQueues;
   std::vector<Queue> queues; ///< that this run has used
   bool launched = false;     ///< something, since the last mark

@@ -74,11 +74,15 @@ public:
     return Status::ok();
   }
 
-  Status zero(void *to, uint64_t bytes, bool pastCache) override {
-    if (pastCache)
-      zeroPastCache(static_cast<std::byte *>(to), bytes);
-    else
-      std::memset(to, 0, bytes);
+  Status zero(uint32_t, std::byte *first, std::span<const RowRun> runs, bool pastCache) override {
+    const uint64_t stride = run.program->row.stride;
+    for (const RowRun &rows : runs) {
+      std::byte *to = first + rows.first * stride;
+      if (pastCache)
+        zeroPastCache(to, rows.count * stride);
+      else
+        std::memset(to, 0, rows.count * stride);
+    }
     return Status::ok();
   }
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "faro/status.h"
+#include "runtime/plan/Plan.h"
 
 #include <cstddef>
 #include <memory>
@@ -42,8 +43,9 @@ public:
                       std::span<const uint64_t> rows, std::span<const float> weights) = 0;
   /// What was pushed so far is what pulls find from now on. Pulls that read none of it need not wait.
   virtual Status awaitPushed() = 0;
-  /// `pastCache`: not read soon, and more than caches hold; `to` and `bytes` are of whole lines.
-  virtual Status zero(void *to, uint64_t bytes, bool pastCache) = 0;
+  /// Zeros in runs of the program's rows, counted from the one at `first`. `kernel`: one that pushes such rows.
+  /// `pastCache`: not read soon, and more than caches hold; rows are of whole lines.
+  virtual Status zero(uint32_t kernel, std::byte *first, std::span<const RowRun> runs, bool pastCache) = 0;
   /// What the wire has put into memory of the device is what kernels see that are launched from now on.
   virtual Status seeArrived() = 0;
   /// Room for rows that one launch leaves for the next, aligned to 64. Valid until asked for again.

@@ -64,15 +64,21 @@ Status Device::makeCurrent() const { return driver_->check(driver_->ctxSetCurren
 InContext::InContext(const Device &device) {
   const Driver &cuda = device.driver();
   status_ = cuda.check(cuda.ctxGetCurrent(&before), "cuCtxGetCurrent");
-  if (!status_ || before == device.context)
+  hasSwitched = status_ && before != device.context;
+  if (hasSwitched)
+    status_ = device.makeCurrent();
+  if (!status_)
     return;
-  status_ = device.makeCurrent();
-  if (status_)
-    driver = device.driver_;
+  driver = device.driver_;
+  captureMode = api::CaptureThreadLocal;
+  status_ = cuda.check(cuda.threadExchangeCaptureMode(&captureMode), "cuThreadExchangeStreamCaptureMode");
 }
 
 InContext::~InContext() {
-  if (driver)
+  if (!driver)
+    return;
+  (void)driver->threadExchangeCaptureMode(&captureMode);
+  if (hasSwitched)
     (void)driver->ctxSetCurrent(before);
 }
 
@@ -207,11 +213,11 @@ Status Stream::wait() { return device_->check(device_->driver().streamSynchroniz
 
 //===------------------------------------------------------------- event ---===//
 
-Expected<std::unique_ptr<Event>> Event::create(std::shared_ptr<const Device> device) {
-  constexpr unsigned WithTime = 0; // CU_EVENT_DEFAULT
+Expected<std::unique_ptr<Event>> Event::create(std::shared_ptr<const Device> device, Kind kind) {
   std::unique_ptr<Event> made(new Event(std::move(device)));
   const Driver &cuda = made->device->driver();
-  FARO_RETURN_IF_ERROR(cuda.check(cuda.eventCreate(&made->event, WithTime), "cuEventCreate"));
+  FARO_RETURN_IF_ERROR(
+      cuda.check(cuda.eventCreate(&made->event, kind == Timed ? 0 : api::EventWithoutTime), "cuEventCreate"));
   return made;
 }
 

@@ -5,6 +5,7 @@
 #include "runtime/device/cuda/Driver.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -59,8 +60,9 @@ private:
   mutable std::string lastLaunched;
 };
 
-/// For as long as this lives the device is current for the thread; then what was before is again. For the library's own
-/// calls: what a thread has current is its framework's.
+/// For as long as this lives the device is current for the thread, and captures of other threads' streams do not
+/// forbid it calls (nor do its calls spoil them); then what was before is again. For the library's own calls: what a
+/// thread has current is its framework's.
 class InContext {
 public:
   explicit InContext(const Device &device);
@@ -73,6 +75,8 @@ public:
 private:
   std::shared_ptr<const Driver> driver; ///< null: nothing to undo
   api::Context before = nullptr;
+  bool hasSwitched = false;
+  int captureMode = 0; ///< before
   Status status_;
 };
 
@@ -141,10 +145,11 @@ private:
   bool borrowed = false;
 };
 
-/// A place in a stream, and when the device came by.
+/// A place in a stream, and, where it is timed, which costs the device something, when the device came by.
 class Event {
 public:
-  static Expected<std::unique_ptr<Event>> create(std::shared_ptr<const Device> device);
+  enum Kind { Untimed, Timed };
+  static Expected<std::unique_ptr<Event>> create(std::shared_ptr<const Device> device, Kind kind = Untimed);
   ~Event();
   Event(const Event &) = delete;
   Event &operator=(const Event &) = delete;
@@ -155,7 +160,7 @@ public:
   Expected<bool> test() const;
   /// Until the device has come by. Not bounded, like Stream::wait.
   Status wait();
-  /// Milliseconds of the device's clock, to half a microsecond. The device must have come by both.
+  /// Milliseconds of the device's clock, to half a microsecond. The device must have come by both, which are timed.
   Expected<double> since(const Event &begin) const;
 
 private:
@@ -168,11 +173,16 @@ private:
 /// How many blocks, of how many threads. Kernels are right with any.
 struct Grid {
   uint32_t blocks = 1, threads = 256;
-  /// How many multiprocessors it is for, where that is not all of the device's; else 0. A push then goes by bulk copies
-  /// where it can: one thread of a block moves whole rows, and needs no registers for them.
+  /// How many multiprocessors it is for, where that is not all of the device's; else 0. Then a multiprocessor has one
+  /// block, for a device spreads blocks over all that it has. A push goes by bulk copies where it can: one thread of a
+  /// block moves whole rows, and needs no registers for them.
   uint32_t few = 0;
-  /// For `tokens` rows of `bytes` bytes: a thread for each 16 bytes, up to 512; enough blocks for all tokens, up to
-  /// those that `multiprocessors` hold at a time with 2048 threads each. `all`: that the device has.
+  /// How many multiprocessors there are for it, each with no more blocks than its registers hold at a time: others
+  /// would come when these are done, to fewer and fewer multiprocessors. 0: the kernel wants all of its blocks.
+  uint32_t multiprocessors = 0;
+  /// For `tokens` rows of `bytes` bytes: a thread for each 16 bytes, or for as few of them as keep to 512 threads (1024
+  /// where a block has a multiprocessor); enough blocks for all tokens, up to those that `multiprocessors` hold at a
+  /// time with 2048 threads each. `all`: that the device has.
   static Grid of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors, uint32_t all);
 };
 
@@ -212,6 +222,7 @@ private:
   /// `unread`: whether the driver says that it does not know this kind of image.
   Status loadImage(const faro_abi_image &image, bool *unread);
   Status launch(api::Function function, const std::string &name, Stream &, Grid, void **parameters) const;
+  Expected<uint32_t> blocksAtATime(api::Function function, uint32_t threads) const;
 
   std::shared_ptr<const Device> device;
   std::shared_ptr<const Module> module;
@@ -219,6 +230,8 @@ private:
   std::vector<api::Function> functions; ///< by kernel index; null for streaming forms
   std::vector<api::Function> bulk;      ///< the same by bulk copies; null where there is none
   std::vector<api::Function> resident;  ///< the same that wait for pushes, likewise
+  /// What the driver said, by function and threads. Kernels are launched by one thread at a time.
+  mutable std::map<std::pair<api::Function, uint32_t>, uint32_t> occupancy;
 };
 
 } // namespace faro::cuda

@@ -6,7 +6,10 @@
 
 namespace faro::cuda {
 
-void letStreamsRunSideBySide() { ::setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", /*overwrite=*/0); }
+void letStreamsRunSideBySide() {
+  ::setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", /*overwrite=*/0);
+  ::setenv("CUDA_MODULE_LOADING", "EAGER", /*overwrite=*/0);
+}
 
 static std::string versionText(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 

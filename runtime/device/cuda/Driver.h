@@ -12,8 +12,9 @@ namespace faro::cuda {
 
 /// For programs whose ranks are threads that share a device: as many of the process's streams as there can be run side
 /// by side (CUDA_DEVICE_MAX_CONNECTIONS=32, unless the environment has another). Beyond the driver's 8, streams share a
-/// queue, and a kernel that waits for one behind it in the queue waits in vain. Before the driver is asked for, while
-/// the process has one thread.
+/// queue, and a kernel that waits for one behind it in the queue waits in vain. And kernels are loaded with their
+/// module (CUDA_MODULE_LOADING=EAGER, likewise): loading one at its first launch may wait for all that run, which may
+/// wait for it. Before the driver is asked for, while the process has one thread.
 void letStreamsRunSideBySide();
 
 /// The driver's functions. Any thread may call them.

@@ -58,6 +58,7 @@ enum : int {
   // Flags.
   StreamNonBlocking = 1,
   CaptureThreadLocal = 1, // CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: what other threads do is their matter
+  EventWithoutTime = 2,   // CU_EVENT_DISABLE_TIMING
   IpcLazyEnablePeerAccess = 1,
   HostRegisterPortable = 1,  // for all contexts
   HostRegisterDeviceMap = 2, // kernels reach it
@@ -87,6 +88,8 @@ enum : int {
   X(moduleUnload, cuModuleUnload, (api::Module module))                                                                \
   X(moduleGetFunction, cuModuleGetFunction, (api::Function * function, api::Module module, const char *name))          \
   X(funcLoad, cuFuncLoad, (api::Function function))                                                                    \
+  X(occupancy, cuOccupancyMaxActiveBlocksPerMultiprocessor,                                                            \
+    (int *blocks, api::Function function, int threads, size_t sharedBytes))                                            \
   X(memAlloc, cuMemAlloc_v2, (api::Pointer * memory, size_t bytes))                                                    \
   X(memFree, cuMemFree_v2, (api::Pointer memory))                                                                      \
   X(memcpyHtoDAsync, cuMemcpyHtoDAsync_v2, (api::Pointer to, const void *from, size_t bytes, api::Stream stream))      \
@@ -101,6 +104,7 @@ enum : int {
   X(ipcOpenMemHandle, cuIpcOpenMemHandle_v2, (api::Pointer * memory, api::IpcHandle handle, unsigned flags))           \
   X(ipcCloseMemHandle, cuIpcCloseMemHandle, (api::Pointer memory))                                                     \
   X(flushRemoteWrites, cuFlushGPUDirectRDMAWrites, (int target, int scope))                                            \
+  X(threadExchangeCaptureMode, cuThreadExchangeStreamCaptureMode, (int *mode))                                         \
   X(streamCreate, cuStreamCreate, (api::Stream * stream, unsigned flags))                                              \
   X(streamDestroy, cuStreamDestroy_v2, (api::Stream stream))                                                           \
   X(streamSynchronize, cuStreamSynchronize, (api::Stream stream))                                                      \

@@ -7,13 +7,16 @@
 namespace faro::cuda {
 
 Grid Grid::of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors, uint32_t all) {
-  constexpr uint64_t Access = 16, Warp = 32, MostThreads = 512, ResidentThreads = 2048;
-  const uint64_t wanted = (bytes / Access + Warp - 1) / Warp * Warp;
+  constexpr uint64_t Access = 16, Warp = 32, ResidentThreads = 2048;
+  const auto quotient = [](uint64_t a, uint64_t b) { return (a + b - 1) / b; };
   Grid grid;
-  grid.threads = uint32_t(std::clamp(wanted, Warp, MostThreads));
-  const uint64_t resident = multiprocessors * (ResidentThreads / grid.threads);
-  grid.blocks = uint32_t(std::clamp<uint64_t>(tokens, 1, std::max<uint64_t>(resident, 1)));
+  grid.multiprocessors = multiprocessors;
   grid.few = multiprocessors < all ? multiprocessors : 0;
+  const uint64_t mostThreads = grid.few ? 1024 : 512, accesses = std::max<uint64_t>(quotient(bytes, Access), 1);
+  const uint64_t each = quotient(accesses, mostThreads); // of a thread
+  grid.threads = uint32_t(quotient(quotient(accesses, each), Warp) * Warp);
+  const uint64_t resident = grid.few ? grid.few : multiprocessors * (ResidentThreads / grid.threads);
+  grid.blocks = uint32_t(std::clamp<uint64_t>(tokens, 1, std::max<uint64_t>(resident, 1)));
   return grid;
 }
 
@@ -102,8 +105,36 @@ Kernels::~Kernels() {
     (void)device->driver().moduleUnload(loaded);
 }
 
+/// Of a kernel on one multiprocessor; 0 where its registers are not enough for so many threads.
+Expected<uint32_t> Kernels::blocksAtATime(api::Function function, uint32_t threads) const {
+  const auto [known, isNew] = occupancy.try_emplace({function, threads}, 0);
+  if (isNew) {
+    int blocks = 0;
+    const Status status =
+        device->driver().check(device->driver().occupancy(&blocks, function, int(threads), /*sharedBytes=*/0),
+                               fmt::format("cuOccupancyMaxActiveBlocksPerMultiprocessor with {} threads", threads));
+    if (!status) {
+      occupancy.erase(known);
+      return status;
+    }
+    known->second = uint32_t(std::max(blocks, 0));
+  }
+  return known->second;
+}
+
 Status Kernels::launch(api::Function function, const std::string &name, Stream &stream, Grid grid,
                        void **parameters) const {
+  constexpr uint32_t Warp = 32;
+  while (grid.multiprocessors) {
+    auto atATime = blocksAtATime(function, grid.threads);
+    if (!atATime)
+      return atATime.status();
+    if (*atATime > 0 || grid.threads <= Warp) {
+      grid.blocks = std::min(grid.blocks, grid.multiprocessors * std::max(grid.few ? 1u : *atATime, 1u));
+      break;
+    }
+    grid.threads = std::max(grid.threads / 2 / Warp * Warp, Warp);
+  }
   device->noteLaunch(name);
   return device->driver().check(
       device->driver().launchKernel(function, grid.blocks, 1, 1, grid.threads, 1, 1,
@@ -119,9 +150,7 @@ Status Kernels::push(uint32_t index, Stream &stream, Grid grid, api::Pointer sou
   const std::string name = module->kernels().kernels[index].name;
   if (!grid.few || !bulk[index])
     return launch(functions[index], name, stream, grid, parameters);
-  // One thread of a block works, the others of its warp are not there; a block has up to 48 KiB of shared memory.
-  constexpr uint32_t Resident = 4, Warp = 32;
-  grid.blocks = std::min(grid.few * Resident, uint32_t(std::min<int64_t>(end - begin, INT32_MAX)));
+  constexpr uint32_t Warp = 32; // one thread of which works
   grid.threads = Warp;
   return launch(bulk[index], name + FARO_ABI_BULK_SUFFIX, stream, grid, parameters);
 }

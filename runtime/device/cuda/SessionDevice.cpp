@@ -40,6 +40,8 @@ Expected<std::unique_ptr<SessionDevice>> SessionDevice::create(const SessionOpti
   auto kernels = Kernels::load(*device, std::move(module));
   if (!kernels)
     return kernels.status();
+  // A kernel that is loaded when it is launched first may wait for all that run, and resident ones wait for pushes.
+  FARO_RETURN_IF_ERROR((*kernels)->loadAll());
   if (*resident && !(*kernels)->hasResidentPushes())
     return Status(FARO_UNAVAILABLE,
                   "FARO_PUSHES=resident, but the module's kernels for the device have no such form: compile it by this "
@@ -57,6 +59,7 @@ Expected<PushQueue *> SessionDevice::queue(uint32_t kernel, uint64_t rowBytes, s
     // A block a multiprocessor: there is room beside it for a second such kernel, and for what is launched.
     Grid grid = Grid::of(multiprocessors, rowBytes, multiprocessors, multiprocessors);
     grid.blocks = multiprocessors;
+    grid.multiprocessors = 0; // all of them are counted on
     auto made = PushQueue::create(device, *kernels, kernel, grid, timeout);
     if (!made)
       return made.status();
@@ -84,8 +87,24 @@ Expected<api::Pointer> SessionDevice::room(List list, size_t bytes) {
 Expected<api::Pointer> SessionDevice::upload(List list, const void *values, size_t bytes) {
   auto memory = room(list, bytes);
   if (memory)
-    FARO_RETURN_IF_ERROR(stream->toDevice(*memory, values, bytes));
+    FARO_RETURN_IF_ERROR(uploads.upload(*stream, *memory, values, bytes));
   return memory;
+}
+
+Expected<api::Pointer> SessionDevice::zeroRow(uint64_t rowBytes) {
+  if (zeros.size() < rowBytes) {
+    // A launch that is under way may read the old one.
+    if (zeros.size() > 0)
+      FARO_RETURN_IF_ERROR(stream->wait());
+    auto made = Memory::allocate(device, rowBytes);
+    auto beside = Stream::create(device); // the session's own may hold work of the caller's, and queues are others
+    for (const Status &status : {made.status(), beside.status()})
+      FARO_RETURN_IF_ERROR(status);
+    for (const Status &status : {(*beside)->zero(made->address(), rowBytes), (*beside)->wait()})
+      FARO_RETURN_IF_ERROR(status);
+    zeros = std::move(*made);
+  }
+  return zeros.address();
 }
 
 uint64_t SessionDevice::alignmentOf(uint64_t rowBytes) {

@@ -5,6 +5,7 @@
 #include "runtime/device/cuda/Device.h"
 #include "runtime/device/cuda/PushQueue.h"
 #include "runtime/device/cuda/StreamMarks.h"
+#include "runtime/device/cuda/UploadRing.h"
 
 #include <array>
 #include <map>
@@ -28,13 +29,16 @@ public:
   /// Lists of a launch, and rows that one launch leaves for the next. There is one of each, however many launches the
   /// stream holds: an upload stands in the stream too, behind the launches that read the list before.
   enum List : uint8_t { Offsets, Addresses, Weights, ScratchRows, Lists };
-  /// The values may change when this returns: the driver has taken what is in pageable memory (cuMemcpyHtoDAsync).
+  /// The values may change when this returns.
   Expected<api::Pointer> upload(List list, const void *values, size_t bytes);
   /// Room for so many bytes, with whatever is in it.
   Expected<api::Pointer> room(List list, size_t bytes);
 
   /// Where kernel `kernel` waits for pushes of rows of `rowBytes`; made when it is first asked for.
   Expected<PushQueue *> queue(uint32_t kernel, uint64_t rowBytes, std::chrono::nanoseconds timeout);
+
+  /// A row of so many bytes, all zeros: to push it where zeros belong.
+  Expected<api::Pointer> zeroRow(uint64_t rowBytes);
 
   /// What rows of the user must start at a multiple of, and lie apart: kernels are written for that.
   static uint64_t alignmentOf(uint64_t rowBytes);
@@ -52,8 +56,10 @@ private:
   SessionDevice(std::shared_ptr<Device> device, std::unique_ptr<Kernels> kernels, std::unique_ptr<Stream> stream,
                 uint32_t multiprocessors, bool residentPushes)
       : device(std::move(device)), kernels(std::move(kernels)), stream(std::move(stream)), marks(this->device),
-        multiprocessors(multiprocessors), residentPushes(residentPushes) {}
+        multiprocessors(multiprocessors), residentPushes(residentPushes), uploads(this->device) {}
   std::array<Memory, Lists> lists;
+  UploadRing uploads;
+  Memory zeros;
   std::map<uint32_t, std::unique_ptr<PushQueue>> queues; ///< by kernel
 };
 

@@ -10,6 +10,9 @@ class PadBinding final : public OnceBinding {
 public:
   explicit PadBinding(const RunContext &run) : run(run) {
     const uint64_t stride = run.program->row.stride;
+    for (const faro_abi_stage &each : std::span(run.schedule->stages, run.schedule->stage_count))
+      if (each.op == FARO_ABI_STAGE_PUSH)
+        push = each.kernel;
     pastCache = goesPastCache(*run.program, uint64_t(run.batch->receivedRows) * stride, stride % 64 == 0);
   }
 
@@ -17,11 +20,11 @@ public:
     const uint64_t stride = run.program->row.stride;
     const std::vector<RowRun> &padding = run.batch->padding;
     // On one node nobody waits in between.
+    runs.clear();
     for (uint64_t left = run.batch->across ? run.kernels->grainBytes() / stride + 1 : ~uint64_t(0);
          left > 0 && at < padding.size();) {
       const uint64_t rows = std::min(padding[at].count - row, left);
-      FARO_RETURN_IF_ERROR(run.kernels->zero(run.parts.windows->received.mine() + (padding[at].first + row) * stride,
-                                             rows * stride, pastCache));
+      runs.push_back({padding[at].first + row, rows});
       left -= rows;
       row += rows;
       if (row == padding[at].count) {
@@ -29,14 +32,18 @@ public:
         ++at;
       }
     }
+    if (!runs.empty())
+      FARO_RETURN_IF_ERROR(run.kernels->zero(push, run.parts.windows->received.mine(), runs, pastCache));
     return at == padding.size();
   }
 
 private:
   const RunContext &run;
+  uint32_t push = 0; ///< the kernel of such rows
   bool pastCache;
-  size_t at = 0;    ///< the first run of rows that is not zero
-  uint64_t row = 0; ///< and of it
+  std::vector<RowRun> runs; ///< of a step
+  size_t at = 0;            ///< the first run of rows that is not zero
+  uint64_t row = 0;         ///< and of it
 };
 } // namespace
 

@@ -36,8 +36,8 @@ DeviceBench::DeviceBench(const Gpu &g, const std::vector<Problem> &p)
       wire(g, std::vector(ranks, tokens * topk), stride, "the peers' staging"),
       arrived(g, places.arrivedRows, stride, "the peers' staging"),
       scratch(require(cuda::Memory::allocate(g.device, 2 * g.cacheBytes), "no room to flush the cache with")),
-      begin(require(cuda::Event::create(g.device), "an event")),
-      end(require(cuda::Event::create(g.device), "an event")) {
+      begin(require(cuda::Event::create(g.device, cuda::Event::Timed), "an event")),
+      end(require(cuda::Event::create(g.device, cuda::Event::Timed), "an event")) {
   wipe();
 }
 

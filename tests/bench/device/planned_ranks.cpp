@@ -39,7 +39,7 @@ PlannedRanks::PlannedRanks(const DeviceBench &b, bool inPlace) : bench(b), ranks
     require(gpu.device->makeCurrent(), "a context for the rank's thread");
     rank.stream = require(cuda::Stream::create(gpu.device), "a stream");
     for (auto *event : {&rank.flushed, &rank.begin, &rank.end})
-      *event = require(cuda::Event::create(gpu.device), "an event");
+      *event = require(cuda::Event::create(gpu.device, cuda::Event::Timed), "an event");
     const std::vector<int64_t> choices(problem.topk.begin(), problem.topk.end());
     const auto upload = [&](cuda::Memory &to, const void *from, size_t bytes) {
       to = require(cuda::Memory::allocate(gpu.device, bytes), "no room for the routing");

@@ -45,11 +45,13 @@ TEST(Grid, HasAThreadForEachAccessAndABlockForEachTokenUpToWhatADeviceHolds) {
     EXPECT_EQ(made.few, 0u);
     return std::pair(made.blocks, made.threads);
   };
-  EXPECT_EQ(grid(4096, 14336), std::pair(528u, 512u));
-  EXPECT_EQ(grid(100, 14336), std::pair(100u, 512u));
+  EXPECT_EQ(grid(4096, 14336), std::pair(528u, 448u)); // two accesses of each thread
+  EXPECT_EQ(grid(100, 14336), std::pair(100u, 448u));
   EXPECT_EQ(grid(1, 2), std::pair(1u, 32u));
   EXPECT_EQ(grid(0, 16), std::pair(1u, 32u));
   EXPECT_EQ(grid(1u << 30, 2880), std::pair(132u * 10, 192u));
-  EXPECT_EQ(Grid::of(4096, 14336, 16, 132).blocks, 64u);
-  EXPECT_EQ(Grid::of(4096, 14336, 16, 132).few, 16u);
+  // A block for each of few multiprocessors: more would be spread over others.
+  const Grid few = Grid::of(4096, 14336, 16, 132);
+  EXPECT_EQ(std::pair(few.blocks, few.threads), std::pair(16u, 896u));
+  EXPECT_EQ(few.few, 16u);
 }

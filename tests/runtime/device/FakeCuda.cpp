@@ -5,12 +5,14 @@
 #include "tests/runtime/device/FakeMemory.h"
 #include "tests/runtime/device/FakeStream.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace api = faro::cuda::api;
@@ -294,12 +296,14 @@ api::Result cuStreamSynchronize(api::Stream stream) {
   return resultOf(streamOf(stream).wait(streamOf(stream).place()));
 }
 
-api::Result cuEventCreate(api::Event *event, unsigned) {
+api::Result cuEventCreate(api::Event *event, unsigned flags) {
   if (!current())
     return InvalidContext;
   const std::lock_guard lock(mutex);
   ++fake.events;
-  *event = reinterpret_cast<api::Event>(new FakeEvent());
+  auto *made = new FakeEvent();
+  made->isTimed = !(flags & api::EventWithoutTime);
+  *event = reinterpret_cast<api::Event>(made);
   return 0;
 }
 api::Result cuEventDestroy_v2(api::Event event) {
@@ -309,10 +313,13 @@ api::Result cuEventDestroy_v2(api::Event event) {
   return 0;
 }
 api::Result cuEventRecord(api::Event event, api::Stream stream) {
-  eventOf(event) = {Clock::now(), &streamOf(stream), streamOf(stream).place()};
+  FakeEvent &of = eventOf(event);
+  of = {Clock::now(), &streamOf(stream), streamOf(stream).place(), 0, of.isTimed};
   return 0;
 }
 api::Result cuEventQuery(api::Event event) {
+  if (faro::test::isForbidden()) // and the captures are spoiled
+    return faro::test::CaptureUnsupported;
   FakeEvent &of = eventOf(event);
   return resultOf(of.stream ? of.stream->query(of.place, of.asked) : 0);
 }
@@ -328,7 +335,19 @@ api::Result cuEventSynchronize(api::Event event) {
 api::Result cuEventElapsedTime(float *milliseconds, api::Event begin, api::Event end) {
   if (!eventOf(begin).stream || !eventOf(end).stream)
     return InvalidHandle; // one is in no stream
+  if (!eventOf(begin).isTimed || !eventOf(end).isTimed)
+    return InvalidHandle;
   *milliseconds = std::chrono::duration<float, std::milli>(eventOf(end).time - eventOf(begin).time).count();
+  return 0;
+}
+
+/// As many as have registers for 40 a thread, of 65,536.
+api::Result cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, api::Function, int threads, size_t) {
+  *blocks = threads > 1024 ? 0 : std::min(2048 / threads, 65536 / (40 * threads));
+  return 0;
+}
+api::Result cuThreadExchangeStreamCaptureMode(int *mode) {
+  std::swap(*mode, faro::test::captureMode());
   return 0;
 }
 

@@ -65,7 +65,7 @@ api::Result cuMemAlloc_v2(api::Pointer *memory, size_t bytes) {
     return InvalidContext;
   if (bytes == 0)
     return InvalidValue;
-  if (faro::test::capturing() || faro::test::capturingForAll)
+  if (faro::test::isForbidden())
     return faro::test::CaptureUnsupported;
   faro::test::Running::waitForNone(); // they may need the lock
   const std::lock_guard lock(mutex);

@@ -39,6 +39,13 @@ inline int &capturing() {
   return streams;
 }
 inline std::atomic<int> capturingForAll = 0;
+/// Of this thread, CUstreamCaptureMode: 0 is global, as it begins.
+inline int &captureMode() {
+  static thread_local int mode = 0;
+  return mode;
+}
+/// Whether calls that might disturb a capture are.
+inline bool isForbidden() { return capturing() || (capturingForAll && captureMode() == 0); }
 
 /// Streams of this process that run kernels now. On a device, an allocation may wait until none does.
 class Running {
@@ -189,6 +196,7 @@ struct FakeEvent {
   FakeStream *stream = nullptr;
   uint64_t place = 0;
   int asked = 0;
+  bool isTimed = true;
 };
 
 } // namespace faro::test

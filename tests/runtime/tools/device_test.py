@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import unittest
 
 from harness import DeviceTest, Spec, decode
@@ -15,6 +16,13 @@ class Device(DeviceTest):
             with self.subTest(transport=transport, late=late):
                 self.check_verified(self.run_faro(module, "--device", "cuda", "--ranks", 4, "--tokens", 50, "--repeat", 3,
                                                   "--verify", "--transport", transport, environment=late))
+
+    def test_padding_of_all_groups_is_one_launch(self):
+        module = self.compile_for_devices(Spec("bf16", 96, 4, 64, align=8))
+        result = self.run_faro(module, "--device", "cuda", "--ranks", 1, "--tokens", 50, "--verify", "--transport", "local",
+                               environment={"FAKE_CUDA_WORK": "1"})
+        self.check_verified(result)
+        self.assertEqual(len(re.findall(r"^dispatch_push: ", result.err, re.MULTILINE)), 2, result.err)  # rows, and zeros
 
     def test_outputs_of_experts_are_read_where_they_are(self):
         module = self.compile_for_devices(Spec("f16", 64, 2, 8))
