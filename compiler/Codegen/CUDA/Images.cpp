@@ -157,8 +157,8 @@ llvm::Expected<CudaImages> CudaImageWork::finish(PtxObserver observer) {
       for (KernelUsage &usage : assembled->usage)
         made.usage.emplace_back(name, std::move(usage));
     }
-    if (!assembler || &target == &targets.front())
-      made.images.push_back({name, FARO_ABI_PTX, uint32_t(target.architecture), std::move(ptx)});
+    // Also beside machine code: drivers of an older CUDA read no machine code of a newer one, but text.
+    made.images.push_back({name, FARO_ABI_PTX, uint32_t(target.architecture), std::move(ptx)});
   }
   return made;
 }

@@ -2,7 +2,9 @@
 //
 //   xfer level ──emit kernels (one 128-bit access a thread)──► gpu ─┬─► PTX ─assembler─┬─► cubin   one an architecture
 //                                                                   └─► PTX ─assembler─┘
-//                                                                        └──► PTX of the oldest    for what is newer
+//                                                                    └────► PTX      one, too: for drivers older than
+//                                                                    the
+//                                                                                    assembler, and for newer devices
 //
 // From the gpu dialect on kernels go in parts, by a thread each: none has to wait for another's text or code.
 #pragma once
