@@ -6,6 +6,8 @@
 #include "runtime/core/SharedLibrary.h"
 #include "runtime/device/cuda/SessionDevice.h"
 
+#include <cerrno>
+#include <cstring>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -74,8 +76,12 @@ Expected<std::shared_ptr<const Module>> Module::adopt(const faro_abi_module *abi
 }
 
 Expected<std::shared_ptr<const Module>> Module::load(const std::string &path) {
-  if (access(path.c_str(), F_OK) != 0)
-    return Status(FARO_NOT_FOUND, fmt::format("{}: no such file", path));
+  if (access(path.c_str(), F_OK) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR)
+      return Status(FARO_NOT_FOUND, fmt::format("{}: no such file", path));
+    return Status(errno == EACCES ? FARO_PERMISSION_DENIED : FARO_INVALID_ARGUMENT,
+                  fmt::format("{}: cannot look at this file: {}", path, std::strerror(errno)));
+  }
   FARO_RETURN_IF_ERROR(checkElf(path));
   // A name without a slash would be looked for in the loader's path, not here.
   auto library = SharedLibrary::open(path.find('/') == std::string::npos ? "./" + path : path);

@@ -31,5 +31,7 @@ cmake --build consumer >/dev/null
 [ "$(consumer/from_cpp "$spec")" = "a session" ] || fail "a program in C++"
 
 # Without CMake.
+[ -f "$(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --variable=includedir faro)/faro/transport.h" ] ||
+  fail "includedir of pkg-config"
 "$3" "$here/consumer/from_c.c" -o by_hand $(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs faro)
 [ "$(LD_LIBRARY_PATH=$prefix/lib ./by_hand moe.so)" = "there and back" ] || fail "a program in C, by pkg-config"

@@ -84,7 +84,8 @@ std::string writeText(const std::string &path, std::string_view text) {
 }
 
 std::string makeFolder(const std::string &path) {
-  if (std::error_code code = llvm::sys::fs::create_directories(path))
+  if (std::error_code code = llvm::sys::fs::create_directories(path, /*IgnoreExisting=*/true,
+                                                               llvm::sys::fs::all_all)) // but for the umask
     return "cannot make the folder '" + path + "': " + code.message();
   return {};
 }

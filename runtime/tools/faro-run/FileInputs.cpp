@@ -38,8 +38,12 @@ public:
 
   Status check() const override {
     std::error_code error;
-    if (!std::filesystem::is_directory(folder_, error))
+    if (!std::filesystem::is_directory(folder_, error)) {
+      if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
+        return {error == std::errc::permission_denied ? FARO_PERMISSION_DENIED : FARO_INVALID_ARGUMENT,
+                fmt::format("{}: cannot look into this folder (--input): {}", folder_, error.message())};
       return {FARO_NOT_FOUND, fmt::format("{}: no such folder (--input)", folder_)};
+    }
     for (uint32_t rank = 0; rank < shape_.ranks(); ++rank)
       if (Expected<RankInput> input = read(rank, false); !input)
         return input.status();

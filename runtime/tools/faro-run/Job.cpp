@@ -1,6 +1,8 @@
 #include "runtime/tools/faro-run/Job.h"
 #include "runtime/plan/PlanHash.h"
+#include "runtime/tools/faro-run/Options.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -75,12 +77,17 @@ Status checkMesh(const faro_abi_mesh &mesh, const std::string &path, const Topol
   if (fits)
     return Status::ok();
   const uint32_t nodes = mesh.nodes ? mesh.nodes : topology.nodes();
-  const std::string ranks = mesh.ranks_per_node ? fmt::format("--ranks {} ", nodes * mesh.ranks_per_node) : "";
+  const uint64_t ranks =
+      mesh.ranks_per_node ? uint64_t(nodes) * mesh.ranks_per_node : std::max(nodes, topology.ranks());
+  const std::string advice =
+      ranks > MostRanks ? fmt::format("which takes {} ranks, more than the {} that faro-run starts;", ranks, MostRanks)
+      : mesh.ranks_per_node || ranks != topology.ranks() ? fmt::format("give --ranks {} --nodes {}, or", ranks, nodes)
+                                                         : fmt::format("give --nodes {}, or", nodes);
   return {
       FARO_INVALID_ARGUMENT,
-      fmt::format("{}: the program is for a mesh of {} nodes x {} ranks per node, but this job has {}; give {}--nodes "
-                  "{}, or leave the mesh open with ?",
-                  path, sizeName(mesh.nodes), sizeName(mesh.ranks_per_node), topologyName(topology), ranks, nodes)};
+      fmt::format("{}: the program is for a mesh of {} nodes x {} ranks per node, but this job has {}; {} leave the "
+                  "mesh open with ?",
+                  path, sizeName(mesh.nodes), sizeName(mesh.ranks_per_node), topologyName(topology), advice)};
 }
 
 } // namespace

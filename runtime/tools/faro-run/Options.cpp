@@ -96,15 +96,15 @@ std::variant<Options, int> parseOptions(int argc, char **argv) {
   app.add_option("PROGRAM", options.program, "A spec (.mlir) or a shared library made by faroc (.so)")
       ->type_name("")
       ->required();
-  auto *ranksOption = app.add_option("--ranks", ranks, "Ranks to start, 1 to 1024")
+  auto *ranksOption = app.add_option("--ranks", ranks, fmt::format("Ranks to start, 1 to {}", MostRanks))
                           ->type_name("N")
                           ->transform(wholeNumber())
-                          ->check(CLI::Range(1, 1024));
+                          ->check(CLI::Range(1u, MostRanks));
   auto *nodesOption =
       app.add_option("--nodes", options.nodes, "Nodes to split the ranks into, which share no memory (default 1)")
           ->type_name("M")
           ->transform(wholeNumber())
-          ->check(CLI::Range(1, 1024));
+          ->check(CLI::Range(1u, MostRanks));
   auto *transportOption = app.add_option("--transport", transport,
                                          "ucx (default), or another plugin's name: a process per rank; local: a thread")
                               ->type_name("NAME");

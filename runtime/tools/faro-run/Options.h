@@ -22,6 +22,9 @@ struct RoutingKind {
 
 enum class ExpertsFn : uint8_t { Identity, Scale };
 
+/// That faro-run starts.
+constexpr uint32_t MostRanks = 1024;
+
 struct Options {
   std::string program;
   std::optional<uint32_t> ranks; ///< nothing: one rank of a job that a launcher started

@@ -73,9 +73,11 @@ std::string writtenAt(const std::string &path) {
 Status makeFolder(const std::string &path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
-  if (error && !std::filesystem::is_directory(path))
+  std::error_code ofLooking;
+  const bool isThere = std::filesystem::is_directory(path, ofLooking);
+  if (error && !isThere)
     return failure(path, error.value(), "create this folder");
-  if (!std::filesystem::is_directory(path, error))
+  if (!isThere)
     return {FARO_INVALID_ARGUMENT, fmt::format("{}: is no folder", path)};
   return Status::ok();
 }

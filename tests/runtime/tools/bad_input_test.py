@@ -129,6 +129,26 @@ class BadInput(RunTest):
         self.check_refused(self.run_faro(program, "--ranks", 4, "--nodes", 2, "--tokens", 2), "mesh", "1 nodes x 4",
                            "2 nodes x 2 ranks", "--ranks 4 --nodes 1")
         self.assertEqual(self.run_faro(program, "--ranks", 4, "--tokens", 2, "--verify").status, 0)
+        # What is advised can be done, or is not advised.
+        huge = self.write_spec(Spec(mesh=("65536", "65536")), "huge.mlir")
+        result = self.run_faro(huge, "--ranks", 2, "--tokens", 2)
+        self.check_refused(result, "4294967296 ranks, more than the 1024")
+        self.assertNotIn("--ranks", result.err)
+        four = self.write_spec(Spec(mesh=("4", "?")), "four_nodes.mlir")
+        self.check_refused(self.run_faro(four, "--ranks", 2, "--tokens", 2), "--ranks 4 --nodes 4")
+
+    def test_folders_that_cannot_be_looked_into(self):
+        program = self.program()
+        loop = self.folder / "loop"
+        loop.symlink_to(loop)
+        for name in (loop, self.folder / ("x" * 300)):
+            report = self.folder / "report.json"
+            result = self.run_faro(program, "--ranks", 2, "--output", name, "--json", report)
+            self.check_refused(result, name.name[:20], "cannot create this folder")
+            self.assertNotIn("filesystem error", result.err)
+            self.assertFalse(json.loads(report.read_text())["ok"])
+            self.check_refused(self.run_faro(program, "--ranks", 2, "--input", name), name.name[:20],
+                               "cannot look into this folder")
 
     def test_output_that_cannot_be_written(self):
         program, source = self.program(), self.write_input(self.tensors)
