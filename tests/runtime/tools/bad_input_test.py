@@ -137,6 +137,11 @@ class BadInput(RunTest):
         four = self.write_spec(Spec(mesh=("4", "?")), "four_nodes.mlir")
         self.check_refused(self.run_faro(four, "--ranks", 2, "--tokens", 2), "--ranks 4 --nodes 4")
 
+    def test_names_do_not_reach_a_terminal_as_they_are(self):
+        result = self.run_faro(self.folder / "a\x1b[31mb.so", "--ranks", 2)
+        self.check_refused(result, "a\\x1b[31mb.so: cannot open the program")
+        self.assertNotIn("\x1b", result.err)
+
     def test_folders_that_cannot_be_looked_into(self):
         program = self.program()
         loop = self.folder / "loop"
