@@ -21,8 +21,8 @@ Expected<std::shared_ptr<Endpoint>> Endpoint::create(std::shared_ptr<Worker> wor
     endpoint->handle_ = nullptr;
     const bool deaf = loggedError().find("no peer failure handler") != std::string::npos;
     return toStatus(status, fmt::format("connecting to rank {}{}", peer,
-                                        deaf ? " (UCX_TLS needs a transport that notices when a peer dies: tcp or "
-                                               "InfiniBand beside shared memory)"
+                                        deaf ? " (UCX_TLS and UCX_NET_DEVICES must leave a transport that "
+                                               "notices when a peer dies: tcp or InfiniBand beside shared memory)"
                                              : ""));
   }
   return endpoint;

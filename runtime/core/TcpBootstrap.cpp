@@ -69,7 +69,13 @@ void TcpBootstrap::receive() {
     connection_->close();
   // Without the star's middle nobody hears of anybody; only where rank 0 left in peace can the others go on.
   if (closed_ && !goodbye_ && !left_[0])
-    fail(FARO_PEER_FAILED, fmt::format("rank 0 died: the control connection to {} closed", where_));
+    fail(FARO_PEER_FAILED,
+         connection_->isSilent()
+             ? fmt::format(
+                   "rank 0 cannot be reached: nothing comes back over the control connection to {}; its machine, "
+                   "or a link to it, is down",
+                   where_)
+             : fmt::format("rank 0 died: the control connection to {} closed", where_));
 }
 
 void TcpBootstrap::handle(const Frame &frame) {

@@ -198,9 +198,13 @@ void TcpHub::serve(uint32_t rank) {
     protocol_.handle(rank, *frame, Clock::now());
   if (open && !torn)
     return;
+  const bool isSilent = !torn && connection.isSilent();
   ranks_.erase(rank);
   protocol_.lost(rank,
-                 torn ? "its control connection carried something that is no frame" : "its control connection closed");
+                 torn       ? "its control connection carried something that is no frame"
+                 : isSilent ? "nothing comes back over its control connection; its machine, or a link to it, is down"
+                            : "its control connection closed",
+                 isSilent);
 }
 
 void TcpHub::drain() {

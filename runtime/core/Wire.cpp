@@ -28,7 +28,10 @@ bool Connection::receive(size_t limit) {
       continue;
     if (got < 0 && error == EINTR)
       continue;
-    return got < 0 && (error == EAGAIN || error == EWOULDBLOCK);
+    if (got < 0 && (error == EAGAIN || error == EWOULDBLOCK))
+      return true;
+    error_ = got < 0 ? error : 0;
+    return false;
   }
   return true;
 }
@@ -59,14 +62,23 @@ std::optional<Frame> Connection::takeFrame(bool &torn) {
   return Frame{kind, std::move(payload)};
 }
 
+bool Connection::isSilent() const {
+  return error_ == ETIMEDOUT || error_ == EHOSTUNREACH || error_ == EHOSTDOWN || error_ == ENETUNREACH ||
+         error_ == ENETDOWN;
+}
+
 bool Connection::flush() {
   while (!out_.empty()) {
     const Bytes &bytes = *out_.front();
     const ssize_t sent = send(fd_.get(), bytes.data() + sent_, bytes.size() - sent_, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR)
       continue;
-    if (sent < 0)
-      return errno == EAGAIN || errno == EWOULDBLOCK;
+    if (sent < 0) {
+      if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return true;
+      error_ = errno;
+      return false;
+    }
     sent_ += size_t(sent);
     if (sent_ == bytes.size()) {
       out_.pop_front();

@@ -115,6 +115,9 @@ public:
   /// Sends what the socket takes. False: the other side is gone.
   bool flush();
   bool hasQueued() const { return !out_.empty(); }
+  /// Of one whose other side is gone: whether nothing came back from there any more, which is the network's doing or
+  /// the machine's, rather than that it hung up, as a process does that ends.
+  bool isSilent() const;
   /// Hangs up. What has been received can still be taken.
   void close() { fd_ = FileDescriptor(); }
 
@@ -124,6 +127,7 @@ private:
   size_t taken_ = 0; ///< bytes of `in_` that have been used up
   std::deque<std::shared_ptr<const Bytes>> out_;
   size_t sent_ = 0; ///< bytes of the first of `out_`
+  int error_ = 0;   ///< that ended it
 };
 
 } // namespace faro

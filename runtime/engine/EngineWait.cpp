@@ -121,7 +121,8 @@ Expected<bool> Run::test() {
     watched = changes;
     watch = newWaiter();
   }
-  FARO_RETURN_IF_ERROR(watch->look(schedule.name));
+  if (const Status looked = watch->look(schedule.name); !looked)
+    return withWaits(looked);
   FARO_RETURN_IF_ERROR(lookAtDeadline(*watch));
   return false;
 }
@@ -136,9 +137,9 @@ Status Run::lookAtDeadline(const SignalBoard::Waiter &waiter) const {
   return withWaits(status);
 }
 
-/// What a rank waited for too long, with what its flows wait for.
+/// What a rank waited for in vain, with what its flows wait for.
 Status Run::withWaits(Status status) const {
-  if (status.code() != FARO_DEADLINE_EXCEEDED)
+  if (status.code() != FARO_DEADLINE_EXCEEDED && status.code() != FARO_PEER_FAILED)
     return status;
   const std::string text = waits();
   return text.empty() ? status : Status(status.code(), fmt::format("{}: {}", status.message(), text));

@@ -2,6 +2,7 @@
 #include "runtime/core/Environment.h"
 #include "runtime/core/ModuleTerms.h"
 #include "runtime/core/SharedView.h"
+#include "runtime/device/cuda/SessionDevice.h"
 #include "runtime/engine/SessionImpl.h"
 #include "runtime/engine/SlotChoice.h"
 
@@ -86,8 +87,10 @@ Expected<std::unique_ptr<Session>> SessionImpl::create(std::shared_ptr<Communica
   // Others may have been compiled for more.
   if (const Status status = checkKernels(*communicator, *module, onDevice); !status)
     return mine(status);
-  if (const Status status = readSwitch(SharedView::Setting).status(); !status)
-    return mine({status.code(), fmt::format("rank {}: {}", communicator->rank(), status.message())});
+  for (const Status &status :
+       {readSwitch(SharedView::Setting).status(), cuda::residentPushesFromEnvironment().status()})
+    if (!status)
+      return mine({status.code(), fmt::format("rank {}: {}", communicator->rank(), status.message())});
   // From here to the device every rank finds the same, so nobody needs to be told.
   FARO_RETURN_IF_ERROR(checkMesh(*module, communicator->topology()));
   auto balancer = balancerFromEnvironment();

@@ -16,7 +16,8 @@ namespace faro::bench {
 static Status invalid(std::string message) { return Status(FARO_INVALID_ARGUMENT, std::move(message)); }
 
 static Status checkRouting(const std::string &routing) {
-  if (routing == "uniform" || routing == "single-node" || routing == "bimodal" || routing == "group-limited")
+  if (routing == "uniform" || routing == "single-node" || routing == "bimodal" || routing == "group-limited" ||
+      routing == "real-like")
     return Status::ok();
   if (routing.rfind("zipf:", 0) == 0) {
     char *end = nullptr;
@@ -25,7 +26,8 @@ static Status checkRouting(const std::string &routing) {
       return Status::ok();
     return invalid(fmt::format("--routing {}: expected zipf:S with 0 <= S <= 10", routing));
   }
-  return invalid(fmt::format("--routing {}: expected uniform, zipf:S, single-node, bimodal or group-limited", routing));
+  return invalid(
+      fmt::format("--routing {}: expected uniform, zipf:S, single-node, bimodal, group-limited or real-like", routing));
 }
 
 static Status checkMethods(const std::string &list, Options &options) {
@@ -116,7 +118,8 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
       ->transform(run::wholeNumber())
       ->check(CLI::Range(1, MaxTopk));
   app.add_option("--dtype", element, "bf16, f16 or f32")->check(CLI::IsMember({"bf16", "f16", "f32"}));
-  app.add_option("--routing", options.routing, "uniform, zipf:S, single-node, bimodal or group-limited");
+  app.add_option("--routing", options.routing,
+                 "uniform, zipf:S, single-node, bimodal, group-limited or real-like (the same)");
   app.add_option("--groups", options.groups,
                  "groups of ranks that count as nodes to --routing single-node (with --nodes: the nodes)")
       ->transform(run::wholeNumber())

@@ -190,8 +190,9 @@ FARO_API faro_status faro_dispatch(faro_session *session, const faro_plan *plan,
 FARO_API faro_status faro_expert_rows(faro_session *session, const faro_plan *plan, void **data, int64_t *stride);
 
 /* Collective. out[t] = sum over k of weights[t][k] x y[row of (t, k)]. y: faro_plan_rows rows in the order of the
- * dispatch; read in place when it is memory of faro_expert_rows or of faro_dispatch, copied first otherwise. weights:
- * [tokens, topk]. `program` names a combine of the module; null: the only one. */
+ * dispatch; read in place when it is memory of faro_expert_rows or of faro_dispatch, copied first otherwise. That rows
+ * there belong to another plan is found out; of rows in the caller's own memory, plan and number are the caller's word.
+ * weights: [tokens, topk]. `program` names a combine of the module; null: the only one. */
 FARO_API faro_status faro_combine(faro_session *session, const char *program, const faro_plan *plan, const void *y,
                                   int64_t y_stride, const float *weights, void *out, int64_t out_stride);
 

@@ -39,7 +39,7 @@ struct Source {
 
 /// What prepare found out about one batch. Immutable; usable for any number of dispatches and combines of the session
 /// that made it. It stands for everybody's routing: ranks that give plans of different prepares to one call, or combine
-/// rows that another plan dispatched, get an error.
+/// rows in the session's memory that another plan dispatched, get an error.
 class Plan;
 
 /// Rows of this rank's experts. The memory belongs to the session and is valid until its next dispatch, or a `reserve`

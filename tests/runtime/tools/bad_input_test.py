@@ -142,6 +142,12 @@ class BadInput(RunTest):
         self.check_refused(result, "a\\x1b[31mb.so: cannot open the program")
         self.assertNotIn("\x1b", result.err)
 
+    def test_settings_that_are_none(self):
+        program = self.program()
+        for name, value, words in (("FARO_SLOTS", "gpu", "`pinned`"), ("FARO_PUSHES", "sometimes", "`resident`")):
+            result = self.run_faro(program, "--ranks", 2, "--tokens", 2, environment={name: value})
+            self.check_refused(result, "%s=%s" % (name, value), words)
+
     def test_folders_that_cannot_be_looked_into(self):
         program = self.program()
         loop = self.folder / "loop"

@@ -129,6 +129,15 @@ class Namespaces(RunTest):
         self.assertNotIn("--timeout", result.err)
         self.assertLess(time.monotonic() - began, 60 * PATIENCE)
 
+    def test_ranks_behind_a_link_that_went_away_are_not_called_dead(self):
+        """Before any time-out, keepalive of the control connections finds it."""
+        script = ('if [ "$RANK" = 1 ]; then (sleep 3; ip link set link0 down) & fi; exec "$@"')
+        result = self.nodes("-g", 60, "-p", "1,1", "--", "bash", "-c", script, "sh", FARO_RUN, self.program, "--tokens", 2000,
+                            "--repeat", 1000000, "--timeout", 200, limit=100)
+        self.assertNotIn(result.status, (0, 124), result)
+        self.assertRegex(result.err, r"rank [01] cannot be reached.*: .*link to it, is down")
+        self.assertNotIn("died", result.err)
+
 
 if __name__ == "__main__":
     unittest.main()
