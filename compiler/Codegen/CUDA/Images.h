@@ -2,9 +2,9 @@
 //
 //   xfer level ──emit kernels (one 128-bit access a thread)──► gpu ─┬─► PTX ─assembler─┬─► cubin   one an architecture
 //                                                                   └─► PTX ─assembler─┘
-//                                                                    └────► PTX      one, too: for drivers older than
-//                                                                    the
-//                                                                                    assembler, and for newer devices
+//                                                                        └──► PTX     one, too
+//
+// The text is for drivers that are older than the assembler, and for devices that are newer than all architectures.
 //
 // From the gpu dialect on kernels go in parts, by a thread each: none has to wait for another's text or code.
 #pragma once
