@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh
 echo "== building (a few minutes the first time)"
-scripts/build.sh default
+# What is run below; the tests have more (scripts/test.sh).
+scripts/build.sh default faroc faro-opt faro-run faro-bench faro_compiler faro_transport_ucx faro_transport_local
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 echo
