@@ -167,13 +167,12 @@ void HubProtocol::leave(uint32_t rank) {
     broadcast(FrameWriter(FrameKind::Goodbye).finish());
 }
 
-void HubProtocol::lost(uint32_t rank, const std::string &how, bool isSilent) {
+void HubProtocol::lost(uint32_t rank, const std::string &fate) {
   // Who has left may hang up; it stays known as one that left, for whoever still waits for it.
   if (presence_[rank] == Presence::Left)
     return;
   presence_[rank] = Presence::Lost;
-  fail(FARO_PEER_FAILED, fmt::format("rank {} {}{}: {}", rank, isSilent ? "cannot be reached" : "died",
-                                     complete_ ? "" : " before all ranks had come", how));
+  fail(FARO_PEER_FAILED, fmt::format("rank {} {}{}", rank, fate, complete_ ? "" : ", before all ranks had come"));
 }
 
 bool HubProtocol::owesAnswers() const {

@@ -24,8 +24,8 @@ public:
   void joined(uint32_t rank, Nanoseconds timeout, Clock::time_point now);
 
   void handle(uint32_t rank, const Frame &frame, Clock::time_point now);
-  /// The rank's connection ended: it died, or it cannot be reached any more.
-  void lost(uint32_t rank, const std::string &how, bool isSilent = false);
+  /// The rank's connection ended. `fate`: what became of the rank, "died: its connection closed".
+  void lost(uint32_t rank, const std::string &fate);
 
   /// Rank 0 cannot go on, and all hear why.
   void giveUp(const Status &why) { fail(why.code(), why.message()); }

@@ -70,12 +70,7 @@ void TcpBootstrap::receive() {
   // Without the star's middle nobody hears of anybody; only where rank 0 left in peace can the others go on.
   if (closed_ && !goodbye_ && !left_[0])
     fail(FARO_PEER_FAILED,
-         connection_->isSilent()
-             ? fmt::format(
-                   "rank 0 cannot be reached: nothing comes back over the control connection to {}; its machine, "
-                   "or a link to it, is down",
-                   where_)
-             : fmt::format("rank 0 died: the control connection to {} closed", where_));
+         fmt::format("rank 0 {}", connection_->fate(fmt::format("the control connection to {}", where_))));
 }
 
 void TcpBootstrap::handle(const Frame &frame) {

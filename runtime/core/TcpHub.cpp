@@ -198,13 +198,10 @@ void TcpHub::serve(uint32_t rank) {
     protocol_.handle(rank, *frame, Clock::now());
   if (open && !torn)
     return;
-  const bool isSilent = !torn && connection.isSilent();
+  const std::string fate = torn ? "died: its control connection carried something that is no frame"
+                                : connection.fate("its control connection");
   ranks_.erase(rank);
-  protocol_.lost(rank,
-                 torn       ? "its control connection carried something that is no frame"
-                 : isSilent ? "nothing comes back over its control connection; its machine, or a link to it, is down"
-                            : "its control connection closed",
-                 isSilent);
+  protocol_.lost(rank, fate);
 }
 
 void TcpHub::drain() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fmt/format.h>
 
 namespace faro {
 
@@ -62,9 +63,11 @@ std::optional<Frame> Connection::takeFrame(bool &torn) {
   return Frame{kind, std::move(payload)};
 }
 
-bool Connection::isSilent() const {
-  return error_ == ETIMEDOUT || error_ == EHOSTUNREACH || error_ == EHOSTDOWN || error_ == ENETUNREACH ||
-         error_ == ENETDOWN;
+std::string Connection::fate(std::string_view name) const {
+  for (const int silence : {ETIMEDOUT, EHOSTUNREACH, EHOSTDOWN, ENETUNREACH, ENETDOWN})
+    if (error_ == silence)
+      return fmt::format("cannot be reached: nothing comes back over {}; its machine, or a link to it, is down", name);
+  return fmt::format("died: {} closed", name);
 }
 
 bool Connection::flush() {

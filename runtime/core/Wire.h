@@ -115,9 +115,9 @@ public:
   /// Sends what the socket takes. False: the other side is gone.
   bool flush();
   bool hasQueued() const { return !out_.empty(); }
-  /// Of one whose other side is gone: whether nothing came back from there any more, which is the network's doing or
-  /// the machine's, rather than that it hung up, as a process does that ends.
-  bool isSilent() const;
+  /// Of one whose other side is gone, what to say of who was there: it died, as a connection is closed then; or nothing
+  /// came back any more, which is the network's doing or the machine's. `name`: of the connection.
+  std::string fate(std::string_view name) const;
   /// Hangs up. What has been received can still be taken.
   void close() { fd_ = FileDescriptor(); }
 

@@ -87,11 +87,9 @@ public:
   /// One launch for all runs, which may be as many as there are experts: each by itself would be one.
   Status zero(uint32_t kernel, std::byte *first, std::span<const RowRun> runs, bool) override {
     const uint64_t stride = run.program->row.stride;
-    if (runs.size() == 1) {
-      FARO_RETURN_IF_ERROR(start());
-      return device.stream->zero(onDevice(first + runs[0].first * stride), runs[0].count * stride);
-    }
     FARO_RETURN_IF_ERROR(start());
+    if (runs.size() == 1)
+      return device.stream->zero(onDevice(first + runs[0].first * stride), runs[0].count * stride);
     auto zeros = device.zeroRow(run.program->row.bytes);
     if (!zeros)
       return zeros.status();

@@ -16,8 +16,7 @@ namespace faro::bench {
 static Status invalid(std::string message) { return Status(FARO_INVALID_ARGUMENT, std::move(message)); }
 
 static Status checkRouting(const std::string &routing) {
-  if (routing == "uniform" || routing == "single-node" || routing == "bimodal" || routing == "group-limited" ||
-      routing == "real-like")
+  if (routing == "uniform" || routing == "single-node" || routing == "bimodal" || routing == "group-limited")
     return Status::ok();
   if (routing.rfind("zipf:", 0) == 0) {
     char *end = nullptr;
@@ -180,6 +179,8 @@ Expected<Options> parseOptions(int argc, char **argv, std::string &help) {
   }
   options.element = *elementNamed(element);
   options.coldCaches = caches == "cold";
+  if (options.routing == "real-like") // FUSCO's name of it
+    options.routing = "group-limited";
   FARO_RETURN_IF_ERROR(checkRouting(options.routing));
   FARO_RETURN_IF_ERROR(checkMethods(methods, options));
   FARO_RETURN_IF_ERROR(checkDevice(device, options));

@@ -20,7 +20,7 @@ struct Options {
   int experts = 64;
   int topk = 8;
   Element element = Element::Bf16;
-  std::string routing = "uniform"; ///< uniform | zipf:S | single-node | bimodal | group-limited = real-like
+  std::string routing = "uniform"; ///< uniform | zipf:S | single-node | bimodal | group-limited
   int groups = 2;                  ///< groups of ranks that count as a node to the routing single-node
   int align = 1;                   ///< rows; each expert's group starts at a multiple of it
   int iterations = 11;

@@ -142,7 +142,7 @@ std::vector<int32_t> makeRouting(const Options &options, int ranks, int source) 
       else
         draw.uniform(hot, rest, out);
     });
-  } else if (options.routing == "group-limited" || options.routing == "real-like") {
+  } else if (options.routing == "group-limited") {
     const std::vector<double> popularity = zipfWeights(options, 0.3);
     eachToken([&](int32_t *out) { draw.groupLimited(popularity, out); });
   } else { // "zipf:S": the command line was checked

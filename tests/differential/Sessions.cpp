@@ -180,30 +180,37 @@ TEST_P(Mistakes, combineIntoRowsThatOthersReadIsRefused) {
   }
 }
 
-/// Also where no rank waits for another, which would find it out.
-TEST_P(Mistakes, callsOnACommunicatorThatIsOverFail) {
-  expectAll(run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &mine) -> Status {
-              if (rank == 0)
-                mine->abort({FARO_UNAVAILABLE, "the experts are tired"});
-              while (rank != 0 && mine->check())
-                std::this_thread::yield();
-              return prepare(session, rank, 0).status();
-            }),
-            "the experts are tired");
+/// One rank: it waits for nobody, which would find it out.
+class Alone : public testing::Test {
+protected:
+  void SetUp() override {
+    module = compiled({.ranks = 1, .topk = 1, .experts = 2, .columns = 8});
+    ASSERT_TRUE(module);
+    communicator = (*Communicator::createLocal(1, std::chrono::seconds(60))).front();
+    session = std::move(*Session::create(communicator, module));
+  }
+  void expectOver(const std::string &why) const {
+    const int64_t expert = 1;
+    const Status status = session->prepare(**module->only(FARO_ABI_DISPATCH), {&expert, 1}).status();
+    EXPECT_EQ(status.code(), FARO_ABORTED);
+    EXPECT_NE(status.message().find(why), std::string::npos) << status.message();
+  }
+
+  std::shared_ptr<const Module> module;
+  std::shared_ptr<Communicator> communicator;
+  std::unique_ptr<Session> session;
+};
+
+TEST_F(Alone, callsOnACommunicatorThatIsOverFail) {
+  communicator->abort({FARO_UNAVAILABLE, "the experts are tired"});
+  expectOver("the experts are tired");
 }
 
-TEST_P(Mistakes, aSessionThatFailedEndsTheOthersOfItsCommunicator) {
-  expectAll(run([&](uint32_t rank, Session &session, const std::shared_ptr<Communicator> &mine) -> Status {
-              auto other = Session::create(mine, module);
-              if (!other)
-                return other.status();
-              if (rank == 0)
-                EXPECT_FALSE(session.dispatch(nullptr, x()));
-              while (rank != 0 && mine->check())
-                std::this_thread::yield();
-              return prepare(**other, rank, 0).status();
-            }),
-            "is null");
+TEST_F(Alone, aSessionThatFailedEndsTheOthersOfItsCommunicator) {
+  auto other = Session::create(communicator, module);
+  ASSERT_TRUE(other);
+  EXPECT_FALSE((*other)->dispatch(nullptr, {}));
+  expectOver("is null");
 }
 
 TEST_P(Mistakes, receivedRowsAreThoseOfTheLastDispatch) {

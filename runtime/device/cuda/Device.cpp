@@ -118,6 +118,16 @@ Expected<Memory> Memory::allocate(std::shared_ptr<const Device> device, size_t b
   return memory;
 }
 
+Expected<Memory> Memory::zeroed(std::shared_ptr<const Device> device, size_t bytes) {
+  auto memory = allocate(device, bytes);
+  auto stream = Stream::create(std::move(device));
+  for (const Status &status : {memory.status(), stream.status()})
+    FARO_RETURN_IF_ERROR(status);
+  FARO_RETURN_IF_ERROR((*stream)->zero(memory->address(), bytes));
+  FARO_RETURN_IF_ERROR((*stream)->wait());
+  return memory;
+}
+
 Memory::~Memory() {
   if (!address_)
     return;

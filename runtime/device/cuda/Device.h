@@ -84,6 +84,8 @@ private:
 class Memory {
 public:
   static Expected<Memory> allocate(std::shared_ptr<const Device> device, size_t bytes);
+  /// The same in zeros, which are there when this returns: put by a stream of its own, behind nobody's work.
+  static Expected<Memory> zeroed(std::shared_ptr<const Device> device, size_t bytes);
   Memory() = default;
   Memory(Memory &&other) noexcept { swap(other); }
   Memory &operator=(Memory &&other) noexcept {
@@ -173,13 +175,13 @@ private:
 /// How many blocks, of how many threads. Kernels are right with any.
 struct Grid {
   uint32_t blocks = 1, threads = 256;
-  /// How many multiprocessors it is for, where that is not all of the device's; else 0. Then a multiprocessor has one
-  /// block, for a device spreads blocks over all that it has. A push goes by bulk copies where it can: one thread of a
-  /// block moves whole rows, and needs no registers for them.
-  uint32_t few = 0;
   /// How many multiprocessors there are for it, each with no more blocks than its registers hold at a time: others
   /// would come when these are done, to fewer and fewer multiprocessors. 0: the kernel wants all of its blocks.
   uint32_t multiprocessors = 0;
+  /// Whether they are less than the device has. Then each has one block, for a device spreads blocks over all that it
+  /// has. A push goes by bulk copies where it can: one thread of a block moves whole rows, and needs no registers for
+  /// them.
+  bool few = false;
   /// For `tokens` rows of `bytes` bytes: a thread for each 16 bytes, or for as few of them as keep to 512 threads (1024
   /// where a block has a multiprocessor); enough blocks for all tokens, up to those that `multiprocessors` hold at a
   /// time with 2048 threads each. `all`: that the device has.
@@ -223,6 +225,7 @@ private:
   Status loadImage(const faro_abi_image &image, bool *unread);
   Status launch(api::Function function, const std::string &name, Stream &, Grid, void **parameters) const;
   Expected<uint32_t> blocksAtATime(api::Function function, uint32_t threads) const;
+  Expected<Grid> fitted(api::Function function, Grid) const;
 
   std::shared_ptr<const Device> device;
   std::shared_ptr<const Module> module;

@@ -42,16 +42,10 @@ Expected<std::unique_ptr<NodeMemory>> DeviceWindow::create(const Communicator &c
   const auto fail = [&](const Status &status) {
     return Status(status.code(), fmt::format("rank {}: the {}: {}", rank, what, status.message()));
   };
-  auto memory = Memory::allocate(device, bytes);
+  auto memory = Memory::zeroed(device, bytes);
   if (!memory)
     return fail(memory.status());
   window->mine = std::make_shared<Memory>(std::move(*memory));
-  auto stream = Stream::create(device);
-  if (!stream)
-    return fail(stream.status());
-  for (const Status &status : {(*stream)->zero(window->mine->address(), bytes), (*stream)->wait()})
-    if (!status)
-      return fail(status);
 
   const Driver &cuda = device->driver();
   Piece piece{ProcessPlace::mine().digest(), device->number(), &window->mine, window->mine->address(), {}, 0};

@@ -6,16 +6,18 @@
 
 namespace faro::cuda {
 
+constexpr uint32_t Warp = 32;
+
 Grid Grid::of(uint64_t tokens, uint64_t bytes, uint32_t multiprocessors, uint32_t all) {
-  constexpr uint64_t Access = 16, Warp = 32, ResidentThreads = 2048;
+  constexpr uint64_t Access = 16, ResidentThreads = 2048;
   const auto quotient = [](uint64_t a, uint64_t b) { return (a + b - 1) / b; };
   Grid grid;
   grid.multiprocessors = multiprocessors;
-  grid.few = multiprocessors < all ? multiprocessors : 0;
+  grid.few = multiprocessors < all;
   const uint64_t mostThreads = grid.few ? 1024 : 512, accesses = std::max<uint64_t>(quotient(bytes, Access), 1);
   const uint64_t each = quotient(accesses, mostThreads); // of a thread
   grid.threads = uint32_t(quotient(quotient(accesses, each), Warp) * Warp);
-  const uint64_t resident = grid.few ? grid.few : multiprocessors * (ResidentThreads / grid.threads);
+  const uint64_t resident = multiprocessors * (grid.few ? 1 : ResidentThreads / grid.threads);
   grid.blocks = uint32_t(std::clamp<uint64_t>(tokens, 1, std::max<uint64_t>(resident, 1)));
   return grid;
 }
@@ -122,24 +124,30 @@ Expected<uint32_t> Kernels::blocksAtATime(api::Function function, uint32_t threa
   return known->second;
 }
 
+/// With no more threads and blocks than the multiprocessors have registers for.
+Expected<Grid> Kernels::fitted(api::Function function, Grid grid) const {
+  if (!grid.multiprocessors)
+    return grid;
+  auto atATime = blocksAtATime(function, grid.threads);
+  for (; atATime && *atATime == 0 && grid.threads > Warp; atATime = blocksAtATime(function, grid.threads))
+    grid.threads = std::max(grid.threads / 2 / Warp * Warp, Warp);
+  if (!atATime)
+    return atATime.status();
+  // Where not even a warp fits, the launch says so.
+  grid.blocks = std::min(grid.blocks, grid.multiprocessors * (grid.few ? 1 : std::max(*atATime, 1u)));
+  return grid;
+}
+
 Status Kernels::launch(api::Function function, const std::string &name, Stream &stream, Grid grid,
                        void **parameters) const {
-  constexpr uint32_t Warp = 32;
-  while (grid.multiprocessors) {
-    auto atATime = blocksAtATime(function, grid.threads);
-    if (!atATime)
-      return atATime.status();
-    if (*atATime > 0 || grid.threads <= Warp) {
-      grid.blocks = std::min(grid.blocks, grid.multiprocessors * std::max(grid.few ? 1u : *atATime, 1u));
-      break;
-    }
-    grid.threads = std::max(grid.threads / 2 / Warp * Warp, Warp);
-  }
+  const auto fit = fitted(function, grid);
+  if (!fit)
+    return fit.status();
   device->noteLaunch(name);
   return device->driver().check(
-      device->driver().launchKernel(function, grid.blocks, 1, 1, grid.threads, 1, 1,
+      device->driver().launchKernel(function, fit->blocks, 1, 1, fit->threads, 1, 1,
                                     /*sharedBytes=*/0, stream.handle(), parameters, nullptr),
-      fmt::format("launch of {} with {} blocks of {} threads on {}", name, grid.blocks, grid.threads, device->name()));
+      fmt::format("launch of {} with {} blocks of {} threads on {}", name, fit->blocks, fit->threads, device->name()));
 }
 
 Status Kernels::push(uint32_t index, Stream &stream, Grid grid, api::Pointer source, int64_t sourceStride,
@@ -150,8 +158,7 @@ Status Kernels::push(uint32_t index, Stream &stream, Grid grid, api::Pointer sou
   const std::string name = module->kernels().kernels[index].name;
   if (!grid.few || !bulk[index])
     return launch(functions[index], name, stream, grid, parameters);
-  constexpr uint32_t Warp = 32; // one thread of which works
-  grid.threads = Warp;
+  grid.threads = Warp; // one thread of which works
   return launch(bulk[index], name + FARO_ABI_BULK_SUFFIX, stream, grid, parameters);
 }
 

@@ -96,12 +96,9 @@ Expected<api::Pointer> SessionDevice::zeroRow(uint64_t rowBytes) {
     // A launch that is under way may read the old one.
     if (zeros.size() > 0)
       FARO_RETURN_IF_ERROR(stream->wait());
-    auto made = Memory::allocate(device, rowBytes);
-    auto beside = Stream::create(device); // the session's own may hold work of the caller's, and queues are others
-    for (const Status &status : {made.status(), beside.status()})
-      FARO_RETURN_IF_ERROR(status);
-    for (const Status &status : {(*beside)->zero(made->address(), rowBytes), (*beside)->wait()})
-      FARO_RETURN_IF_ERROR(status);
+    auto made = Memory::zeroed(device, rowBytes);
+    if (!made)
+      return made.status();
     zeros = std::move(*made);
   }
   return zeros.address();

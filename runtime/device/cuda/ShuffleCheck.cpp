@@ -50,16 +50,11 @@ Expected<std::unique_ptr<ShuffleCheck>> ShuffleCheck::create(std::shared_ptr<con
   std::unique_ptr<ShuffleCheck> made(new ShuffleCheck(program, std::move(map), plan));
   made->mostChoices = uint64_t(mostTokens) * program.routes.topk;
   FARO_RETURN_IF_ERROR(device->makeCurrent());
-  auto memory = Memory::allocate(device, made->boardAt() + boardBytes(made->map));
+  // As if a batch of nothing had been planned.
+  auto memory = Memory::zeroed(device, made->boardAt() + boardBytes(made->map));
   if (!memory)
     return memory.status();
   made->memory = std::move(*memory);
-  auto stream = Stream::create(device);
-  if (!stream)
-    return stream.status();
-  // As if a batch of nothing had been planned.
-  FARO_RETURN_IF_ERROR((*stream)->zero(made->memory.address(), made->memory.size()));
-  FARO_RETURN_IF_ERROR((*stream)->wait());
   return made;
 }
 

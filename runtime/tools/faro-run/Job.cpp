@@ -69,6 +69,13 @@ std::string topologyName(const Topology &topology) {
   return fmt::format("{} of {} ranks", nodes, nodeSizes(topology));
 }
 
+/// What to do for a mesh of so many nodes, and ranks on all of them together.
+std::string adviceFor(uint32_t nodes, uint64_t ranks, bool saysRanks) {
+  if (ranks > MostRanks)
+    return fmt::format("which takes {} ranks, more than the {} that faro-run starts;", ranks, MostRanks);
+  return fmt::format("give {}--nodes {}, or", saysRanks ? fmt::format("--ranks {} ", ranks) : "", nodes);
+}
+
 /// The mesh may leave both sizes open, or must name this job's.
 Status checkMesh(const faro_abi_mesh &mesh, const std::string &path, const Topology &topology) {
   bool fits = mesh.nodes == 0 || mesh.nodes == topology.nodes();
@@ -79,10 +86,7 @@ Status checkMesh(const faro_abi_mesh &mesh, const std::string &path, const Topol
   const uint32_t nodes = mesh.nodes ? mesh.nodes : topology.nodes();
   const uint64_t ranks =
       mesh.ranks_per_node ? uint64_t(nodes) * mesh.ranks_per_node : std::max(nodes, topology.ranks());
-  const std::string advice =
-      ranks > MostRanks ? fmt::format("which takes {} ranks, more than the {} that faro-run starts;", ranks, MostRanks)
-      : mesh.ranks_per_node || ranks != topology.ranks() ? fmt::format("give --ranks {} --nodes {}, or", ranks, nodes)
-                                                         : fmt::format("give --nodes {}, or", nodes);
+  const std::string advice = adviceFor(nodes, ranks, mesh.ranks_per_node || ranks != topology.ranks());
   return {
       FARO_INVALID_ARGUMENT,
       fmt::format("{}: the program is for a mesh of {} nodes x {} ranks per node, but this job has {}; {} leave the "

@@ -118,41 +118,6 @@ template <typename T> Memory put(const std::shared_ptr<Device> &device, Stream &
 
 } // namespace
 
-/// A framework's capture, in the mode that it has unless told otherwise, forbids other threads what might disturb it.
-TEST_F(CudaDevice, CapturesOfOtherThreadsForbidTheLibraryNothing) {
-  const auto device = open();
-  auto captured = Stream::create(device);
-  auto event = Event::create(device);
-  ASSERT_TRUE(captured && event);
-  const Driver &cuda = device->driver();
-  constexpr int Global = 0;
-  ASSERT_EQ(cuda.streamBeginCapture((*captured)->handle(), Global), api::Success);
-  std::thread([&] {
-    EXPECT_TRUE(device->makeCurrent());
-    EXPECT_FALSE((*event)->test());
-    {
-      const InContext current(*device);
-      EXPECT_TRUE(current.status()) << current.status().message();
-      EXPECT_TRUE((*event)->test());
-      EXPECT_TRUE(Memory::allocate(device, 64));
-    }
-    EXPECT_FALSE((*event)->test()) << "the thread has its own mode again";
-  }).join();
-  api::Graph graph = nullptr;
-  ASSERT_EQ(cuda.streamEndCapture((*captured)->handle(), &graph), api::Success);
-  EXPECT_EQ(cuda.graphDestroy(graph), api::Success);
-}
-
-TEST_F(CudaDevice, TimeIsOfEventsThatTakeIt) {
-  const auto device = open();
-  auto stream = Stream::create(device);
-  auto begin = Event::create(device), end = Event::create(device, Event::Timed);
-  ASSERT_TRUE(stream && begin && end);
-  ASSERT_TRUE((*begin)->record(**stream));
-  ASSERT_TRUE((*end)->record(**stream));
-  EXPECT_FALSE((*end)->since(**begin));
-}
-
 TEST_F(CudaDevice, AMachineWithoutADriverIsToldSo) {
   expectError(Driver::load("libno-such-driver.so").status(), FARO_UNAVAILABLE,
               {"no CUDA driver", "libno-such-driver.so", "install NVIDIA's driver"});
@@ -224,6 +189,12 @@ TEST_F(CudaDevice, KernelsGetWhatTheyAreGiven) {
   ASSERT_TRUE((*kernels)->push(0, **stream, wide, source.address(), Columns * sizeof(float), counts.address(),
                                list.address(), 0, Tokens));
   EXPECT_EQ(fake->blocks, 3 * 132u);
+  // Nor more threads than a block of it has registers for.
+  fake->registers = 96;
+  wide.threads = 1000;
+  ASSERT_TRUE((*kernels)->push(0, **stream, wide, source.address(), Columns * sizeof(float), counts.address(),
+                               list.address(), 0, Tokens));
+  EXPECT_EQ(std::pair(fake->blocks, fake->threads), std::pair(132u, 480u));
   // One block where it may not fill the device, which spreads blocks over all of its multiprocessors.
   ASSERT_TRUE((*kernels)->push(0, **stream, Grid::of(1 << 20, 16 * 512, 16, 132), source.address(),
                                Columns * sizeof(float), counts.address(), list.address(), 0, Tokens));

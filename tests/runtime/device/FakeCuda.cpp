@@ -12,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace api = faro::cuda::api;
@@ -341,13 +340,8 @@ api::Result cuEventElapsedTime(float *milliseconds, api::Event begin, api::Event
   return 0;
 }
 
-/// As many as have registers for 40 a thread, of 65,536.
 api::Result cuOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, api::Function, int threads, size_t) {
-  *blocks = threads > 1024 ? 0 : std::min(2048 / threads, 65536 / (40 * threads));
-  return 0;
-}
-api::Result cuThreadExchangeStreamCaptureMode(int *mode) {
-  std::swap(*mode, faro::test::captureMode());
+  *blocks = threads > 1024 ? 0 : std::min(2048 / threads, 65536 / (fake.registers * threads));
   return 0;
 }
 

@@ -19,6 +19,7 @@ namespace faro::test {
 struct FakeCuda {
   // What the machine has.
   int version = 12080, devices = 2, major = 9, minor = 0, multiprocessors = 132, cacheBytes = 1 << 20;
+  int registers = 40;                                    ///< of a thread, of the 65,536 of a multiprocessor
   int remoteWritesFlushes = 1, remoteWritesOrdering = 0; ///< as of DriverApi.h: the host has to flush
   int initResult = 0;
   // What goes wrong.

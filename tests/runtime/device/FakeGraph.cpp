@@ -2,6 +2,8 @@
 #include "runtime/device/cuda/DriverApi.h"
 #include "tests/runtime/device/FakeStream.h"
 
+#include <utility>
+
 namespace api = faro::cuda::api;
 using faro::test::FakeGraph;
 using faro::test::FakeStream;
@@ -10,6 +12,10 @@ static FakeStream &streamOf(api::Stream stream) { return *reinterpret_cast<FakeS
 
 extern "C" {
 
+api::Result cuThreadExchangeStreamCaptureMode(int *mode) {
+  std::swap(*mode, faro::test::captureMode());
+  return 0;
+}
 api::Result cuFuncLoad(api::Function) { return 0; }
 api::Result cuStreamBeginCapture_v2(api::Stream stream, int mode) {
   return streamOf(stream).beginCapture(new FakeGraph(), mode == api::CaptureThreadLocal);

@@ -1,4 +1,5 @@
-// What sessions across nodes ask of a driver: places in a stream, and slots that kernels reach.
+// What sessions ask of a driver beside kernels: places in a stream, slots that kernels reach, and to be left alone by
+// captures.
 #include "runtime/device/cuda/DeviceSlots.h"
 #include "runtime/device/cuda/PinnedSlots.h"
 #include "runtime/device/cuda/StreamMarks.h"
@@ -6,6 +7,7 @@
 
 #include <cstring>
 #include <gtest/gtest.h>
+#include <thread>
 
 using namespace faro;
 using namespace faro::cuda;
@@ -138,4 +140,37 @@ TEST_F(CudaStreams, WritesOfANetworkAreFlushedWhereTheDeviceDoesNotOrderThem) {
     EXPECT_TRUE(other->makeCurrent() && other->flushRemoteWrites());
     EXPECT_EQ(fake->flushes, 1) << flushes << " " << ordering;
   }
+}
+
+/// A framework's capture, in the mode that it has unless told otherwise, forbids other threads what might disturb it.
+TEST_F(CudaStreams, CapturesOfOtherThreadsForbidTheLibraryNothing) {
+  auto captured = Stream::create(device);
+  auto event = Event::create(device);
+  ASSERT_TRUE(captured && event);
+  const Driver &cuda = device->driver();
+  constexpr int Global = 0;
+  ASSERT_EQ(cuda.streamBeginCapture((*captured)->handle(), Global), api::Success);
+  std::thread([&] {
+    EXPECT_TRUE(device->makeCurrent());
+    EXPECT_FALSE((*event)->test());
+    {
+      const InContext current(*device);
+      EXPECT_TRUE(current.status()) << current.status().message();
+      EXPECT_TRUE((*event)->test());
+      EXPECT_TRUE(Memory::allocate(device, 64));
+    }
+    EXPECT_FALSE((*event)->test()) << "the thread has its own mode again";
+  }).join();
+  api::Graph graph = nullptr;
+  ASSERT_EQ(cuda.streamEndCapture((*captured)->handle(), &graph), api::Success);
+  EXPECT_EQ(cuda.graphDestroy(graph), api::Success);
+}
+
+TEST_F(CudaStreams, TimeIsOfEventsThatTakeIt) {
+  auto stream = Stream::create(device);
+  auto begin = Event::create(device), end = Event::create(device, Event::Timed);
+  ASSERT_TRUE(stream && begin && end);
+  ASSERT_TRUE((*begin)->record(**stream));
+  ASSERT_TRUE((*end)->record(**stream));
+  EXPECT_FALSE((*end)->since(**begin));
 }

@@ -238,29 +238,25 @@ TEST(AcrossNodes, oneSlowRank) {
 //===------------------------------------------------- edited schedules ---===//
 
 /// A cautious schedule: a slot to send from is free only when the rows have reached their places at the other end.
-TEST(AcrossNodes, aSlotMayBeGivenBackAtTheOtherEnd) {
+static ModuleShape givenBackAtTheOtherEnd(uint32_t slots) {
   ModuleShape shape;
-  shape.slots = 2;
+  shape.slots = slots;
   shape.edit = [](EditableSchedule &dispatch, EditableSchedule &combine) {
     for (EditableSchedule *schedule : {&dispatch, &combine}) {
       (*schedule)["there"].table.releases = 0;
       (*schedule)["out"].table.releases = 3;
     }
   };
-  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(shape), inputsOf(4, 50), 3));
+  return shape;
+}
+
+TEST(AcrossNodes, aSlotMayBeGivenBackAtTheOtherEnd) {
+  expectRight(shuffleAll({0, 0, 1, 1}, moduleOf(givenBackAtTheOtherEnd(2)), inputsOf(4, 50), 3));
 }
 
 /// With many flows each may have one of these slots, however many there are: it must come back at once.
 TEST(AcrossNodes, slotsOfAllFlowsComeBackOneByOneFromTheOtherEnd) {
-  ModuleShape shape;
-  shape.slots = 8;
-  shape.edit = [](EditableSchedule &dispatch, EditableSchedule &combine) {
-    for (EditableSchedule *schedule : {&dispatch, &combine}) {
-      (*schedule)["there"].table.releases = 0;
-      (*schedule)["out"].table.releases = 3;
-    }
-  };
-  expectRight(shuffleAll({0, 1, 2, 3, 4, 5, 6, 7, 8}, moduleOf(shape), inputsOf(9, 150), 2));
+  expectRight(shuffleAll({0, 1, 2, 3, 4, 5, 6, 7, 8}, moduleOf(givenBackAtTheOtherEnd(8)), inputsOf(9, 150), 2));
 }
 
 /// Rows whose heads cannot say how far apart they lie.
