@@ -42,7 +42,7 @@ TEST(ChooseImage, SaysWhatThereIsAndHowToCompile) {
 TEST(Grid, HasAThreadForEachAccessAndABlockForEachTokenUpToWhatADeviceHolds) {
   const auto grid = [](uint64_t tokens, uint64_t bytes) {
     const Grid made = Grid::of(tokens, bytes, 132, 132);
-    EXPECT_EQ(made.few, 0u);
+    EXPECT_FALSE(made.few);
     return std::pair(made.blocks, made.threads);
   };
   EXPECT_EQ(grid(4096, 14336), std::pair(528u, 448u)); // two accesses of each thread
@@ -53,5 +53,6 @@ TEST(Grid, HasAThreadForEachAccessAndABlockForEachTokenUpToWhatADeviceHolds) {
   // A block for each of few multiprocessors: more would be spread over others.
   const Grid few = Grid::of(4096, 14336, 16, 132);
   EXPECT_EQ(std::pair(few.blocks, few.threads), std::pair(16u, 896u));
-  EXPECT_EQ(few.few, 16u);
+  EXPECT_TRUE(few.few);
+  EXPECT_EQ(few.multiprocessors, 16u);
 }
